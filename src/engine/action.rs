@@ -1,0 +1,185 @@
+//! Everything supd can do about what happened. With `event.rs`: what supd does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Exit, Label, OpId};
+use super::id::{JobName, ObjectRef, PodName, PodUid, RunId};
+use super::time::{Now, Wall};
+use crate::unit::model::Unit;
+use crate::unit::name::UnitName;
+
+/// The orders of one event, in the order in which they are carried out.
+pub type Actions = Vec<Action>;
+
+/// An order.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Start a process. Answered by `Started` or `Exited`, and after `Started` by one `Exited`.
+    Spawn(Box<Spawn>),
+    /// Send a signal to a run. Nothing happens if it has ended.
+    Signal {
+        /// Which.
+        run: RunId,
+        /// Which signal.
+        signal: i32,
+        /// To everything that descends from it, too.
+        all: bool,
+    },
+    /// Begin to ask whether a run is ready. Ends by itself when the run ends.
+    Probe {
+        /// Which.
+        run: RunId,
+        /// What it was made from; its `readiness` says how.
+        unit: Arc<Unit>,
+    },
+    /// Something ended that is worth remembering.
+    Record(Record),
+    /// A pod's record, its runs and its logs are no longer wanted.
+    ForgetPod {
+        /// Which.
+        uid: PodUid,
+        /// Its unit, for the path of its logs.
+        unit: UnitName,
+        /// Its name.
+        name: PodName,
+    },
+    /// Something for `get events` and supd's own log.
+    Report(Report),
+    /// An object is not what it was: watchers are told.
+    Changed(ObjectRef),
+    /// An object is gone.
+    Gone(ObjectRef),
+    /// An operator's wish is accepted, or refused.
+    Reply {
+        /// Which.
+        op: OpId,
+        /// How.
+        result: Result<Accepted, Refused>,
+    },
+    /// An operator's intent is to be remembered over restarts of supd.
+    Intend {
+        /// Whose.
+        unit: UnitName,
+        /// Enabled at boot.
+        enabled: bool,
+    },
+    /// supd is to end with this code: all pods are gone.
+    End {
+        /// The code.
+        code: u8,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// Start a process.
+#[derive(Clone, Debug)]
+pub struct Spawn {
+    /// Its identity.
+    pub run: RunId,
+    /// What its pod was made from.
+    pub unit: Arc<Unit>,
+    /// What is written beside it.
+    pub label: Label,
+    /// `${attempt}`, `SUPD_ATTEMPT`.
+    pub attempt: u32,
+}
+
+/// Something that ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// A run of a process.
+    Run(Box<RunRecord>),
+    /// A pod: its last state, as `get pods` shows it.
+    Pod(Box<super::view::PodView>),
+}
+
+/// One run that ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its identity.
+    pub run: RunId,
+    /// Its unit.
+    pub unit: UnitName,
+    /// Its job.
+    pub job: Option<JobName>,
+    /// Its pod's name.
+    pub pod: PodName,
+    /// `main`, or the init step's name.
+    pub process: String,
+    /// When it was started; `None`: never.
+    pub started: Option<Now>,
+    /// How it ended.
+    pub exit: Exit,
+    /// Kubernetes' reason.
+    pub reason: String,
+}
+
+/// Something that was noticed or done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether it is bad news.
+    pub warning: bool,
+    /// Kubernetes' reason: `BackOff`, `SuccessfulCreate`.
+    pub reason: &'static str,
+    /// Who it is about.
+    pub about: About,
+    /// In words.
+    pub message: String,
+}
+
+/// Who a report is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Kubernetes' kind: `Pod`, `Job`, `CronJob`, `Deployment`, or `Unit`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Its unit.
+    pub unit: UnitName,
+}
+
+/// A wish was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The unit it was about, if any.
+    pub unit: Option<UnitName>,
+    /// The job that was made, if any.
+    pub job: Option<JobName>,
+    /// One line for people: `web started`, `web is running already`.
+    pub message: String,
+}
+
+/// A wish was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Kubernetes' Status reason.
+    pub reason: RefusedReason,
+    /// In words.
+    pub message: String,
+}
+
+/// Kubernetes' Status reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefusedReason {
+    /// No such object (404).
+    NotFound,
+    /// The name is taken (409).
+    AlreadyExists,
+    /// Not now: it isn't running, supd is ending (409).
+    Conflict,
+    /// Not for this kind, or not with this value (422).
+    Invalid,
+}
+
+/// How long a wait is, for `CrashLoopBackOff` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// The delay.
+    pub delay: Duration,
+    /// When it is over, by the wall clock of the moment it began.
+    pub until: Wall,
+}

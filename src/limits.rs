@@ -1,0 +1,62 @@
+//! Every bound of the program, one line and one reason each.
+
+/// Slots of the table that keeper and spawners share: runs that may exist at once. Over three times what
+/// the descriptors of an ordinary hard limit (20,000) can carry.
+pub const SLOTS: usize = 16_384;
+/// Bytes of a run's label: unit, job and pod names with their numbers fit, with room to spare.
+pub const LABEL_BYTES_MAX: usize = 256;
+/// Bytes of a run's log path below the log directory: three names of 63 and the separators.
+pub const LOG_PATH_BYTES_MAX: usize = 224;
+/// Bytes of one message between roles: the largest plan that travels inline, with its envelope.
+pub const MESSAGE_BYTES_MAX: usize = 72 * 1024;
+/// Bytes of a plan that travels inline; a larger one is put into a sealed memfd.
+pub const PLAN_INLINE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a plan at all: what execve takes (ARG_MAX is 2 MiB with the usual stack), with its overhead.
+pub const PLAN_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Spawners at once: the first and its stand-ins while it hangs on somebody's disk.
+pub const SPAWNERS_MAX: usize = 8;
+/// How long a start may stay with a spawner before a stand-in is asked for.
+pub const SPAWN_STUCK_MS: u64 = 100;
+/// At most one sweep for strangers in this time: waitid(P_ALL) walks all children.
+pub const SWEEP_INTERVAL_MS: u64 = 10;
+/// How long the manager may leave a message unanswered before the keeper ends it.
+pub const MANAGER_SILENCE_MS: u64 = 60_000;
+
+/// Longest unit name: a cronjob's job adds a time of up to 11 characters and must stay a DNS label of 63.
+pub const UNIT_NAME_BYTES_MAX: usize = 52;
+/// Longest unit file that is read: a thousand times what people write.
+pub const UNIT_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Units in one load: ten times the largest host we know.
+pub const UNITS_MAX: usize = 100_000;
+/// Longest chain of requirements: deeper than any boot, shallow enough to print.
+pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
+/// Replicas of one service, and slots of one job: as many as there are slots for runs.
+pub const REPLICAS_MAX: u32 = 10_000;
+/// `parallelism` of an Indexed job (JVL-003).
+pub const PARALLELISM_MAX: u32 = 100_000;
+
+/// Finished pods kept for a look where `keep_pods` says nothing.
+pub const KEEP_PODS_DEFAULT: u32 = 100;
+/// Events kept for `supctl get events`: an hour of a busy host.
+pub const EVENTS_KEPT: usize = 1_000;
+/// Ended runs kept in memory for `supctl get runs`.
+pub const RUNS_KEPT: usize = 2_000;
+
+/// Longest request a client may send: the largest unit file, with room for its envelope.
+pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Control connections at once; the owner always gets one of the reserved places.
+pub const CONNECTIONS_MAX: usize = 256;
+/// Objects that may wait for one watcher before it is cut off.
+pub const WATCH_QUEUE_MAX: usize = 4_096;
+
+/// Longest log line that is kept whole; a longer one is split and marked (`P`), as the kubelet does.
+pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
+/// A log file is rotated at this size (the kubelet's containerLogMaxSize).
+pub const LOG_FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
+/// Files kept for one run, the current one included (the kubelet's containerLogMaxFiles).
+pub const LOG_FILES_MAX: u32 = 5;
+
+/// Longest notify datagram that is read.
+pub const NOTIFY_BYTES_MAX: usize = 4 * 1024;
+/// Longest socket path the kernel takes (sun_path, with its NUL).
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
