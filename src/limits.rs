@@ -39,6 +39,8 @@ pub const PARALLELISM_MAX: u32 = 100_000;
 pub const KEEP_PODS_DEFAULT: u32 = 100;
 /// Events kept for `supctl get events`: an hour of a busy host.
 pub const EVENTS_KEPT: usize = 1_000;
+/// Finished pods kept at all, whatever the units ask for: some 50 MiB.
+pub const FINISHED_PODS_MAX: usize = 20_000;
 /// Ended runs kept in memory for `supctl get runs`.
 pub const RUNS_KEPT: usize = 2_000;
 
@@ -58,5 +60,17 @@ pub const LOG_FILES_MAX: u32 = 5;
 
 /// Longest notify datagram that is read.
 pub const NOTIFY_BYTES_MAX: usize = 4 * 1024;
+/// Notify datagrams read from one pod in one turn of the loop: a flood waits for its own next turn.
+pub const NOTIFY_PER_TURN_MAX: usize = 32;
+/// Pods whose notify sockets are read in one turn of the loop.
+pub const NOTIFY_READY_SOURCES_MAX: usize = 64;
+/// Descriptors that one message can carry (the kernel's SCM_MAX_FD).
+pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
+/// Characters kept of what a process says of itself (`STATUS=`): a line of `status`.
+pub const STATUS_TEXT_CHARS_MAX: usize = 256;
+/// Parents looked through for the run that a process belongs to: deeper than any tree of processes seen.
+pub const ANCESTORS_MAX: usize = 64;
+/// Bytes in which a probe's HTTP answer must show its status line.
+pub const PROBE_STATUS_LINE_BYTES_MAX: usize = 4 * 1024;
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
