@@ -19,6 +19,10 @@ pub const SPAWNERS_MAX: usize = 8;
 pub const SPAWN_STUCK_MS: u64 = 100;
 /// At most one sweep for strangers in this time: waitid(P_ALL) walks all children.
 pub const SWEEP_INTERVAL_MS: u64 = 10;
+/// Messages from the keeper, and as many from spawners, taken in before the manager acts on them.
+pub const MESSAGES_PER_TURN_MAX: usize = 1_024;
+/// Messages that may wait for a keeper or a spawner that is busy: a start and some signals for each slot.
+pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
 
