@@ -30,8 +30,11 @@ pub enum ToSpawner<'a> {
 pub struct Spawn<'a> {
     /// As told by [`KeeperToManager::Welcome`]; an older one is refused.
     pub epoch: u64,
-    /// A free slot of the table; the manager keeps account of them.
+    /// A free slot of the table; the manager keeps account of them, and takes low numbers first.
     pub slot: u16,
+    /// The slot's ticket: 0 until [`KeeperToManager::Free`] told another one. It makes a Spawn that was sent
+    /// twice harmless, however late the second is read.
+    pub ticket: u32,
     /// Who it is.
     pub run: Run,
     /// What makes the run known to a manager whose store never saw it; opaque here.
@@ -70,7 +73,8 @@ pub enum FromSpawner {
         /// Whether the last descriptor is the capture pipe.
         capture: bool,
     },
-    /// Nothing was done: the epoch is over, or the slot is not free. No `Exited` will come.
+    /// Nothing was done: the epoch is over, the slot is not free, or the ticket is used. For a Spawn that was
+    /// sent twice that is the expected answer to one of the two; the other is answered on its own.
     Refused {
         /// Where.
         slot: u16,
@@ -138,8 +142,8 @@ pub enum ManagerToKeeper<'a> {
     Alive,
 }
 
-/// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known` and
-/// (if it has ended) `Exited`, then `SnapshotEnd`; then whatever happens.
+/// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known`
+/// (or `Busy`) and, if it has ended, `Exited`, then `SnapshotEnd`; then whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeeperToManager<'a> {
     /// The first message.
@@ -150,6 +154,8 @@ pub enum KeeperToManager<'a> {
         pod_highest: u64,
         /// Managers that died before this one.
         deaths: u32,
+        /// Of those, the ones in a row just before it that died before they were `Ready`.
+        deaths_unready: u32,
         /// When the keeper began.
         since: Instant,
     },
@@ -181,11 +187,23 @@ pub enum KeeperToManager<'a> {
     },
     /// A run has ended. The slot is free again some time after it was acknowledged: [`Self::Free`].
     Exited(Exited<'a>),
+    /// A slot of the snapshot that holds nothing to tell, only bytes that the logger has still to write: it
+    /// is taken until `Free`.
+    Busy {
+        /// Which.
+        slot: u16,
+    },
     /// A slot may be used again.
     Free {
         /// Which.
         slot: u16,
+        /// For the next Spawn in it.
+        ticket: u32,
     },
+    /// A spawner has died, and a Spawn that it had just read may be lost with it: send every Spawn again that
+    /// was answered neither by `Started` nor by `Exited`, unchanged. What had begun is refused then, and ends
+    /// or goes on by itself.
+    SpawnerGone,
     /// TERM, INT, QUIT, PWR or 37: end everything in order.
     StopRequest {
         /// Which.
@@ -269,7 +287,7 @@ impl<'a> ToSpawner<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         let Self::Spawn(spawn) = self;
-        to.u8(1).u64(spawn.epoch).u16(spawn.slot);
+        to.u8(1).u64(spawn.epoch).u16(spawn.slot).u32(spawn.ticket);
         spawn.run.put(&mut to);
         to.bytes(spawn.label).bytes(spawn.log_path);
         match spawn.plan {
@@ -285,6 +303,7 @@ impl<'a> ToSpawner<'a> {
         let spawn = Spawn {
             epoch: from.u64()?,
             slot: from.u16()?,
+            ticket: from.u32()?,
             run: Run::get(&mut from)?,
             label: from.bytes()?,
             log_path: from.bytes()?,
@@ -410,8 +429,8 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, since } => {
-                to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths);
+            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
+                to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
                 since.put(&mut to);
             }
             Self::Known { slot, run, pid, started, label } => {
@@ -431,8 +450,8 @@ impl<'a> KeeperToManager<'a> {
                 at.put(&mut to);
             }
             Self::Exited(exited) => exited.put(to.u8(5)),
-            Self::Free { slot } => {
-                to.u8(6).u16(*slot);
+            Self::Free { slot, ticket } => {
+                to.u8(6).u16(*slot).u32(*ticket);
             }
             Self::StopRequest { signal, count } => {
                 to.u8(7).i32(*signal).u32(*count);
@@ -446,6 +465,12 @@ impl<'a> KeeperToManager<'a> {
             Self::Listener => {
                 to.u8(10);
             }
+            Self::Busy { slot } => {
+                to.u8(11).u16(*slot);
+            }
+            Self::SpawnerGone => {
+                to.u8(12);
+            }
         }
     }
 
@@ -457,6 +482,7 @@ impl<'a> KeeperToManager<'a> {
                 epoch: from.u64()?,
                 pod_highest: from.u64()?,
                 deaths: from.u32()?,
+                deaths_unready: from.u32()?,
                 since: Instant::get(&mut from)?,
             },
             2 => Self::Known {
@@ -474,11 +500,13 @@ impl<'a> KeeperToManager<'a> {
                 at: Instant::get(&mut from)?,
             },
             5 => Self::Exited(Exited::get(&mut from)?),
-            6 => Self::Free { slot: from.u16()? },
+            6 => Self::Free { slot: from.u16()?, ticket: from.u32()? },
             7 => Self::StopRequest { signal: from.i32()?, count: from.u32()? },
             8 => Self::Reload,
             9 => Self::ShowState,
             10 => Self::Listener,
+            11 => Self::Busy { slot: from.u16()? },
+            12 => Self::SpawnerGone,
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -595,7 +623,8 @@ mod tests {
 
     #[test]
     fn all_messages_read_back() {
-        let spawn = |plan| Spawn { epoch: 2, slot: 16_383, run: RUN, label: b"l", log_path: b"", plan };
+        let spawn =
+            |plan| Spawn { epoch: 2, slot: 16_383, ticket: 8, run: RUN, label: b"l", log_path: b"", plan };
         both_ways!(
             ToSpawner,
             ToSpawner::Spawn(spawn(PlanAt::Inline(b"plan"))),
@@ -644,7 +673,7 @@ mod tests {
         };
         both_ways!(
             KeeperToManager,
-            KeeperToManager::Welcome { epoch: 1, pod_highest: 2, deaths: 3, since: AT },
+            KeeperToManager::Welcome { epoch: 1, pod_highest: 2, deaths: 3, deaths_unready: 1, since: AT },
             KeeperToManager::Known { slot: 1, run: RUN, pid: 2, started: AT, label: b"unit=web" },
             KeeperToManager::SnapshotEnd,
             KeeperToManager::Running { slot: 1, run: RUN, pid: 2, at: AT },
@@ -652,11 +681,13 @@ mod tests {
             exited(Ending::Signaled { signal: 9, core: true }),
             exited(Ending::NotStarted(Fault { step: Step::Exec, errno: 2, detail: b"/usr/bin/web" })),
             exited(Ending::Unknown),
-            KeeperToManager::Free { slot: 9 },
+            KeeperToManager::Free { slot: 9, ticket: 10 },
             KeeperToManager::StopRequest { signal: 37, count: 2 },
             KeeperToManager::Reload,
             KeeperToManager::ShowState,
             KeeperToManager::Listener,
+            KeeperToManager::Busy { slot: 8 },
+            KeeperToManager::SpawnerGone,
         );
         both_ways!(
             KeeperToLogger,
