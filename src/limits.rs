@@ -68,6 +68,8 @@ pub const ANSWER_CHUNK_BYTES: usize = 16 * 1024;
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Objects that may wait for one watcher before it is cut off.
 pub const WATCH_QUEUE_MAX: usize = 4_096;
+/// Longest line of a watch that supctl reads: the largest object, many times over.
+pub const WATCH_LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Pods that a unit's own object carries in short: a screenful; the others are in the list of pods.
 pub const UNIT_PODS_SHOWN_MAX: usize = 64;
 /// Bytes of one frame of `exec`'s output: one pipe's worth.

@@ -13,4 +13,5 @@ pub mod request;
 pub mod route;
 pub mod server;
 mod stall;
+pub mod stream;
 pub mod watch;

@@ -119,7 +119,7 @@ pub enum Request {
     /// Files are stored, loaded and applied.
     Apply(ApplyFiles),
     /// A unit without a file.
-    Run(RunRequest),
+    Run(Box<RunRequest>),
     /// A command in a pod's context. Answered by [`Reply::Stream`] of [`super::objects::ExecFrame`]s.
     Exec(ExecRequest),
     /// supd is to end, in order.

@@ -55,16 +55,17 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
     if !only_reads && query != Query::default() {
         return Err(bad_request("`watch` and selectors are for lists and objects"));
     }
+    if method == Method::GET && !body.is_empty() {
+        return Err(bad_request("a GET has no body"));
+    }
     Ok(Asked::Manager(match route {
-        Route::Version => return no_body(body).map(|()| Asked::Version),
-        Route::Health => return no_body(body).map(|()| Asked::Health),
-        Route::Info => no_body(body).map(|()| Request::Info)?,
-        Route::List(collection) => no_body(body).and_then(|()| list(collection, query))?,
-        Route::Get(collection, name) => no_body(body).and_then(|()| get(collection, name, query))?,
-        Route::Log(pod) => no_body(body).and_then(|()| Ok(Request::Log { pod: object_name("pod", pod)? }))?,
-        Route::GetScale(name) => {
-            no_body(body).and_then(|()| Ok(Request::GetScale(unit_name("Deployment", name)?)))?
-        }
+        Route::Version => return Ok(Asked::Version),
+        Route::Health => return Ok(Asked::Health),
+        Route::Info => Request::Info,
+        Route::List(collection) => list(collection, query),
+        Route::Get(collection, name) => get(collection, name, query)?,
+        Route::Log(pod) => Request::Log { pod: object_name("Pod", pod)? },
+        Route::GetScale(name) => Request::GetScale(unit_name("Deployment", name)?),
         Route::SetScale(name) => scale(name, parse(body)?)?,
         Route::Suspend(collection, name) => suspend(collection, name, parse(body)?)?,
         Route::CreateJob => create_job(parse(body)?)?,
@@ -166,9 +167,9 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
     })
 }
 
-fn list(collection: Collection, query: Query) -> Result<Request, Status> {
+fn list(collection: Collection, query: Query) -> Request {
     let filter = Filter { name: query.name, labels: query.labels };
-    Ok(if query.watch { Request::Watch { collection, filter } } else { Request::List { collection, filter } })
+    if query.watch { Request::Watch { collection, filter } } else { Request::List { collection, filter } }
 }
 
 fn get(collection: Collection, name: &str, query: Query) -> Result<Request, Status> {
@@ -257,7 +258,7 @@ fn run(wish: RunRequest) -> Result<Request, Status> {
     if wish.exec.is_empty() {
         return Err(invalid("exec: a program is needed"));
     }
-    Ok(Request::Run(wish))
+    Ok(Request::Run(Box::new(wish)))
 }
 
 fn exec(wish: ExecRequest) -> Result<Request, Status> {
@@ -379,10 +380,6 @@ fn is_label(name: &str) -> bool {
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         && !name.starts_with('-')
         && !name.ends_with('-')
-}
-
-fn no_body(body: &[u8]) -> Result<(), Status> {
-    if body.is_empty() { Ok(()) } else { Err(bad_request("this request takes no body")) }
 }
 
 /// A body that may be left out.
