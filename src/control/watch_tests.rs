@@ -1,7 +1,7 @@
 //! What watchers are told, and what becomes of slow ones.
 
 use std::cell::Cell;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use super::*;
 use crate::control::objects::{
