@@ -21,7 +21,8 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::objects::{
-    Deployment, ExecRequest, Info, Job, JobRequest, List, LogLocation, Noun, Pod, Scale, ScaleRequest, Status,
+    Deployment, ExecRequest, Info, Job, JobRequest, List, LogLocation, Noun, Pod, Scale, ScaleRequest,
+    Status, StatusReason,
 };
 use super::route;
 use super::stream::{Exec, Watch};
@@ -50,10 +51,8 @@ pub enum ClientError {
         /// Why it failed.
         cause: io::Error,
     },
-    /// supd refused, and says why.
+    /// supd refused, and says why; or it was not asked, since it would.
     Refused(Box<Status>),
-    /// It was not sent: it is too long, or no text.
-    Unaskable(String),
     /// The deadline passed: exit code 124.
     TimedOut,
     /// The connection ended before the answer did: supd was ended, or started anew.
@@ -197,7 +196,7 @@ impl Client {
         let bytes_max = route::body_bytes_max(path);
         if body.len() > bytes_max {
             let message = format!("the request has {} bytes; {bytes_max} are the most", body.len());
-            return Err(ClientError::Unaskable(message));
+            return Err(unasked(StatusReason::RequestEntityTooLarge, message));
         }
         let unreachable = |cause| ClientError::Unreachable { socket: self.socket.clone(), cause };
         let stream = self.stream().map_err(unreachable)?;
@@ -209,8 +208,9 @@ impl Client {
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let request =
-            request.body(Full::new(body)).map_err(|error| ClientError::Unaskable(error.to_string()))?;
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| unasked(StatusReason::BadRequest, error.to_string()))?;
         sender.send_request(request).await.map_err(|error| lost(&error))
     }
 
@@ -247,7 +247,14 @@ async fn collect(body: Incoming) -> Result<Bytes, ClientError> {
 }
 
 fn to_json(body: &impl Serialize) -> Result<Bytes, ClientError> {
-    serde_json::to_vec(body).map(Bytes::from).map_err(|error| ClientError::Unaskable(error.to_string()))
+    let bytes = serde_json::to_vec(body).map(Bytes::from);
+    bytes.map_err(|error| unasked(StatusReason::BadRequest, format!("this cannot be asked: {error}")))
+}
+
+/// What would be refused is not sent: of a request that the server does not read to its end, the answer
+/// may be lost.
+fn unasked(reason: StatusReason, message: String) -> ClientError {
+    ClientError::Refused(Box::new(Status::failure(reason, message)))
 }
 
 pub(super) fn lost(error: &dyn fmt::Display) -> ClientError {
@@ -290,11 +297,7 @@ impl ClientError {
     pub fn status(&self) -> Option<&Status> {
         match self {
             Self::Refused(status) => Some(status),
-            Self::Unreachable { .. }
-            | Self::Unaskable(_)
-            | Self::TimedOut
-            | Self::Lost(_)
-            | Self::Garbled(_) => None,
+            Self::Unreachable { .. } | Self::TimedOut | Self::Lost(_) | Self::Garbled(_) => None,
         }
     }
 }
@@ -316,7 +319,6 @@ impl fmt::Display for ClientError {
                 }
             }
             Self::Refused(status) => f.write_str(&status.message),
-            Self::Unaskable(cause) => write!(f, "this cannot be asked: {cause}"),
             Self::TimedOut => f.write_str("the time is up"),
             Self::Lost(cause) => write!(f, "the connection to supd was lost: {cause}"),
             Self::Garbled(cause) => write!(f, "supd's answer cannot be understood: {cause}"),
@@ -349,10 +351,7 @@ mod tests {
         let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let client = Client::connect(&socket).unwrap();
         let error = client.post::<Status>("/apis/supd/v1/run", &"x".repeat(65_536)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "this cannot be asked: the request has 65538 bytes; 65536 are the most"
-        );
+        assert_eq!(error.to_string(), "the request has 65538 bytes; 65536 are the most");
     }
 
     #[test]
