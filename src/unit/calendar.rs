@@ -56,4 +56,27 @@ impl Schedule {
     pub fn has_seconds(&self) -> bool {
         false
     }
+
+    /// The scheduled times after `after` and up to `until`.
+    pub fn missed(&self, after: i64, until: i64, cap: u32) -> Missed {
+        let mut missed = Missed { last: None, count: 0, capped: false };
+        let mut at = after;
+        while let Some(next) = self.next_after(at).filter(|next| *next <= until && missed.count < cap) {
+            missed.last = Some(next);
+            missed.count += 1;
+            at = next;
+        }
+        missed
+    }
+}
+
+/// Scheduled times that have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The latest.
+    pub last: Option<i64>,
+    /// How many.
+    pub count: u32,
+    /// There were more.
+    pub capped: bool,
 }
