@@ -234,9 +234,7 @@ impl Engine {
     /// Those who wait for this unit, and in a shutdown those whom it kept from stopping, are looked at.
     pub(super) fn wake_neighbours(&mut self, name: &UnitName) {
         let neighbours = if self.ending.is_some() { self.graph.before(name) } else { self.graph.after(name) };
-        for neighbour in neighbours.to_vec() {
-            self.mark(&neighbour);
-        }
+        self.marked.extend(neighbours.iter().cloned());
     }
 
     /// A unit that is to go, goes when nothing of it is left.
@@ -257,9 +255,7 @@ impl Engine {
         self.units.remove(name);
         self.rebuild_graph();
         out.push(Action::Gone(ObjectRef::Unit(name.clone())));
-        for neighbour in self.graph.after(name).to_vec() {
-            self.mark(&neighbour);
-        }
+        self.marked.extend(self.graph.after(name).iter().cloned());
         let _ = now;
     }
 
