@@ -6,6 +6,7 @@ mod order;
 mod operator;
 mod restarts;
 mod services;
+mod simulator;
 mod world;
 
 use std::sync::Arc;

@@ -42,6 +42,9 @@ pub struct World {
     last_reply: Option<Result<Accepted, Refused>>,
     pub end: Option<u8>,
     pub forgotten: Vec<String>,
+    /// How often each run was recorded as ended, and the runs that did end.
+    pub recorded: BTreeMap<RunId, u32>,
+    pub ended: BTreeMap<RunId, (Label, Outcome)>,
 }
 
 pub fn name(text: &str) -> UnitName {
@@ -86,6 +89,8 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         last_reply: None,
         end: None,
         forgotten: Vec::new(),
+        recorded: BTreeMap::new(),
+        ended: BTreeMap::new(),
     }
 }
 
@@ -219,14 +224,20 @@ impl World {
                 self.end = Some(code);
                 Vec::new()
             }
-            Action::Record(Record::Run(_)) | Action::Changed(_) | Action::Gone(_) | Action::Intend { .. } => {
+            Action::Record(Record::Run(record)) => {
+                *self.recorded.entry(record.run).or_default() += 1;
+                Vec::new()
+            }
+            Action::Changed(_) | Action::Gone(_) | Action::Intend { .. } => {
                 Vec::new()
             }
         }
     }
 
     fn ended(&mut self, run: RunId, outcome: Outcome) -> Event {
-        self.running.remove(&run);
+        if let Some(label) = self.running.remove(&run) {
+            self.ended.insert(run, (label, outcome.clone()));
+        }
         Event::Exited { run, exit: Exit { outcome, usage: Usage::default(), at: self.now } }
     }
 
@@ -443,6 +454,17 @@ impl World {
     pub fn pod(&self, pod: &str) -> PodView {
         let view = self.engine.view().pods.into_iter().find(|view| view.name == pod);
         view.unwrap_or_else(|| panic!("{}: no pod {pod}", self.title))
+    }
+
+    /// Runs that live.
+    pub fn running(&self) -> Vec<(RunId, Label)> {
+        self.running.iter().map(|(run, label)| (*run, label.clone())).collect()
+    }
+
+    /// A run ends.
+    pub fn finish(&mut self, run: RunId, outcome: Outcome) {
+        let event = self.ended(run, outcome);
+        self.feed(event);
     }
 
     pub fn engine(&self) -> &Engine {
