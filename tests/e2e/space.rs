@@ -2,7 +2,7 @@
 //!
 //! Every wait is for an event (a file that appears, a process that ends, a condition that `supctl wait`
 //! watches), bounded by [`PATIENCE`], which is no part of any assertion.
-#![allow(clippy::disallowed_types)] // The rule is for the daemon; a test has children of its own.
+#![allow(unsafe_code, clippy::disallowed_types)] // The rule is for the daemon; a test has children of its own.
 
 use std::fs;
 use std::io::Read;
