@@ -1,0 +1,285 @@
+//! A unit as the engine holds it: what runs, what is on disk, what is wanted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::action::{Action, Actions};
+use super::cron::Calendar;
+use super::id::{ObjectRef, PodUid};
+use super::time::{Now, Wall};
+use super::view::{LastExit, Stale, UnitState, Waiting};
+use super::{Engine, order};
+use crate::unit::model::{Body, Unit};
+use crate::unit::name::UnitName;
+
+/// A unit.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// In force: what runs was made from it, or will be.
+    pub(super) unit: Arc<Unit>,
+    /// What is on disk, if that is something else; it comes into force by `apply` or at the next start.
+    pub(super) pending: Option<Arc<Unit>>,
+    /// Its file is gone.
+    pub(super) removed: bool,
+    /// Made by `supctl run`.
+    pub(super) transient: bool,
+    /// Started at boot.
+    pub(super) enabled: bool,
+    /// Desired: on or off.
+    pub(super) wanted: bool,
+    /// What it requires was there once since it was wanted; it is not asked for again.
+    pub(super) released: bool,
+    /// What it waits for.
+    pub(super) waiting: Vec<Waiting>,
+    /// It goes as soon as its pods are gone.
+    pub(super) deleting: bool,
+    /// When it was first loaded.
+    pub(super) created: Now,
+    /// How it is. Only [`Engine::set_state`] writes these four.
+    pub(super) state: UnitState,
+    /// See `state`.
+    pub(super) reason: String,
+    /// See `state`.
+    pub(super) since: Now,
+    /// See `state`.
+    pub(super) next: Option<Wall>,
+    /// The last end of one of its runs.
+    pub(super) last_exit: Option<LastExit>,
+    /// When a process of it was last started again.
+    pub(super) last_restart: Option<Wall>,
+    /// It is essential, and has ended with this code.
+    pub(super) essential_end: Option<u8>,
+    /// What its kind needs.
+    pub(super) kind: KindState,
+}
+
+/// What each kind needs.
+#[derive(Debug)]
+pub(super) enum KindState {
+    /// Nothing.
+    Target,
+    /// See [`super::service`].
+    Service(Replicas),
+    /// Its job has the unit's name.
+    Job {
+        /// A new job is to be made once the pods of the old one are gone.
+        again: bool,
+    },
+    /// See [`super::cron`].
+    CronJob(Calendar),
+}
+
+/// The pods of a service.
+#[derive(Debug, Default)]
+pub(super) struct Replicas {
+    /// An operator's number; else the unit's.
+    pub(super) scaled: Option<u32>,
+    /// By replica number. A pod that is on its way out keeps its place: its port, its files.
+    pub(super) places: BTreeMap<u32, Place>,
+    /// Pods that are to be replaced, one by one.
+    pub(super) replace: BTreeSet<PodUid>,
+    /// Pods that were replaced or stopped, oldest first: kept for their logs.
+    pub(super) past: std::collections::VecDeque<(PodUid, String)>,
+}
+
+/// The place of one replica.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// A pod that is not final.
+    Live(PodUid),
+    /// A bare pod (policy OnFailure or Never) that is: shown, and not replaced.
+    Done {
+        /// Its identity,
+        uid: PodUid,
+        /// its name,
+        name: String,
+        /// and how it ended.
+        succeeded: bool,
+    },
+}
+
+impl Entry {
+    /// A unit that was just loaded: at rest.
+    pub(super) fn new(now: Now, unit: Arc<Unit>) -> Self {
+        let kind = match &unit.body {
+            Body::Target => KindState::Target,
+            Body::Service(_) => KindState::Service(Replicas::default()),
+            Body::Job(_) => KindState::Job { again: false },
+            Body::CronJob(cron) => KindState::CronJob(Calendar::new(now, cron.suspend)),
+        };
+        Self {
+            unit,
+            pending: None,
+            removed: false,
+            transient: false,
+            enabled: true,
+            wanted: false,
+            released: false,
+            waiting: Vec::new(),
+            deleting: false,
+            created: now,
+            state: UnitState::Stopped,
+            reason: String::new(),
+            since: now,
+            next: None,
+            last_exit: None,
+            last_restart: None,
+            essential_end: None,
+            kind,
+        }
+    }
+
+    /// Why what runs and what is on disk differ.
+    pub(super) fn stale(&self) -> Option<Stale> {
+        match (self.removed, &self.pending) {
+            (true, _) => Some(Stale::Removed),
+            (false, Some(_)) => Some(Stale::Changed),
+            (false, None) => None,
+        }
+    }
+}
+
+/// A state with its words, before it is known whether it is new.
+pub(super) struct Judged {
+    /// The state.
+    pub(super) state: UnitState,
+    /// More words.
+    pub(super) reason: String,
+    /// When it will change by itself.
+    pub(super) next: Option<Wall>,
+}
+
+impl Judged {
+    /// A state that needs no words.
+    pub(super) fn plain(state: UnitState) -> Self {
+        Self { state, reason: String::new(), next: None }
+    }
+}
+
+impl Engine {
+    /// Compares what a unit is with what it should be, and orders the difference.
+    pub(super) fn reconcile(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+        let Some(entry) = self.units.get(name) else { return };
+        let judged = match entry.kind {
+            KindState::Target => self.reconcile_target(name),
+            KindState::Service(_) => self.reconcile_service(now, name, out),
+            KindState::Job { .. } => self.reconcile_job_unit(now, name, out),
+            KindState::CronJob(_) => self.reconcile_cron(now, name, out),
+        };
+        self.set_state(now, name, judged, out);
+        self.drop_if_done(now, name, out);
+    }
+
+    /// Whether the unit is to have pods now.
+    pub(super) fn is_on(&self, entry: &Entry) -> bool {
+        entry.wanted && !entry.deleting && self.ending.is_none()
+    }
+
+    /// Whether what the unit requires is there, or has been since it was wanted. Notes what is missing.
+    pub(super) fn release(&mut self, name: &UnitName) -> bool {
+        let Some(entry) = self.units.get(name) else { return false };
+        if entry.released {
+            return true;
+        }
+        let waiting = order::waiting_for(self, name);
+        let released = waiting.is_empty();
+        if let Some(entry) = self.units.get_mut(name) {
+            entry.waiting = waiting;
+            entry.released = released;
+        }
+        released
+    }
+
+    /// The words of a unit that waits for others.
+    pub(super) fn waiting_words(entry: &Entry) -> String {
+        let names: Vec<String> =
+            entry.waiting.iter().map(|w| format!("{} ({})", w.unit, w.condition.as_str())).collect();
+        names.join(", ")
+    }
+
+    /// The state of a unit at rest.
+    pub(super) fn at_rest(entry: &Entry) -> Judged {
+        match entry.enabled {
+            true => Judged::plain(UnitState::Stopped),
+            false => Judged::plain(UnitState::Disabled),
+        }
+    }
+
+    fn reconcile_target(&mut self, name: &UnitName) -> Judged {
+        let on = self.units.get(name).is_some_and(|entry| self.is_on(entry));
+        let released = on && self.release(name);
+        let Some(entry) = self.units.get(name) else { return Judged::plain(UnitState::Stopped) };
+        match (on, released) {
+            (false, _) => Self::at_rest(entry),
+            (true, true) => Judged::plain(UnitState::Running),
+            (true, false) => {
+                Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None }
+            }
+        }
+    }
+
+    /// The only way a unit's state changes: records it, and wakes those who wait for it.
+    fn set_state(&mut self, now: Now, name: &UnitName, judged: Judged, out: &mut Actions) {
+        let Some(entry) = self.units.get_mut(name) else { return };
+        if entry.state != judged.state {
+            entry.since = now;
+        } else if entry.reason == judged.reason && entry.next == judged.next {
+            return;
+        }
+        (entry.state, entry.reason, entry.next) = (judged.state, judged.reason, judged.next);
+        out.push(Action::Changed(ObjectRef::Unit(name.clone())));
+        self.wake_neighbours(name);
+    }
+
+    /// Those who wait for this unit, and in a shutdown those whom it kept from stopping, are looked at.
+    pub(super) fn wake_neighbours(&mut self, name: &UnitName) {
+        let neighbours = if self.ending.is_some() { self.graph.before(name) } else { self.graph.after(name) };
+        self.marked.extend(neighbours.iter().cloned());
+    }
+
+    /// A unit that is to go, goes when nothing of it is left.
+    fn drop_if_done(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+        let Some(entry) = self.units.get(name) else { return };
+        let at_rest = matches!(entry.state, UnitState::Stopped | UnitState::Disabled);
+        let gone = entry.deleting || (entry.removed && !entry.wanted && at_rest);
+        if !gone || self.has_pods(name) {
+            return;
+        }
+        self.forget_past(name, out);
+        let jobs: Vec<String> =
+            self.jobs.values().filter(|job| &job.unit.name == name).map(|job| job.name.clone()).collect();
+        for job in jobs {
+            self.forget_job(&job, out);
+        }
+        self.timers.clear(&super::timer::Timer::Slot(name.clone()));
+        self.units.remove(name);
+        self.rebuild_graph();
+        out.push(Action::Gone(ObjectRef::Unit(name.clone())));
+        self.marked.extend(self.graph.after(name).iter().cloned());
+        let _ = now;
+    }
+
+    /// Whether a pod of this unit is not final.
+    pub(super) fn has_pods(&self, name: &UnitName) -> bool {
+        match self.units.get(name).map(|entry| &entry.kind) {
+            Some(KindState::Service(replicas)) => {
+                replicas.places.values().any(|place| matches!(place, Place::Live(_)))
+            }
+            _ => self.jobs.values().any(|job| &job.unit.name == name && !job.live.is_empty()),
+        }
+    }
+
+    /// Logs and records of pods that a service no longer has.
+    fn forget_past(&mut self, name: &UnitName, out: &mut Actions) {
+        let Some(Entry { kind: KindState::Service(replicas), .. }) = self.units.get_mut(name) else { return };
+        let past = std::mem::take(&mut replicas.past);
+        for (uid, pod) in past {
+            out.push(Action::ForgetPod { uid, unit: name.clone(), name: pod });
+        }
+        for place in std::mem::take(&mut replicas.places).into_values() {
+            if let Place::Done { uid, name: pod, .. } = place {
+                out.push(Action::ForgetPod { uid, unit: name.clone(), name: pod });
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Order among units: who waits for whom, at start and at the end.
+
+use std::collections::BTreeMap;
+
+use super::Engine;
+use super::entry::{Entry, KindState, Place};
+use super::view::{UnitState, Waiting};
+use crate::unit::model::{Condition, Kind};
+use crate::unit::name::UnitName;
+
+/// The relations of all units, in both directions.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    edges: BTreeMap<UnitName, Edges>,
+}
+
+#[derive(Debug, Default)]
+struct Edges {
+    /// What this unit comes after.
+    before: Vec<UnitName>,
+    /// What comes after this unit.
+    after: Vec<UnitName>,
+}
+
+impl Graph {
+    /// The units that this one comes after.
+    pub(super) fn before(&self, name: &UnitName) -> &[UnitName] {
+        self.edges.get(name).map_or(&[], |edges| &edges.before)
+    }
+
+    /// The units that come after this one.
+    pub(super) fn after(&self, name: &UnitName) -> &[UnitName] {
+        self.edges.get(name).map_or(&[], |edges| &edges.after)
+    }
+
+    fn add(&mut self, first: &UnitName, second: &UnitName) {
+        let before = &mut self.edges.entry(second.clone()).or_default().before;
+        if before.contains(first) {
+            return;
+        }
+        before.push(first.clone());
+        self.edges.entry(first.clone()).or_default().after.push(second.clone());
+    }
+}
+
+/// How strong a relation is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    /// Waited for as long as it takes.
+    Requires,
+    /// Waited for while it may still come.
+    Wants,
+    /// The same, if it is to be started at all.
+    After,
+}
+
+impl Engine {
+    /// Reads the relations of all units anew.
+    pub(super) fn rebuild_graph(&mut self) {
+        let mut graph = Graph::default();
+        for (name, entry) in &self.units {
+            let relations = &entry.unit.relations;
+            for relation in relations.requires.iter().chain(&relations.wants).chain(&relations.after) {
+                graph.add(&relation.unit, name);
+            }
+            for relation in &relations.before {
+                graph.add(name, &relation.unit);
+            }
+        }
+        self.graph = graph;
+    }
+
+    /// A unit with all that it requires or wants, itself first.
+    pub(super) fn closure(&self, name: &UnitName) -> Vec<UnitName> {
+        let mut found = vec![name.clone()];
+        let mut at = 0;
+        while let Some(name) = found.get(at).cloned() {
+            at += 1;
+            let Some(entry) = self.units.get(&name) else { continue };
+            let relations = &entry.unit.relations;
+            for relation in relations.requires.iter().chain(&relations.wants) {
+                if self.units.contains_key(&relation.unit) && !found.contains(&relation.unit) {
+                    found.push(relation.unit.clone());
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether, in a shutdown, nobody who came after this unit is still there.
+    pub(super) fn may_stop(&self, name: &UnitName) -> bool {
+        self.ending.is_none() || self.graph.after(name).iter().all(|later| !self.has_pods(later))
+    }
+
+    /// Who requires or wants this unit.
+    pub(super) fn wanted_by(&self, name: &UnitName) -> Vec<UnitName> {
+        let asks = |later: &&UnitName| {
+            self.units.get(*later).is_some_and(|entry| {
+                let relations = &entry.unit.relations;
+                relations.requires.iter().chain(&relations.wants).any(|relation| &relation.unit == name)
+            })
+        };
+        self.graph.after(name).iter().filter(asks).cloned().collect()
+    }
+
+    /// Whether a unit has reached a condition.
+    fn has_reached(&self, entry: &Entry, condition: Condition) -> bool {
+        match &entry.kind {
+            KindState::Target => entry.state == UnitState::Running,
+            KindState::CronJob(calendar) => match condition {
+                Condition::Started | Condition::Ready => entry.wanted,
+                Condition::Completed | Condition::Succeeded => calendar.last_success.is_some(),
+            },
+            KindState::Job { .. } => {
+                let Some(job) = self.jobs.get(entry.unit.name.as_str()) else { return false };
+                match condition {
+                    Condition::Started => job.has_started(),
+                    Condition::Ready => job.is_complete() || self.ready_pods(job) > 0,
+                    Condition::Completed => job.is_finished(),
+                    Condition::Succeeded => job.is_complete(),
+                }
+            }
+            KindState::Service(replicas) => {
+                let desired = self.desired(entry) as usize;
+                let all = |test: &dyn Fn(&Place) -> bool| {
+                    desired > 0 && replicas.places.len() >= desired && replicas.places.values().all(test)
+                };
+                match condition {
+                    Condition::Started => all(&|place| match place {
+                        Place::Live(uid) => self.pods.get(uid).is_some_and(|pod| pod.main_has_started()),
+                        Place::Done { .. } => true,
+                    }),
+                    Condition::Ready => all(&|place| match place {
+                        Place::Live(uid) => self.pods.get(uid).is_some_and(|pod| pod.ready),
+                        Place::Done { succeeded, .. } => *succeeded,
+                    }),
+                    Condition::Completed => all(&|place| matches!(place, Place::Done { .. })),
+                    Condition::Succeeded => {
+                        all(&|place| matches!(place, Place::Done { succeeded: true, .. }))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a unit waits for: what is required and not there, and what is wanted and may still come.
+pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
+    let Some(entry) = engine.units.get(name) else { return Vec::new() };
+    let relations = &entry.unit.relations;
+    let with = |strength| move |relation| (strength, relation);
+    let direct = relations
+        .requires
+        .iter()
+        .map(with(Strength::Requires))
+        .chain(relations.wants.iter().map(with(Strength::Wants)))
+        .chain(relations.after.iter().map(with(Strength::After)));
+    let mut waiting = Vec::new();
+    for (strength, relation) in direct {
+        note(engine, &relation.unit, relation.condition, strength, &mut waiting);
+    }
+    // The other side may have written the order: `before = ["this"]`.
+    for earlier in engine.graph.before(name) {
+        let wrote = engine
+            .units
+            .get(earlier)
+            .is_some_and(|e| e.unit.relations.before.iter().any(|r| &r.unit == name));
+        if wrote {
+            note(engine, earlier, None, Strength::After, &mut waiting);
+        }
+    }
+    waiting
+}
+
+fn note(
+    engine: &Engine,
+    unit: &UnitName,
+    condition: Option<Condition>,
+    strength: Strength,
+    waiting: &mut Vec<Waiting>,
+) {
+    let entry = engine.units.get(unit);
+    let kind = entry.map_or(Kind::Service, |entry| entry.unit.kind());
+    let condition = condition.unwrap_or(kind.default_condition());
+    let reached = entry.is_some_and(|entry| engine.has_reached(entry, condition));
+    let hopeless = entry.is_none_or(|entry| {
+        !entry.wanted || matches!(entry.state, UnitState::Failed | UnitState::Complete | UnitState::Suspended)
+    });
+    let waits = !reached && (strength == Strength::Requires || !hopeless);
+    if waits && !waiting.iter().any(|w| &w.unit == unit) {
+        waiting.push(Waiting { unit: unit.clone(), condition });
+    }
+}

@@ -1,0 +1,372 @@
+//! A place for one supd: its directories, its units, the two programs, and ways to wait.
+//!
+//! Every wait is for an event (a file that appears, a process that ends, a condition that `supctl wait`
+//! watches), bounded by [`PATIENCE`], which is no part of any assertion.
+#![allow(unsafe_code, clippy::disallowed_types)] // The rule is for the daemon; a test has children of its own.
+
+use std::fs;
+use std::io::Read;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Far longer than anything here takes, even on a machine that is busy.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+const SUPD: &str = env!("CARGO_BIN_EXE_supd");
+const SUPCTL: &str = env!("CARGO_BIN_EXE_supctl");
+
+/// A place, before supd runs in it.
+pub struct Space {
+    dir: tempfile::TempDir,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    wrap: Vec<String>,
+}
+
+/// A supd that runs in its place.
+pub struct Supd {
+    space: Space,
+    child: Option<Child>,
+    /// The keeper; where supd runs in a PID namespace, as seen from outside.
+    pub keeper: i32,
+}
+
+/// What a command printed, and its code.
+#[derive(Debug)]
+pub struct Output {
+    pub command: String,
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
+impl Space {
+    pub fn new() -> Self {
+        let dir = tempfile::Builder::new().prefix("supd-").tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["units", "run", "state", "log"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        fs::set_permissions(dir.path().join("run"), fs::Permissions::from_mode(0o700)).unwrap();
+        Self { dir, args: Vec::new(), env: Vec::new(), wrap: Vec::new() }
+    }
+
+    /// Writes a unit; `@` in the text stands for the place's directory.
+    pub fn unit(self, name: &str, text: &str) -> Self {
+        self.write_unit(name, text);
+        self
+    }
+
+    pub fn write_unit(&self, name: &str, text: &str) {
+        let text = text.replace('@', self.path().to_str().unwrap());
+        fs::write(self.path().join("units").join(format!("{name}.toml")), text).unwrap();
+    }
+
+    /// Writes an executable file.
+    pub fn script(self, name: &str, text: &str) -> Self {
+        let path = self.path().join(name);
+        fs::write(&path, text.replace('@', self.path().to_str().unwrap())).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        self
+    }
+
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A command line to put before supd's: `unshare -fp --mount-proc`.
+    pub fn wrap(mut self, words: &[&str]) -> Self {
+        self.wrap = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The command line that runs supd here.
+    pub fn command(&self) -> Command {
+        let mut words = self.wrap.clone();
+        words.push(SUPD.to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command.arg("--units").arg(self.path().join("units"));
+        command.arg("--runtime-dir").arg(self.path().join("run"));
+        command.arg("--state-dir").arg(self.path().join("state"));
+        command.arg("--log-dir").arg(self.path().join("log"));
+        command.args(&self.args).envs(self.env.iter().cloned());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs supd to its end: for starts that fail.
+    pub fn supd_output(&self) -> Output {
+        output(&mut self.command())
+    }
+
+    /// Starts supd, and waits until it answers.
+    pub fn supd(self) -> Supd {
+        let watch = Watch::new(&self.path().join("run"));
+        let log = fs::File::create(self.path().join("supd.out")).unwrap();
+        let err = log.try_clone().unwrap();
+        let child = self.command().stdout(log).stderr(err).spawn().unwrap();
+        let mut keeper = child.id() as i32;
+        let socket = self.path().join("run/control.sock");
+        watch.until(|| socket.exists());
+        if !self.wrap.is_empty() {
+            keeper = *children(keeper).first().expect("the wrapper has a child");
+        }
+        let supd = Supd { space: self, child: Some(child), keeper };
+        let up = supd.ctl("status");
+        assert_eq!(up.code, 0, "supd does not answer: {up:?}\n{}", supd.own_output());
+        supd
+    }
+
+    pub fn supctl(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(SUPCTL);
+        command.arg("--socket").arg(self.path().join("run/control.sock")).args(args);
+        command.env_remove("SUPD_SOCKET").stdin(Stdio::null());
+        output(&mut command)
+    }
+}
+
+impl Supd {
+    /// Runs `supctl` with these words.
+    pub fn ctl(&self, words: &str) -> Output {
+        self.space.supctl(&words.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub fn ctl_args(&self, args: &[&str]) -> Output {
+        self.space.supctl(args)
+    }
+
+    /// An object as `get -o json` shows it.
+    pub fn json(&self, words: &str) -> serde_json::Value {
+        let output = self.ctl(&format!("{words} -o json"));
+        serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{words}: {error}: {output:?}"))
+    }
+
+    /// Waits, as a user would.
+    #[track_caller]
+    pub fn wait(&self, name: &str, condition: &str) {
+        let output = self.ctl(&format!("wait {name} --for={condition} --timeout={}s", PATIENCE.as_secs()));
+        assert_eq!(output.code, 0, "{name} is not {condition}: {output:?}\n{}", self.own_output());
+    }
+
+    /// The pid of the main process of a pod.
+    pub fn pid(&self, pod: &str) -> i32 {
+        let value = self.json(&format!("get pod {pod}"));
+        let pid = value["status"]["containerStatuses"][0]["pid"].as_i64();
+        pid.unwrap_or_else(|| panic!("{pod} has no pid: {value:#}")) as i32
+    }
+
+    /// The pid of a role: `manager`, `spawner`, `logger`.
+    pub fn role(&self, role: &str) -> i32 {
+        let found = children(self.keeper).into_iter().find(|pid| is_role(*pid, role));
+        found.unwrap_or_else(|| panic!("there is no {role}"))
+    }
+
+    /// Kills a role, and waits until it is dead.
+    pub fn kill_role(&self, role: &str) -> i32 {
+        let pid = self.role(role);
+        let death = Death::of(pid);
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        death.wait();
+        pid
+    }
+
+    /// What supd itself printed so far.
+    pub fn own_output(&self) -> String {
+        fs::read_to_string(self.space.path().join("supd.out")).unwrap_or_default()
+    }
+
+    pub fn path(&self) -> &Path {
+        self.space.path()
+    }
+
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Waits until a file is there and has this content somewhere.
+    #[track_caller]
+    pub fn wait_file(&self, name: &str, content: &str) -> String {
+        let path = self.path().join(name);
+        let watch = Watch::new(path.parent().unwrap());
+        let mut text = String::new();
+        watch.until(|| {
+            text = fs::read_to_string(&path).unwrap_or_default();
+            path.exists() && text.contains(content)
+        });
+        text
+    }
+
+    /// Asks supd to end as `docker stop` does, and returns its code.
+    pub fn stop(mut self) -> i32 {
+        kill(Pid::from_raw(self.keeper), Signal::SIGTERM).unwrap();
+        self.wait_end()
+    }
+
+    /// Waits for supd's own end, and returns its code.
+    pub fn wait_end(&mut self) -> i32 {
+        let mut child = self.child.take().unwrap();
+        let death = Death::of(child.id() as i32);
+        death.wait();
+        let status = child.wait().unwrap();
+        use std::os::unix::process::ExitStatusExt;
+        status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+    }
+}
+
+impl Drop for Supd {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        if std::thread::panicking() {
+            eprintln!("--- supd printed:\n{}---", self.own_output());
+        }
+        let death = Death::of(child.id() as i32);
+        let _ = kill(Pid::from_raw(self.keeper), Signal::SIGTERM);
+        if !death.within(Duration::from_secs(15)) {
+            for pid in children(self.keeper) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            let _ = kill(Pid::from_raw(self.keeper), Signal::SIGKILL);
+        }
+        let _ = child.wait();
+    }
+}
+
+impl Output {
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.code(0)
+    }
+
+    #[track_caller]
+    pub fn stdout_is(self, text: &str) -> Self {
+        assert_eq!(self.stdout, text, "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn stdout_has(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no {text:?} in {self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn stderr_has(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no {text:?} in {self:#?}");
+        self
+    }
+}
+
+pub fn output(command: &mut Command) -> Output {
+    let words = format!("{command:?}");
+    let out = command.output().unwrap();
+    use std::os::unix::process::ExitStatusExt;
+    Output {
+        command: words,
+        stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
+        code: out.status.code().unwrap_or_else(|| 128 + out.status.signal().unwrap()),
+    }
+}
+
+/// The children of a process.
+pub fn children(pid: i32) -> Vec<i32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The parent of a process.
+pub fn parent(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn is_role(pid: i32, role: &str) -> bool {
+    let mut line = Vec::new();
+    let opened = fs::File::open(format!("/proc/{pid}/cmdline"));
+    let read = opened.and_then(|mut file| file.read_to_end(&mut line));
+    read.is_ok() && line.split(|byte| *byte == 0).nth(1) == Some(role.as_bytes())
+}
+
+/// Waits for the end of any process, child or not.
+pub struct Death(Option<OwnedFd>);
+
+impl Death {
+    pub fn of(pid: i32) -> Self {
+        // SAFETY: pidfd_open takes two integers and returns a new descriptor or -1.
+        let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
+        // SAFETY: the kernel has just made this descriptor for us alone.
+        Self((fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) }))
+    }
+
+    #[track_caller]
+    pub fn wait(&self) {
+        assert!(self.within(PATIENCE), "the process does not end");
+    }
+
+    pub fn within(&self, time: Duration) -> bool {
+        let Some(fd) = &self.0 else { return true };
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::try_from(time).unwrap()).unwrap() > 0
+    }
+}
+
+/// Waits for changes in a directory.
+pub struct Watch {
+    inotify: Inotify,
+}
+
+impl Watch {
+    pub fn new(dir: &Path) -> Self {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
+        let flags = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MODIFY
+            | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_DELETE;
+        inotify.add_watch(dir, flags).unwrap();
+        Self { inotify }
+    }
+
+    /// Looks, and looks again after each change, until it is so.
+    #[track_caller]
+    pub fn until(&self, mut test: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !test() {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "it does not come");
+            let mut fds = [PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, PollTimeout::try_from(left).unwrap()).unwrap();
+            let _ = self.inotify.read_events();
+        }
+    }
+}
+
+/// A path of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
