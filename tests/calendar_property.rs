@@ -89,7 +89,8 @@ impl Expression {
     }
 
     fn has_time(&self, wall: &Wall) -> bool {
-        let second = if self.columns.len() == 6 { self.columns[0].has(wall.second) } else { wall.second == 0 };
+        let second =
+            if self.columns.len() == 6 { self.columns[0].has(wall.second) } else { wall.second == 0 };
         second && self.column(4).has(wall.minute) && self.column(3).has(wall.hour)
     }
 

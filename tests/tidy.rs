@@ -26,8 +26,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// What the engine may not touch: clocks, files, processes, threads, randomness, unordered maps.
 const IMPURE: &[&str] = &[
-    "std::fs", "std::process", "std::thread", "std::net", "std::env", "Instant", "SystemTime", "HashMap",
-    "HashSet", "RandomState", "nix::", "libc::", "tokio", "tracing", "jiff", "chrono", "static mut",
+    "std::fs",
+    "std::process",
+    "std::thread",
+    "std::net",
+    "std::env",
+    "Instant",
+    "SystemTime",
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "nix::",
+    "libc::",
+    "tokio",
+    "tracing",
+    "jiff",
+    "chrono",
+    "static mut",
 ];
 
 /// What no file of src/ may contain outside its tests.

@@ -2,8 +2,8 @@
 
 mod cron;
 mod jobs;
-mod order;
 mod operator;
+mod order;
 mod restarts;
 mod services;
 mod simulator;

@@ -174,7 +174,8 @@ fn hold(w: &World) {
         assert_eq!(pods, job.active, "{}", job.name);
         let really = successes(w, job.uid, &job.name);
         assert!(job.succeeded <= really, "{}: {} succeeded, {really} really did", job.name, job.succeeded);
-        let ended = job.conditions.iter().filter(|c| c.status && ["Complete", "Failed"].contains(&c.kind.as_str()));
+        let ended =
+            job.conditions.iter().filter(|c| c.status && ["Complete", "Failed"].contains(&c.kind.as_str()));
         assert!(ended.count() <= 1, "{} is both complete and failed", job.name);
     }
 }

@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub pod_highest: u64,
     /// Managers that died before this one.
     pub deaths: u32,
+    /// Of those, the ones in a row just before this one that died before they were ready.
+    pub deaths_unready: u32,
     /// When the keeper began.
     pub since: Now,
 }
@@ -142,16 +144,17 @@ impl Keeper {
 
     fn take_in_snapshot(&mut self, message: KeeperToManager<'_>, snapshot: &mut Snapshot) {
         match message {
-            KeeperToManager::Welcome { epoch, pod_highest, deaths, since } => {
+            KeeperToManager::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
                 self.epoch = epoch;
                 snapshot.pod_highest = pod_highest;
                 snapshot.deaths = deaths;
+                snapshot.deaths_unready = deaths_unready;
                 snapshot.since = now(since);
             }
             KeeperToManager::Known { slot, run, pid, started, label } => {
                 let Some(run) = run_id(run) else { return };
                 let stage = if pid == 0 { Stage::Asked } else { Stage::Started };
-                self.slots.hold(slot, run, stage);
+                self.slots.hold(slot, Some(run), stage);
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).unwrap_or_default();
@@ -168,7 +171,9 @@ impl Keeper {
                     adopted.exit = Some(exit(&exited));
                 }
             }
-            // Said between two answers of the snapshot; said again, or asked for again, later.
+            KeeperToManager::Busy { slot } => self.slots.hold(slot, None, Stage::Ended),
+            KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            // The keeper tells nothing else before the end of its snapshot.
             _ => {}
         }
     }
@@ -221,12 +226,11 @@ impl Keeper {
             }
             FromSpawner::Refused { slot, run } => {
                 let Some(run) = run_id(run) else { return };
-                if self.slots.stage(slot, run) != Some(Stage::Asked) {
-                    return;
+                if self.slots.refused(slot, run) {
+                    // Not freed: whoever holds it will be heard of when the slot is free.
+                    self.slots.set_stage(slot, Stage::Ended);
+                    news.push(never_started(run, "the slot is still in use"));
                 }
-                // Not freed: whoever holds it will be heard of when the slot is free.
-                self.slots.set_stage(slot, Stage::Ended);
-                news.push(never_started(run, "the slot is still in use"));
             }
         }
     }
@@ -252,7 +256,7 @@ impl Keeper {
         for _ in 0..MESSAGES_PER_TURN_MAX {
             let Some(received) = self.channel.receive(buffer)? else { return Ok(false) };
             match KeeperToManager::decode(&buffer[..received.length]) {
-                Ok(message) => self.on_keeper(message, received.fds, news),
+                Ok(message) => self.on_keeper(message, received.fds, news)?,
                 Err(error) => tracing::error!("from the keeper: {error}; ignoring"),
             }
         }
@@ -264,7 +268,7 @@ impl Keeper {
         message: KeeperToManager<'_>,
         fds: [Option<OwnedFd>; N],
         news: &mut Vec<News>,
-    ) {
+    ) -> io::Result<()> {
         match message {
             KeeperToManager::Running { slot, run, pid, at } => {
                 if let Some(run) = run_id(run) {
@@ -272,7 +276,8 @@ impl Keeper {
                 }
             }
             KeeperToManager::Exited(exited) => self.on_exited(&exited, news),
-            KeeperToManager::Free { slot } => self.slots.free(slot),
+            KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            KeeperToManager::SpawnerGone => self.order_again()?,
             KeeperToManager::StopRequest { count, .. } => news.push(News::StopRequest(count)),
             KeeperToManager::Reload => news.push(News::Reload),
             KeeperToManager::ShowState => news.push(News::ShowState),
@@ -282,8 +287,20 @@ impl Keeper {
             // Of the snapshot, which is over.
             KeeperToManager::Welcome { .. }
             | KeeperToManager::Known { .. }
+            | KeeperToManager::Busy { .. }
             | KeeperToManager::SnapshotEnd => {}
         }
+        Ok(())
+    }
+
+    /// A spawner has died, perhaps with an order that it had just read: all that are unanswered are sent
+    /// again. Whichever was begun is refused the second time.
+    fn order_again(&mut self) -> io::Result<()> {
+        for order in self.slots.unanswered() {
+            self.queue.send(&order.message, &order.fds)?;
+            order.sent += 1;
+        }
+        Ok(())
     }
 
     fn on_exited(&mut self, exited: &Exited<'_>, news: &mut Vec<News>) {
@@ -319,15 +336,17 @@ impl Keeper {
                 Err(error) => return Ok(Some(never_started(run, &format!("plan: {error}")))),
             }
         }
-        let Some(slot) = self.slots.take(run, clock::mono()) else {
+        let Some((slot, ticket)) = self.slots.take(run, clock::mono()) else {
             return Ok(Some(never_started(run, "as many runs as there can be are there already")));
         };
         let inline = self.plan.len() <= PLAN_INLINE_BYTES_MAX;
         let plan = if inline { PlanAt::Inline(&self.plan) } else { PlanAt::Attached };
         let log_path = log_path.as_bytes();
-        let spawn = Spawn { epoch: self.epoch, slot, run: wire_run(run), label, log_path, plan };
-        ToSpawner::Spawn(spawn).encode(&mut self.message);
-        self.queue.send(&self.message, fds)?;
+        let spawn = Spawn { epoch: self.epoch, slot, ticket, run: wire_run(run), label, log_path, plan };
+        let mut message = Vec::new();
+        ToSpawner::Spawn(spawn).encode(&mut message);
+        self.queue.send(&message, &fds)?;
+        self.slots.set_order(slot, message, fds);
         Ok(None)
     }
 
@@ -390,7 +409,7 @@ impl Keeper {
 
     fn tell(&mut self, message: &ManagerToKeeper<'_>) -> io::Result<()> {
         message.encode(&mut self.message);
-        self.channel.send(&self.message, Vec::new())
+        self.channel.send(&self.message, &[])
     }
 }
 

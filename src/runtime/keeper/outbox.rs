@@ -26,9 +26,9 @@ impl Outbox {
 
     /// Sends a message behind those that wait. An error: the other side is gone, or has not read for so
     /// long that it must be.
-    pub(super) fn send(&mut self, bytes: &[u8], fds: Vec<OwnedFd>) -> io::Result<()> {
+    pub(super) fn send(&mut self, bytes: &[u8], fds: &[OwnedFd]) -> io::Result<()> {
         if self.waiting.is_empty() {
-            match self.try_send(bytes, &fds) {
+            match self.try_send(bytes, fds) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return result,
             }
@@ -36,7 +36,8 @@ impl Outbox {
         if self.waiting.len() >= OUTBOX_MAX {
             return Err(io::Error::other("nobody reads what is sent"));
         }
-        self.waiting.push_back((bytes.to_vec(), fds));
+        let fds: io::Result<Vec<OwnedFd>> = fds.iter().map(OwnedFd::try_clone).collect();
+        self.waiting.push_back((bytes.to_vec(), fds?));
         Ok(())
     }
 
@@ -115,7 +116,7 @@ mod tests {
             let message = |number: u32| [&number.to_le_bytes()[..], &[0; 8 * 1024]].concat();
             let mut sent = 0;
             while outbox.waiting.len() < 3 {
-                outbox.send(&message(sent), Vec::new()).unwrap();
+                outbox.send(&message(sent), &[]).unwrap();
                 sent += 1;
             }
             let mut buffer = vec![0; 64 * 1024];

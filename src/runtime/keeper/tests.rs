@@ -73,12 +73,13 @@ impl World {
         heard
     }
 
-    /// The slot and the epoch of the next Spawn.
-    fn ordered(&self) -> (u16, u64) {
+    /// The slot and the ticket of the next Spawn.
+    fn ordered(&self) -> (u16, u32) {
         let mut buffer = vec![0; MESSAGE_BYTES_MAX];
         let received = self.spawner.try_receive(&mut buffer).unwrap();
         let ToSpawner::Spawn(spawn) = ToSpawner::decode(&buffer[..received.length]).unwrap();
-        (spawn.slot, spawn.epoch)
+        assert_eq!(spawn.epoch, EPOCH);
+        (spawn.slot, spawn.ticket)
     }
 }
 
@@ -92,7 +93,13 @@ fn connected<T>(
         let (channel, keeper) = Channel::pair().unwrap();
         let (queue, spawner) = Channel::pair().unwrap();
         let mut world = World { keeper, spawner, buffer: Vec::new() };
-        let welcome = KeeperToManager::Welcome { epoch: EPOCH, pod_highest: 9, deaths: 1, since: AT };
+        let welcome = KeeperToManager::Welcome {
+            epoch: EPOCH,
+            pod_highest: 9,
+            deaths: 1,
+            deaths_unready: 0,
+            since: AT,
+        };
         world.tell(&welcome);
         told(&mut world);
         world.tell(&KeeperToManager::SnapshotEnd);
@@ -156,8 +163,8 @@ fn a_run_lives_from_spawn_to_free() {
         |keeper, world, _| {
             let run = run(10, Class::Main);
             assert!(keeper.spawn(run, &label("web-0"), "", &Plan::default(), Vec::new()).unwrap().is_none());
-            let (slot, epoch) = world.ordered();
-            assert_eq!(epoch, EPOCH);
+            let (slot, ticket) = world.ordered();
+            assert_eq!(ticket, 0);
             world.started(slot, run);
             assert_eq!(told(keeper), ["started 10 42"]);
             keeper.signal(run, 15, false).unwrap();
@@ -166,10 +173,10 @@ fn a_run_lives_from_spawn_to_free() {
             assert_eq!(told(keeper), ["exited 10 Exited(0)"]);
             keeper.signal(run, 15, false).unwrap();
             assert!(world.heard().is_empty(), "what has ended is not signalled");
-            world.tell(&KeeperToManager::Free { slot });
+            world.tell(&KeeperToManager::Free { slot, ticket: 1 });
             assert!(told(keeper).is_empty());
             keeper.spawn(run, &label("web-0"), "", &Plan::default(), Vec::new()).unwrap();
-            assert_eq!(world.ordered().0, slot);
+            assert_eq!(world.ordered(), (slot, 1));
         },
     );
 }
@@ -212,6 +219,29 @@ fn a_start_that_failed_or_was_refused_is_an_end() {
                 "{told:?}"
             );
             assert!(told[1].contains("exec /x: no such file (ENOENT)"), "{told:?}");
+        },
+    );
+}
+
+#[test]
+fn what_a_dying_spawner_may_have_read_is_sent_again_and_told_once() {
+    connected(
+        |world| world.tell(&KeeperToManager::Busy { slot: 0 }),
+        |keeper, world, _| {
+            let (begun, lost) = (run(10, Class::Main), run(11, Class::Main));
+            for run in [begun, lost] {
+                keeper.spawn(run, &label("web-0"), "", &Plan::default(), Vec::new()).unwrap();
+            }
+            assert_eq!((world.ordered(), world.ordered()), ((1, 0), (2, 0)), "0 is still being drained");
+            world.tell(&KeeperToManager::SpawnerGone);
+            assert!(told(keeper).is_empty());
+            assert_eq!((world.ordered(), world.ordered()), ((1, 0), (2, 0)));
+            FromSpawner::Refused { slot: 1, run: wire_run(begun) }.encode(&mut world.buffer);
+            world.spawner.send(&world.buffer, &[]).unwrap();
+            world.started(2, lost);
+            assert_eq!(told(keeper), ["started 11 42"]);
+            world.exited(1, 1, begun, Ending::Exited(0));
+            assert_eq!(told(keeper), ["started 10 42", "exited 10 Exited(0)"]);
         },
     );
 }
