@@ -6,6 +6,8 @@
 //! test but the zone's offsets. Far from changes, a second scan goes day by day over years, and `croner`,
 //! another implementation, must agree in UTC.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
@@ -396,6 +398,31 @@ proptest! {
             let next = ours.next_after(after);
             prop_assert_eq!(next, Some(theirs.and_utc().timestamp()), "`{}` after {}", expression, after);
             after = theirs.and_utc().timestamp();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(2_000))]
+
+    #[test]
+    fn any_text_is_read_or_refused_in_its_place(
+        text in prop_oneof!["[0-9*/,?+@a-z \u{b5}\u{e9}.-]{0,24}", "([*0-9?a-z/,-]{1,5} ){4,6}", "@every [0-9.a-z]{1,9}"],
+        dst in dst(),
+        start in any::<i64>(),
+    ) {
+        match Schedule::parse(&text, Some("Europe/Berlin"), dst) {
+            Ok(schedule) => {
+                prop_assert!(!schedule.words().is_empty());
+                let times: Vec<i64> = schedule.upcoming(start, 3).iter().map(|time| time.at).collect();
+                prop_assert!(times.first().is_none_or(|first| *first > start), "`{}`", text);
+                prop_assert!(times.is_sorted_by(|one, other| one < other), "`{}` {:?}", text, times);
+                schedule.missed(start, i64::MAX, 3);
+            }
+            Err(error) => {
+                let span = error.span.clone().expect("the zone is known");
+                prop_assert!(text.get(span.clone()).is_some(), "`{}` {:?} {}", text, span, error);
+            }
         }
     }
 }

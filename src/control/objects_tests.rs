@@ -301,6 +301,14 @@ fn a_unit_with_many_pods_shows_the_first_and_counts_all() {
 }
 
 #[test]
+fn a_path_that_is_no_text_is_still_printed() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = std::ffi::OsStr::from_bytes(b"/srv/\xff/web.toml").into();
+    let text = serde_json::to_string(&Unit::from(&UnitView { path, ..service() })).unwrap();
+    assert!(text.contains("\"path\":\"/srv/\u{fffd}/web.toml\""), "{text}");
+}
+
+#[test]
 fn events() {
     let about = About { kind: "Job", name: "import".to_owned(), unit: name("import") };
     let message = "created pod import-1".to_owned();

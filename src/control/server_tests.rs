@@ -319,6 +319,8 @@ fn who_does_not_finish_a_request_is_cut_off() {
     assert!(head.starts_with("HTTP/1.1 408 ") && head.contains("connection: close"), "{head}");
     assert_eq!(body["reason"], "Timeout");
     assert_eq!(until_closed(&mut space.stream()), "", "an idle connection ends");
+    let answer = space.raw(b"GET /version HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "and one that idles after a request: {answer}");
 }
 
 #[test]
