@@ -506,10 +506,13 @@ impl Engine {
 
     /// An operator wants it to run now: waits are cut short, and forgotten.
     pub(super) fn hurry_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        pod.processes.iter_mut().for_each(|process| process.series.clear());
+        let Some(pod) = self.pods.get(&uid) else { return };
         if matches!(pod.present().state, ProcessState::Waiting { .. }) {
             self.start_process(now, uid, out);
+        }
+        // After the start, which was no restart by the rules: the next one is the first, and immediate.
+        if let Some(pod) = self.pods.get_mut(&uid) {
+            pod.processes.iter_mut().for_each(|process| process.series.clear());
         }
     }
 

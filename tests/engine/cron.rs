@@ -113,7 +113,9 @@ fn catch_up_none_runs_nothing_late() {
 
 #[test]
 fn cjb_021_history_limits() {
-    let mut w = world("history").unit("c", &format!("{MINUTELY}successful_history = 2\nfailed_history = 1\n[job]\nbackoff_limit = 0")).begin();
+    let mut w = world("history")
+        .unit("c", &format!("{MINUTELY}successful_history = 2\nfailed_history = 1\n[job]\nbackoff_limit = 0"))
+        .begin();
     for (minute, code) in [(1, 0), (2, 1), (3, 0), (4, 1), (5, 0)] {
         w = w.advance("1m").exit(&pod(minute), code);
     }

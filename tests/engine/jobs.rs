@@ -113,10 +113,10 @@ fn job_041_on_failure_counts_restarts_of_running_pods() {
             w = w.exit("j-0", 1).advance("10m");
         }
         // The last start is killed as soon as it is noticed.
-        w.spawned(starts)
-            .state("j", UnitState::Failed)
-            .counts("j", (0, 0, 1))
-            .conditions("j", &[("FailureTarget", "BackoffLimitExceeded"), ("Failed", "BackoffLimitExceeded")]);
+        w.spawned(starts).state("j", UnitState::Failed).counts("j", (0, 0, 1)).conditions(
+            "j",
+            &[("FailureTarget", "BackoffLimitExceeded"), ("Failed", "BackoffLimitExceeded")],
+        );
     }
 }
 

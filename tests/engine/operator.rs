@@ -55,5 +55,10 @@ fn only_services_scale_and_only_jobs_and_cronjobs_suspend() {
 
 #[test]
 fn a_start_of_what_runs_says_so() {
-    world("twice").unit("web", "exec = ['/x']").begin().start("web").accepted("web is running already").spawned(1);
+    world("twice")
+        .unit("web", "exec = ['/x']")
+        .begin()
+        .start("web")
+        .accepted("web is running already")
+        .spawned(1);
 }

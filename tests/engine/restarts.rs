@@ -123,7 +123,8 @@ fn a_manual_start_clears_the_back_off() {
 
 #[test]
 fn cst_004_what_cannot_be_started_is_a_failure() {
-    let missing = || Outcome::NotStarted { message: "exec /x: no such file (ENOENT)".into(), exhausted: false };
+    let missing =
+        || Outcome::NotStarted { message: "exec /x: no such file (ENOENT)".into(), exhausted: false };
     world("start error")
         .unit("web", "exec = ['/x']")
         .hanging("web-0")
@@ -161,7 +162,10 @@ fn f41_no_process_slot_is_no_crash() {
 #[test]
 fn ini_001_steps_run_in_order_and_once() {
     world("init")
-        .unit("db", "exec = ['/x']\n[[init]]\nname = 'one'\nexec = ['/1']\n[[init]]\nname = 'two'\nexec = ['/2']")
+        .unit(
+            "db",
+            "exec = ['/x']\n[[init]]\nname = 'one'\nexec = ['/1']\n[[init]]\nname = 'two'\nexec = ['/2']",
+        )
         .begin()
         .check(|w| assert_eq!(w.run_of("db-0").process, 0))
         .exit("db-0", 0)
@@ -176,7 +180,10 @@ fn ini_001_steps_run_in_order_and_once() {
 #[test]
 fn ini_002_a_failing_step_is_retried_alone() {
     world("init retry")
-        .unit("db", "exec = ['/x']\n[[init]]\nname = 'one'\nexec = ['/1']\n[[init]]\nname = 'two'\nexec = ['/2']")
+        .unit(
+            "db",
+            "exec = ['/x']\n[[init]]\nname = 'one'\nexec = ['/1']\n[[init]]\nname = 'two'\nexec = ['/2']",
+        )
         .begin()
         .exit("db-0", 0)
         .exit("db-0", 1)

@@ -117,7 +117,7 @@ fn random_unit(random: &mut Random, earlier: &[String]) -> String {
 }
 
 fn step(w: &mut World, random: &mut Random, units: &[String]) {
-    let unit = name(random.pick(units));
+    let unit = name(random.pick(units).as_str());
     let running = w.running();
     match random.below(16) {
         0..=5 if !running.is_empty() => {
@@ -174,7 +174,8 @@ fn hold(w: &World) {
         assert_eq!(pods, job.active, "{}", job.name);
         let really = successes(w, job.uid, &job.name);
         assert!(job.succeeded <= really, "{}: {} succeeded, {really} really did", job.name, job.succeeded);
-        let ended = job.conditions.iter().filter(|c| c.status && ["Complete", "Failed"].contains(&c.kind.as_str()));
+        let ended =
+            job.conditions.iter().filter(|c| c.status && ["Complete", "Failed"].contains(&c.kind.as_str()));
         assert!(ended.count() <= 1, "{} is both complete and failed", job.name);
     }
 }

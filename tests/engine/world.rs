@@ -124,8 +124,14 @@ impl World {
     /// What lives now, as a new manager would be told.
     pub fn snapshot(&self) -> Vec<Adopted> {
         let runs = self.running.iter();
-        runs.map(|(run, label)| Adopted { run: *run, label: label.clone(), pid: 1, started: self.now, exit: None })
-            .collect()
+        runs.map(|(run, label)| Adopted {
+            run: *run,
+            label: label.clone(),
+            pid: 1,
+            started: self.now,
+            exit: None,
+        })
+        .collect()
     }
 
     pub fn reload(self, apply: bool) -> Self {
@@ -175,7 +181,12 @@ impl World {
         match action {
             Action::Spawn(spawn) => {
                 let same_pod = |run: &RunId| run.pod == spawn.run.pod;
-                assert!(!self.running.keys().any(same_pod), "{}: two runs of {}", self.title, spawn.label.pod);
+                assert!(
+                    !self.running.keys().any(same_pod),
+                    "{}: two runs of {}",
+                    self.title,
+                    spawn.label.pod
+                );
                 self.spawns += 1;
                 let hangs = self.hanging.contains(&spawn.label.pod);
                 self.running.insert(spawn.run, spawn.label);
@@ -212,7 +223,8 @@ impl World {
             }
             Action::Gone(ObjectRef::Pod(_)) => Vec::new(),
             Action::Report(report) => {
-                self.reports.push((report.reason.to_owned(), format!("{}: {}", report.about.name, report.message)));
+                self.reports
+                    .push((report.reason.to_owned(), format!("{}: {}", report.about.name, report.message)));
                 Vec::new()
             }
             Action::Reply { result, .. } => {
@@ -228,9 +240,7 @@ impl World {
                 *self.recorded.entry(record.run).or_default() += 1;
                 Vec::new()
             }
-            Action::Changed(_) | Action::Gone(_) | Action::Intend { .. } => {
-                Vec::new()
-            }
+            Action::Changed(_) | Action::Gone(_) | Action::Intend { .. } => Vec::new(),
         }
     }
 
@@ -329,7 +339,8 @@ impl World {
             ProcessState::Waiting { reason, until: Some(until), .. } => Some((reason.clone(), *until)),
             _ => None,
         });
-        let (reason, until) = waiting.unwrap_or_else(|| panic!("{}: {pod} does not wait: {view:?}", self.title));
+        let (reason, until) =
+            waiting.unwrap_or_else(|| panic!("{}: {pod} does not wait: {view:?}", self.title));
         assert_eq!(reason, "CrashLoopBackOff", "{}", self.title);
         let left = Duration::from_nanos((until.0 - self.now.wall.0).unsigned_abs());
         assert_eq!(left, duration(delay), "{}: {pod}", self.title);
@@ -359,7 +370,8 @@ impl World {
 
     #[track_caller]
     pub fn signalled(self, pod: &str, signals: &[i32]) -> Self {
-        let sent: Vec<i32> = self.signals.iter().filter(|(to, _)| to == pod).map(|(_, signal)| *signal).collect();
+        let sent: Vec<i32> =
+            self.signals.iter().filter(|(to, _)| to == pod).map(|(_, signal)| *signal).collect();
         assert_eq!(sent, signals, "{}: {pod}", self.title);
         self
     }
