@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Folders of src/ with the parts of ours that they may use. `limits` is for all.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("unit", &["unit"]),
-    ("wire", &["wire"]),
+    ("wire", &["wire", "sys", "settings"]),
     ("engine", &["engine", "unit"]),
     ("store", &["store", "unit", "engine"]),
     ("logs", &["logs", "unit", "engine", "wire", "sys", "settings"]),
@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["runtime", "unit", "engine", "wire", "sys", "settings"]),
     ("keeper", &["keeper", "wire", "sys", "settings"]),
     ("spawner", &["spawner", "wire", "sys", "settings"]),
-    ("sys", &["sys", "wire"]),
+    ("sys", &["sys"]),
     ("settings", &["settings"]),
     ("cli", &["cli", "control", "logs", "unit", "engine", "settings"]),
     (
@@ -81,7 +81,7 @@ fn files(root: &Path, ending: &str) -> Vec<PathBuf> {
             let name = entry.file_name().into_string().unwrap();
             if path.is_dir() && name != "target" && name != ".git" {
                 folders.push(path);
-            } else if name.ends_with(ending) {
+            } else if name.ends_with(ending) && name != "tests.rs" && !name.ends_with("_tests.rs") {
                 found.push(path);
             }
         }

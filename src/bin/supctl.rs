@@ -1,1 +1,2 @@
+//! supctl: arguments, one request, print, exit code.
 fn main() {}

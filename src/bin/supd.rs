@@ -1,1 +1,2 @@
+//! supd: arguments to role to exit code.
 fn main() {}

@@ -96,16 +96,15 @@ impl Engine {
             }
             return None;
         };
+        // Made from a template that is no longer the unit's: it runs on as it is, and `apply` replaces it.
+        let unit = match unit.template_hash == label.template_hash {
+            true => unit,
+            false => Arc::new(Unit { template_hash: label.template_hash, ..Unit::clone(&unit) }),
+        };
         let seed = PodSeed { unit, name: label.pod, owner: owner.clone(), scheduled: label.scheduled };
         match owner {
             Owner::Service { ordinal } => {
-                let outdated =
-                    self.units.get(&label.unit).is_some_and(|e| e.unit.template_hash != label.template_hash);
-                let replicas = self.replicas_mut(&label.unit)?;
-                replicas.places.insert(ordinal, Place::Live(run.pod));
-                if outdated {
-                    replicas.replace.remove(&run.pod);
-                }
+                self.replicas_mut(&label.unit)?.places.insert(ordinal, Place::Live(run.pod));
             }
             Owner::Job { job, .. } => {
                 if let Some(job) = self.jobs.get_mut(&job) {
@@ -219,6 +218,7 @@ impl Engine {
         }
         if apply {
             self.bring_into_force(now, name, out);
+            self.replace_outdated(name);
         }
     }
 

@@ -154,6 +154,17 @@ impl Engine {
         self.mark(name);
     }
 
+    /// Marks the pods that were made from another template than the unit's.
+    pub(super) fn replace_outdated(&mut self, name: &UnitName) {
+        let Some(entry) = self.units.get(name) else { return };
+        let hash = entry.unit.template_hash;
+        let outdated = |uid: &PodUid| self.pods.get(uid).is_some_and(|pod| pod.unit.template_hash != hash);
+        let pods: Vec<PodUid> = self.pods_of(name).into_iter().filter(outdated).collect();
+        if let Some(replicas) = self.replicas_mut(name) {
+            replicas.replace.extend(pods);
+        }
+    }
+
     /// A pod of a service is final.
     pub(super) fn on_replica_final(
         &mut self,

@@ -85,7 +85,7 @@ fn default_is_what_comes_up() {
 #[test]
 fn starting_a_unit_starts_what_it_requires() {
     world("closure")
-        .unit("default", "")
+        .unit("default", "wants = []")
         .unit("web", "exec = ['/x']\nrequires = ['db']")
         .unit("db", "exec = ['/y']")
         .begin()

@@ -148,6 +148,19 @@ fn a_new_manager_touches_nothing() {
 }
 
 #[test]
+fn a_new_manager_keeps_pods_of_an_older_template_until_apply() {
+    let old = world("old manager").unit("web", "exec = ['/x']").begin();
+    world("new manager")
+        .unit("web", "exec = ['/y']")
+        .begin_with(old.snapshot())
+        .spawned(0)
+        .check(|w| assert!(w.pod("web-0").outdated))
+        .reload(true)
+        .spawned(1)
+        .check(|w| assert!(!w.pod("web-0").outdated));
+}
+
+#[test]
 fn a_removed_file_leaves_what_runs() {
     world("removed")
         .unit("web", "exec = ['/x']")

@@ -117,7 +117,7 @@ fn random_unit(random: &mut Random, earlier: &[String]) -> String {
 }
 
 fn step(w: &mut World, random: &mut Random, units: &[String]) {
-    let unit = name(random.pick(units));
+    let unit = name(random.pick(units).as_str());
     let running = w.running();
     match random.below(16) {
         0..=5 if !running.is_empty() => {

@@ -1,0 +1,124 @@
+//! Jobs: pods until enough have succeeded (JOB-001ff, IDX-001ff).
+//!
+//! Counts are kept as they happen, each pod exactly once; [`Engine::sync_job`] then decides, in Kubernetes'
+//! order (JOB-105), whether the job has failed or is complete, and makes or removes pods. An end comes in
+//! two steps (JOB-101): first the verdict (`FailureTarget`, `SuccessCriteriaMet`), then, when all pods are
+//! gone, `Failed` or `Complete`.
+
+mod pods;
+mod state;
+mod verdict;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::id::{JobName, PodName, PodUid};
+use super::index_set::IndexSet;
+use super::restart;
+use super::time::{Mono, Now, Wall};
+use super::view::{JobCondition, JobOwner};
+use crate::unit::model::{self, CompletionMode, Unit};
+
+/// A job.
+#[derive(Debug)]
+pub(in crate::engine) struct Job {
+    pub(in crate::engine) name: JobName,
+    /// Another one for each job ever made, so that pods of an earlier job of this name are told apart.
+    pub(in crate::engine) uid: PodUid,
+    /// What it was made from.
+    pub(in crate::engine) unit: Arc<Unit>,
+    pub(in crate::engine) owner: JobOwner,
+    pub(in crate::engine) created: Now,
+    /// What an operator, or `apply`, may change while it runs.
+    pub(in crate::engine) completions: Option<u32>,
+    pub(in crate::engine) parallelism: u32,
+    pub(in crate::engine) active_deadline: Option<std::time::Duration>,
+    pub(in crate::engine) suspended: bool,
+    /// Pods that are not final, those on their way out included.
+    pub(in crate::engine) live: BTreeSet<PodUid>,
+    pub(in crate::engine) succeeded: u32,
+    pub(in crate::engine) failed: u32,
+    pub(in crate::engine) completed: IndexSet,
+    /// Pods ever made: the number of the next one.
+    pub(in crate::engine) made: u32,
+    /// When pods began to run, on both clocks (JOB-082).
+    pub(in crate::engine) start: Option<Now>,
+    pub(in crate::engine) completion_time: Option<Wall>,
+    pub(in crate::engine) conditions: Vec<JobCondition>,
+    pub(in crate::engine) verdict: Option<Verdict>,
+    pub(in crate::engine) finished: bool,
+    /// Failures since the last success (JOB-044), and when the last one ended.
+    pub(in crate::engine) failures_in_row: u32,
+    pub(in crate::engine) last_failure: Option<Mono>,
+    /// Finished pods that are kept, oldest first: those that succeeded, those that failed.
+    kept_succeeded: VecDeque<(PodUid, PodName)>,
+    kept_failed: VecDeque<(PodUid, PodName)>,
+}
+
+/// The end that was decided upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) struct Verdict {
+    pub(in crate::engine) complete: bool,
+    pub(in crate::engine) reason: &'static str,
+    pub(in crate::engine) message: &'static str,
+}
+
+impl Job {
+    pub(in crate::engine) fn spec(&self) -> &model::Job {
+        self.unit.job().expect("make_job makes jobs only of units that have one")
+    }
+
+    pub(in crate::engine) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    pub(in crate::engine) fn is_complete(&self) -> bool {
+        self.finished && self.verdict.as_ref().is_some_and(|verdict| verdict.complete)
+    }
+
+    pub(in crate::engine) fn has_started(&self) -> bool {
+        self.made > 0
+    }
+
+    pub(in crate::engine) fn is_indexed(&self) -> bool {
+        self.spec().mode == CompletionMode::Indexed
+    }
+
+    /// The moment before which no pod is made, after a failure.
+    pub(in crate::engine) fn not_before(&self) -> Option<Mono> {
+        let last = self.last_failure.filter(|_| self.failures_in_row > 0)?;
+        Some(last + restart::job_delay(&self.spec().backoff, self.failures_in_row))
+    }
+
+    /// Sets a condition; one that never was is not set to False (JOB-084).
+    pub(in crate::engine) fn set_condition(
+        &mut self,
+        now: Now,
+        kind: &str,
+        status: bool,
+        reason: &str,
+        message: &str,
+    ) {
+        let known = self.conditions.iter_mut().find(|condition| condition.kind == kind);
+        let condition = match known {
+            Some(condition) if condition.status == status => return,
+            Some(condition) => condition,
+            None if !status => return,
+            None => {
+                self.conditions.push(JobCondition {
+                    kind: kind.to_owned(),
+                    status,
+                    reason: String::new(),
+                    message: String::new(),
+                    since: now.wall,
+                });
+                let Some(condition) = self.conditions.last_mut() else { return };
+                condition
+            }
+        };
+        condition.status = status;
+        condition.since = now.wall;
+        condition.reason = reason.to_owned();
+        condition.message = message.to_owned();
+    }
+}
