@@ -67,17 +67,13 @@ pub struct Start<'a> {
     pub attempt: u32,
 }
 
-/// How a command that joins a pod is connected: a probe, or `supctl exec`.
+/// Where the output of a command that joins a pod goes: to descriptors that come along with its Spawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// Both outputs in one pipe, which the manager reads.
-    Captured,
-    /// Input, output and error are the descriptors 0, 1 and 2 that come along; `terminal`: the first is a
-    /// terminal that the command shall control.
-    Given {
-        /// See above.
-        terminal: bool,
-    },
+    /// Both to the first: a probe.
+    OnePipe,
+    /// Standard output to the first, standard error to the second: `supctl exec`.
+    TwoPipes,
 }
 
 impl Planner {
@@ -133,21 +129,15 @@ impl Planner {
     }
 
     /// The plan of a command that joins a pod: in the environment and as the user of its main process.
-    pub fn joined(&mut self, start: Start<'_>, command: &[Text], joined: Joined) -> Option<&plan::Plan> {
+    pub fn joined(&mut self, start: Start<'_>, command: &[String], joined: Joined) -> Option<&plan::Plan> {
         let process = &start.unit.pod()?.main;
-        self.common(start, process, command);
-        match joined {
-            Joined::Captured => {
-                self.plan.stdout = plan::Output::Capture;
-                self.plan.stderr = plan::Output::Capture;
-            }
-            Joined::Given { terminal } => {
-                self.plan.stdin = plan::Input::Given(0);
-                self.plan.stdout = plan::Output::Given(1);
-                self.plan.stderr = plan::Output::Given(2);
-                self.plan.terminal = terminal;
-            }
-        }
+        self.common(start, process, &[]);
+        self.plan.argv.extend(command.iter().map(|word| word.clone().into_bytes()));
+        self.plan.stdout = plan::Output::Given(0);
+        self.plan.stderr = plan::Output::Given(match joined {
+            Joined::OnePipe => 0,
+            Joined::TwoPipes => 1,
+        });
         Some(&self.plan)
     }
 

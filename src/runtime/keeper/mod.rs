@@ -75,13 +75,6 @@ pub enum News {
         /// Read end of the readiness pipe, where the plan asked for one.
         readiness: Option<OwnedFd>,
     },
-    /// The read end of a run's captured output. May come after its end.
-    Captured {
-        /// Whose.
-        run: RunId,
-        /// What it prints.
-        pipe: OwnedFd,
-    },
     /// A run has ended, or never was.
     Exited {
         /// Which.
@@ -102,6 +95,11 @@ pub enum News {
 }
 
 impl Keeper {
+    /// Of this manager: no other one had or will have it.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Takes the two channels that every manager finds open. Needs a running runtime.
     pub fn new(channel: Channel, queue: Channel) -> io::Result<Self> {
         Ok(Self {
@@ -216,13 +214,11 @@ impl Keeper {
     ) {
         let mut fds = fds.into_iter().flatten();
         match message {
-            FromSpawner::Started { slot, run, pid, at, readiness, capture } => {
+            // Our plans capture nothing: what is read comes through pipes of our own.
+            FromSpawner::Started { slot, run, pid, at, readiness, capture: _ } => {
                 let Some(run) = run_id(run) else { return };
                 let readiness = if readiness { fds.next() } else { None };
                 self.on_started(slot, run, pid, at, readiness, news);
-                if let Some(pipe) = fds.next().filter(|_| capture) {
-                    news.push(News::Captured { run, pipe });
-                }
             }
             FromSpawner::Refused { slot, run } => {
                 let Some(run) = run_id(run) else { return };

@@ -161,12 +161,13 @@ fn nothing_of_one_plan_is_left_in_the_next() {
     let mut planner = planner(false);
     let start = start(&unit, &label, 1);
     let first = planner.process(start, None).unwrap().0.clone();
-    let command = [text("check")];
-    let probe = planner.joined(start, &command, Joined::Captured).unwrap();
-    assert_eq!((strings(&probe.argv), probe.stdout), (vec!["check".to_owned()], plan::Output::Capture));
+    let command = ["check".to_owned(), "${pod}".to_owned()];
+    let probe = planner.joined(start, &command, Joined::OnePipe).unwrap();
+    assert_eq!(strings(&probe.argv), ["check", "${pod}"], "what is asked for is taken as it is");
+    assert_eq!((probe.stdout, probe.stderr), (plan::Output::Given(0), plan::Output::Given(0)));
     assert_eq!(probe.env, first.env);
-    let shell = planner.joined(start, &command, Joined::Given { terminal: true }).unwrap();
-    assert_eq!((shell.stdin, shell.terminal), (plan::Input::Given(0), true));
+    let command = planner.joined(start, &command, Joined::TwoPipes).unwrap();
+    assert_eq!((command.stdout, command.stderr), (plan::Output::Given(0), plan::Output::Given(1)));
     let with_socket = planner.process(start, Some(Path::new("/run/n"))).unwrap().0;
     assert_eq!(with_socket.env.last().unwrap(), b"NOTIFY_SOCKET=/run/n");
     assert_eq!(planner.process(start, None).unwrap().0, &first);
