@@ -21,6 +21,14 @@ pub const SPAWN_STUCK_MS: u64 = 100;
 pub const SWEEP_INTERVAL_MS: u64 = 10;
 /// Messages from the keeper, and as many from spawners, taken in before the manager acts on them.
 pub const MESSAGES_PER_TURN_MAX: usize = 1_024;
+/// Notes of probes and commands taken in before the manager acts on them.
+pub const NOTES_PER_TURN_MAX: usize = 1_024;
+/// Requests answered in one turn: runs come first again after some milliseconds.
+pub const REQUESTS_PER_TURN_MAX: usize = 16;
+/// Commands in pods (`supctl exec`) at once, beside probes: each takes descriptors and a task.
+pub const COMMANDS_MAX: usize = 1_000;
+/// Bytes kept of what a probe prints, for `status` (the kubelet's 10 KiB, rounded to a page).
+pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 /// Messages that may wait for a keeper or a spawner that is busy: a start and some signals for each slot.
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.

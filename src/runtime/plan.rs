@@ -9,11 +9,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use crate::engine::event::Label;
-use crate::engine::id::{Class, RunId};
+use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::time::Wall;
 use crate::runtime::probe::Question;
 use crate::runtime::probe::http::Get;
 use crate::unit::model::{Account, CompletionMode, Handler, Kind, PodTemplate, Process, Sink, Unit};
+use crate::unit::name::UnitName;
 use crate::unit::text::{Text, Variable};
 use crate::wire::plan;
 
@@ -226,12 +227,12 @@ pub fn question(handler: &Handler, start: &Start<'_>) -> Option<Question> {
 }
 
 /// The directory of a pod's logs: `<unit>_<pod>_<first 8 of its uid>`.
-pub fn log_directory(label: &Label, run: RunId) -> String {
-    format!("{}_{}_{}", label.unit, label.pod, run.pod.short())
+pub fn log_directory(unit: &UnitName, pod: &str, uid: PodUid) -> String {
+    format!("{unit}_{pod}_{}", uid.short())
 }
 
 fn log_path(label: &Label, run: RunId, process: &str) -> String {
-    format!("{}/{process}/{}.log", log_directory(label, run), run.attempt)
+    format!("{}/{process}/{}.log", log_directory(&label.unit, &label.pod, run.pod), run.attempt)
 }
 
 /// The variables that every process gets (unit-format, "Environment and variables"): the strongest.

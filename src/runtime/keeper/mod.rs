@@ -94,6 +94,15 @@ pub enum News {
     Listener(OwnedFd),
 }
 
+/// Why a start was not even ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOrdered {
+    /// In words.
+    pub message: String,
+    /// Something had run out: worth a try soon.
+    pub exhausted: bool,
+}
+
 impl Keeper {
     /// Of this manager: no other one had or will have it.
     pub fn epoch(&self) -> u64 {
@@ -225,7 +234,10 @@ impl Keeper {
                 if self.slots.refused(slot, run) {
                     // Not freed: whoever holds it will be heard of when the slot is free.
                     self.slots.set_stage(slot, Stage::Ended);
-                    news.push(never_started(run, "the slot is still in use"));
+                    let message = "its slot is still in use".to_owned();
+                    let outcome = Outcome::NotStarted { message, exhausted: true };
+                    let exit = Exit { outcome, usage: Usage::default(), at: clock::now() };
+                    news.push(News::Exited { run, exit, limits_refused: 0 });
                 }
             }
         }
@@ -312,7 +324,7 @@ impl Keeper {
         }
     }
 
-    /// Orders a start. Where it cannot even be ordered, that is the news.
+    /// Orders a start, or says why that cannot be done. `given` are descriptors for the plan's outputs.
     pub fn spawn(
         &mut self,
         run: RunId,
@@ -320,20 +332,20 @@ impl Keeper {
         log_path: &str,
         plan: &Plan,
         given: Vec<OwnedFd>,
-    ) -> io::Result<Option<News>> {
+    ) -> io::Result<Option<NotOrdered>> {
         plan.encode(&mut self.plan);
         if self.plan.len() > PLAN_BYTES_MAX {
-            return Ok(Some(impossible(run, "arguments and environment are too long")));
+            return Ok(not_ordered("arguments and environment are too long", false));
         }
         let mut fds = given;
         if self.plan.len() > PLAN_INLINE_BYTES_MAX {
             match memory::sealed(c"supd-plan", &self.plan) {
                 Ok(fd) => fds.insert(0, fd),
-                Err(error) => return Ok(Some(never_started(run, &format!("plan: {error}")))),
+                Err(error) => return Ok(not_ordered(&format!("plan: {error}"), true)),
             }
         }
         let Some((slot, ticket)) = self.slots.take(run, clock::mono()) else {
-            return Ok(Some(never_started(run, "as many runs as there can be are there already")));
+            return Ok(not_ordered("as many runs as there can be are there already", true));
         };
         let inline = self.plan.len() <= PLAN_INLINE_BYTES_MAX;
         let plan = if inline { PlanAt::Inline(&self.plan) } else { PlanAt::Attached };
@@ -424,19 +436,8 @@ fn exit(exited: &Exited<'_>) -> Exit {
     Exit { outcome, usage, at: now(exited.at) }
 }
 
-/// A start that failed before anybody was asked, since something had run out.
-fn never_started(run: RunId, message: &str) -> News {
-    not_started(run, message, true)
-}
-
-/// A start that can never succeed.
-fn impossible(run: RunId, message: &str) -> News {
-    not_started(run, message, false)
-}
-
-fn not_started(run: RunId, message: &str, exhausted: bool) -> News {
-    let outcome = Outcome::NotStarted { message: message.to_owned(), exhausted };
-    News::Exited { run, exit: Exit { outcome, usage: Usage::default(), at: clock::now() }, limits_refused: 0 }
+fn not_ordered(message: &str, exhausted: bool) -> Option<NotOrdered> {
+    Some(NotOrdered { message: message.to_owned(), exhausted })
 }
 
 fn now(at: Instant) -> Now {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::id::PodUid;
 use crate::unit::model::*;
-use crate::unit::name::UnitName;
 use crate::unit::text::LoadVariables;
 
 fn text(text: &str) -> Text {

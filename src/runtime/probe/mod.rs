@@ -55,7 +55,7 @@ pub enum Answer {
     Unknown(String),
 }
 
-/// What a task tells the manager's loop.
+/// What a task, of a probe or of a command, tells the manager's loop.
 #[derive(Debug)]
 pub enum Note {
     /// The readiness of a run.
@@ -76,6 +76,11 @@ pub enum Note {
         run: RunId,
         /// How long it had.
         after: Duration,
+    },
+    /// Nobody wants the result of a command (`supctl exec`) any more.
+    Abandoned {
+        /// The command's own run.
+        run: RunId,
     },
 }
 
