@@ -12,11 +12,15 @@
 
 pub mod escape;
 pub mod line;
+pub mod logger;
 pub mod path;
 pub mod relay;
 
 mod beneath;
+mod console;
 mod files;
+mod intake;
+mod outlet;
 mod rotate;
 mod split;
 mod stamp;
