@@ -138,8 +138,8 @@ pub enum ManagerToKeeper<'a> {
     Alive,
 }
 
-/// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known` and
-/// (if it has ended) `Exited`, then `SnapshotEnd`; then whatever happens.
+/// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known`
+/// (or `Busy`) and, if it has ended, `Exited`, then `SnapshotEnd`; then whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeeperToManager<'a> {
     /// The first message.
@@ -150,6 +150,8 @@ pub enum KeeperToManager<'a> {
         pod_highest: u64,
         /// Managers that died before this one.
         deaths: u32,
+        /// Of those, the ones in a row just before it that died before they were `Ready`.
+        deaths_unready: u32,
         /// When the keeper began.
         since: Instant,
     },
@@ -181,6 +183,12 @@ pub enum KeeperToManager<'a> {
     },
     /// A run has ended. The slot is free again some time after it was acknowledged: [`Self::Free`].
     Exited(Exited<'a>),
+    /// A slot of the snapshot that holds nothing to tell, only bytes that the logger has still to write: it
+    /// is taken until `Free`.
+    Busy {
+        /// Which.
+        slot: u16,
+    },
     /// A slot may be used again.
     Free {
         /// Which.
@@ -410,8 +418,8 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, since } => {
-                to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths);
+            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
+                to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
                 since.put(&mut to);
             }
             Self::Known { slot, run, pid, started, label } => {
@@ -446,6 +454,9 @@ impl<'a> KeeperToManager<'a> {
             Self::Listener => {
                 to.u8(10);
             }
+            Self::Busy { slot } => {
+                to.u8(11).u16(*slot);
+            }
         }
     }
 
@@ -457,6 +468,7 @@ impl<'a> KeeperToManager<'a> {
                 epoch: from.u64()?,
                 pod_highest: from.u64()?,
                 deaths: from.u32()?,
+                deaths_unready: from.u32()?,
                 since: Instant::get(&mut from)?,
             },
             2 => Self::Known {
@@ -479,6 +491,7 @@ impl<'a> KeeperToManager<'a> {
             8 => Self::Reload,
             9 => Self::ShowState,
             10 => Self::Listener,
+            11 => Self::Busy { slot: from.u16()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -644,7 +657,7 @@ mod tests {
         };
         both_ways!(
             KeeperToManager,
-            KeeperToManager::Welcome { epoch: 1, pod_highest: 2, deaths: 3, since: AT },
+            KeeperToManager::Welcome { epoch: 1, pod_highest: 2, deaths: 3, deaths_unready: 1, since: AT },
             KeeperToManager::Known { slot: 1, run: RUN, pid: 2, started: AT, label: b"unit=web" },
             KeeperToManager::SnapshotEnd,
             KeeperToManager::Running { slot: 1, run: RUN, pid: 2, at: AT },
@@ -657,6 +670,7 @@ mod tests {
             KeeperToManager::Reload,
             KeeperToManager::ShowState,
             KeeperToManager::Listener,
+            KeeperToManager::Busy { slot: 8 },
         );
         both_ways!(
             KeeperToLogger,

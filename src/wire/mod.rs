@@ -1,15 +1,17 @@
 //! What manager, spawner, keeper and logger say to each other: messages, the slot table, the plan of a run.
 //!
-//! Uses nothing of ours but `limits` and `sys`, so that keeper and spawner may use it. Every message is one
+//! Uses nothing of ours but `limits`, `settings` and `sys`, so that keeper and spawner may use it. Every message is one
 //! datagram of a SEQPACKET socket, encoded by hand: one byte that says which, then its fields in order,
 //! numbers little-endian, bytes behind their length.
 
 pub mod channel;
 pub mod codec;
 pub mod message;
+pub mod own_log;
 pub mod plan;
 pub mod run;
 pub mod table;
+pub mod voice;
 
 /// Descriptor numbers that a role finds open when it starts. 0 to 2 are the keeper's own.
 pub mod fd {
