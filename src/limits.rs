@@ -77,8 +77,10 @@ pub const CONSOLE_QUEUE_BYTES_MAX: usize = 256 * 1024;
 pub const CONSOLE_STUCK_MS: u64 = 1_000;
 /// Pod names whose colour is remembered; the next ones get theirs by chance.
 pub const CONSOLE_NAMES_MAX: usize = 1_024;
-/// Runs that one reader may show at once: as many as there are slots.
-pub const LOG_RUNS_READ_MAX: usize = SLOTS;
+/// Runs that one reader may show at once: each keeps a file open.
+pub const LOG_RUNS_READ_MAX: usize = 4_000;
+/// Bytes that a reader takes from a file at once.
+pub const LOG_READER_BYTES: usize = 32 * 1024;
 
 /// Longest notify datagram that is read.
 pub const NOTIFY_BYTES_MAX: usize = 4 * 1024;

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn plain_text_is_not_copied() {
-        for text in ["", "hello\tworld", "grün 猫 👩‍👩‍👧 é", "C:\\x41", "naïve – “quoted” ‹x›", "שלום"] {
+        for text in ["", "hello\tworld", "grün 猫 👩‍👩‍👧 é", "C:\\x41", "naïve – “quoted” ‹x›", "שלום"]
+        {
             assert!(matches!(visible(text.as_bytes()), Cow::Borrowed(same) if same == text), "{text}");
         }
     }

@@ -25,6 +25,8 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The file of one run, open or not.
 pub(super) struct RunFile {
     path: RunPath,
+    /// Where it was among the open ones, the last time.
+    hint: usize,
     /// Lines that were not written since the last that was.
     dropped: u64,
 }
@@ -58,12 +60,7 @@ struct Trouble {
 impl RunFile {
     /// Makes nothing on disk.
     pub(super) fn new(path: RunPath) -> Self {
-        Self { path, dropped: 0 }
-    }
-
-    /// Where it is.
-    pub(super) fn path(&self) -> &RunPath {
-        &self.path
+        Self { path, hint: 0, dropped: 0 }
     }
 }
 
@@ -109,11 +106,11 @@ impl Files {
         stamper: &mut Stamper,
     ) -> Result<(), (Errno, usize)> {
         let nothing = |errno| (errno, 0);
-        let mut index = self.find_or_open(&run.path, now).map_err(nothing)?;
+        let mut index = self.find_or_open(run, now).map_err(nothing)?;
         let file = &self.open[index];
         if file.size > 0 && file.size + bytes.len() as u64 > LOG_FILE_BYTES_MAX {
             self.rotate(index).map_err(nothing)?;
-            index = self.find_or_open(&run.path, now).map_err(nothing)?;
+            index = self.find_or_open(run, now).map_err(nothing)?;
         }
         let file = &mut self.open[index];
         if file.torn || run.dropped > 0 {
@@ -124,9 +121,10 @@ impl Files {
         file.write(bytes)
     }
 
-    fn find_or_open(&mut self, path: &RunPath, now: Instant) -> nix::Result<usize> {
+    fn find_or_open(&mut self, run: &mut RunFile, now: Instant) -> nix::Result<usize> {
         self.uses += 1;
-        if let Some(index) = self.open.iter().position(|file| file.path == *path) {
+        if let Some(index) = self.find(run) {
+            run.hint = index;
             self.open[index].used = self.uses;
             if now.duration_since(self.open[index].looked) < LOOK_INTERVAL || self.look(index, now) {
                 return Ok(index);
@@ -137,9 +135,16 @@ impl Files {
             let idle = self.open.iter().enumerate().min_by_key(|(_, file)| file.used).map(|(index, _)| index);
             idle.map(|index| self.open.swap_remove(index));
         }
-        let file = OpenFile::open(&mut self.dir, path, self.uses, now)?;
+        let file = OpenFile::open(&mut self.dir, &run.path, self.uses, now)?;
+        run.hint = self.open.len();
         self.open.push(file);
-        Ok(self.open.len() - 1)
+        Ok(run.hint)
+    }
+
+    fn find(&self, run: &RunFile) -> Option<usize> {
+        let is_it = |file: &OpenFile| file.path == run.path;
+        let hinted = self.open.get(run.hint).is_some_and(is_it);
+        if hinted { Some(run.hint) } else { self.open.iter().position(is_it) }
     }
 
     /// Whether the file is still the one at its path. Somebody may have moved, removed or cut it.
@@ -218,7 +223,7 @@ impl Trouble {
         }
         self.warned = Some(now);
         self.warning = Some(format!(
-            "logs: cannot write `{}`: {} ({errno:?}); {} dropped so far, writing is tried again with each line",
+            "cannot write `{}`: {} ({errno:?}); {} dropped so far, writing is tried again with each line",
             dir.path().join(path.as_str()).display(),
             errno.desc(),
             lines(self.dropped),
@@ -229,7 +234,6 @@ impl Trouble {
 fn lines(count: u64) -> String {
     if count == 1 { "1 line".into() } else { format!("{count} lines") }
 }
-
 
 #[cfg(test)]
 #[path = "files_tests.rs"]

@@ -36,7 +36,7 @@ impl Bench {
     }
 
     fn file(&self) -> std::path::PathBuf {
-        self.temp.path().join(self.run.path().as_str())
+        self.temp.path().join(self.run.path.as_str())
     }
 
     /// Makes the next write compare the file with what is at its path.
@@ -50,7 +50,9 @@ impl Bench {
 fn texts(path: &Path) -> Vec<String> {
     let bytes = fs::read(path).unwrap();
     let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
-    lines.map(|line| Line::parse(line).map_or("torn".into(), |l| String::from_utf8_lossy(l.text).into())).collect()
+    lines
+        .map(|line| Line::parse(line).map_or("torn".into(), |l| String::from_utf8_lossy(l.text).into()))
+        .collect()
 }
 
 #[test]
@@ -126,8 +128,7 @@ fn moved_removed_and_cut_files() {
 fn a_bounded_number_of_files_is_open() {
     let mut bench = Bench::new();
     for number in 0..LOG_OPEN_FILES_MAX + 50 {
-        bench.run =
-            RunFile::new(RunPath::parse(&format!("web_web-{number}_0000002a/main/0.log")).unwrap());
+        bench.run = RunFile::new(RunPath::parse(&format!("web_web-{number}_0000002a/main/0.log")).unwrap());
         bench.append("one");
         assert!(bench.files.open.len() <= LOG_OPEN_FILES_MAX);
     }
@@ -147,11 +148,13 @@ fn a_log_directory_that_is_a_file() {
         bench.append("lost");
     }
     let warning = bench.files.take_warning().unwrap();
-    assert!(warning.contains("/logs/web_web-0_0000002a/main/0.log`: Not a directory (ENOTDIR); 1 line dropped"));
+    assert!(
+        warning.contains("/logs/web_web-0_0000002a/main/0.log`: Not a directory (ENOTDIR); 1 line dropped")
+    );
     assert_eq!(bench.files.take_warning(), None, "one warning a minute");
     fs::remove_file(&place).unwrap();
     bench.append("back");
-    let file = place.join(bench.run.path().as_str());
+    let file = place.join(bench.run.path.as_str());
     assert_eq!(texts(&file), ["supd: 3 lines dropped", "back"]);
     bench.append("and on");
     assert_eq!(texts(&file).len(), 3);
@@ -166,7 +169,9 @@ fn a_full_disk() {
     let thread = std::thread::spawn(|| {
         let mut bench = Bench::new();
         let private = unshare(CloneFlags::CLONE_NEWNS)
-            .and_then(|()| mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>))
+            .and_then(|()| {
+                mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            })
             .and_then(|()| {
                 mount(Some("none"), bench.temp.path(), Some("tmpfs"), MsFlags::empty(), Some("size=64k"))
             });
@@ -198,7 +203,7 @@ fn a_full_disk() {
 fn a_forgotten_pod() {
     let mut bench = Bench::new();
     bench.append("one");
-    let dir = bench.run.path().pod_dir();
+    let dir = bench.run.path.pod_dir();
     bench.files.forget(&dir).unwrap();
     bench.files.forget(&dir).unwrap();
     assert_eq!(fs::read_dir(bench.temp.path()).unwrap().count(), 0);

@@ -27,6 +27,12 @@ const READ_BYTES_BOTH: usize = LOG_READ_BYTES / 4;
 /// All streams, and where they go.
 pub(super) struct Intake {
     streams: Vec<Option<Source>>,
+    /// Places in `streams` that are free.
+    free: Vec<usize>,
+    /// Streams that are not watched, until the console has room again.
+    paused: Vec<usize>,
+    /// The stream of supd's own messages.
+    own: Option<usize>,
     slots: HashMap<u16, Slot>,
     /// Bytes of unended lines in all streams.
     pending: usize,
@@ -50,8 +56,6 @@ struct Source {
     pipe: OwnedFd,
     from: From,
     splitter: Splitter,
-    /// Not watched, until the console has room again.
-    paused: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,8 @@ struct Slot {
     run: Run,
     file: Option<RunFile>,
     label: Label,
+    /// Its open streams: two at most.
+    streams: Vec<usize>,
 }
 
 /// What a read found.
@@ -94,7 +100,8 @@ impl Intake {
             now: Instant::now(),
         };
         let buffer = vec![0; LOG_READ_BYTES].into_boxed_slice();
-        Self { streams: Vec::new(), slots: HashMap::new(), pending: 0, buffer, out }
+        let (streams, free, paused) = (Vec::new(), Vec::new(), Vec::new());
+        Self { streams, free, paused, own: None, slots: HashMap::new(), pending: 0, buffer, out }
     }
 
     /// A run's stream begins. Returns its number.
@@ -110,24 +117,34 @@ impl Intake {
                 Some(path) => self.out.console.label(path.pod(), path.process()),
                 None => self.out.console.label(&format!("{:08x}", run.pod & 0xffff_ffff), "main"),
             };
-            self.slots.insert(slot, Slot { run, file: path.map(RunFile::new), label });
+            self.slots.insert(slot, Slot { run, file: path.map(RunFile::new), label, streams: Vec::new() });
         }
-        self.add(pipe, From::Run { slot, stream, both })
+        let number = self.add(pipe, From::Run { slot, stream, both });
+        if let Some(known) = self.slots.get_mut(&slot) {
+            known.streams.push(number);
+        }
+        number
     }
 
     /// The pipe of supd's own messages. Returns its number.
     pub(super) fn add_own(&mut self, pipe: OwnedFd) -> usize {
-        self.add(pipe, From::Own)
+        let number = self.add(pipe, From::Own);
+        self.own = Some(number);
+        number
     }
 
     fn add(&mut self, pipe: OwnedFd, from: From) -> usize {
-        let source = Source { pipe, from, splitter: Splitter::default(), paused: false };
-        if let Some(free) = self.streams.iter().position(Option::is_none) {
-            self.streams[free] = Some(source);
-            return free;
+        let source = Source { pipe, from, splitter: Splitter::default() };
+        match self.free.pop() {
+            Some(place) => {
+                self.streams[place] = Some(source);
+                place
+            }
+            None => {
+                self.streams.push(Some(source));
+                self.streams.len() - 1
+            }
         }
-        self.streams.push(Some(source));
-        self.streams.len() - 1
     }
 
     /// The pipe of a stream, if there still is one of this number.
@@ -137,26 +154,25 @@ impl Intake {
 
     /// The streams of a slot.
     pub(super) fn streams_of(&self, slot: u16) -> Vec<usize> {
-        let is_of = |from| matches!(from, From::Run { slot: other, .. } if other == slot);
-        self.numbers(|source| is_of(source.from))
+        self.slots.get(&slot).map(|slot| slot.streams.clone()).unwrap_or_default()
     }
 
     /// The streams of another run than `run` that sit in its slot: nobody waits for them any more.
     pub(super) fn strangers_in(&self, slot: u16, run: Run) -> Vec<usize> {
         match self.slots.get(&slot) {
-            Some(known) if known.run != run => self.streams_of(slot),
+            Some(known) if known.run != run => known.streams.clone(),
             _ => Vec::new(),
         }
     }
 
     /// The stream of supd's own messages.
-    pub(super) fn own(&self) -> Vec<usize> {
-        self.numbers(|source| source.from == From::Own)
+    pub(super) fn own(&self) -> Option<usize> {
+        self.own
     }
 
     /// Whether any run's pipe is open.
     pub(super) fn has_runs(&self) -> bool {
-        self.streams.iter().flatten().any(|source| source.from != From::Own)
+        self.streams.len() - self.free.len() > usize::from(self.own.is_some())
     }
 
     /// Whether the stream should wait, because the console does.
@@ -165,21 +181,25 @@ impl Intake {
         self.source(number).is_some_and(both) && self.out.stdout.is_full(self.out.now)
     }
 
-    /// Marks a stream as watched or not.
-    pub(super) fn set_paused(&mut self, number: usize, paused: bool) {
-        if let Some(source) = self.streams.get_mut(number).and_then(Option::as_mut) {
-            source.paused = paused;
-        }
+    /// Notes that a stream is not watched.
+    pub(super) fn pause(&mut self, number: usize) {
+        self.paused.push(number);
     }
 
-    /// Whether a stream is not watched at present.
-    pub(super) fn is_paused(&self, number: usize) -> bool {
-        self.source(number).is_some_and(|source| source.paused)
+    /// Whether a stream is not watched at present; notes that it will not be missed.
+    pub(super) fn forget_pause(&mut self, number: usize) -> bool {
+        let place = self.paused.iter().position(|paused| *paused == number);
+        place.map(|place| self.paused.swap_remove(place)).is_some()
     }
 
-    /// The streams that are not watched at present.
-    pub(super) fn paused(&self) -> Vec<usize> {
-        self.numbers(|source| source.paused)
+    /// Whether any stream is not watched at present.
+    pub(super) fn has_paused(&self) -> bool {
+        !self.paused.is_empty()
+    }
+
+    /// The streams that are to be watched again.
+    pub(super) fn take_paused(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.paused)
     }
 
     /// Clocks, read once a turn for all that does not need to be exact.
@@ -189,7 +209,9 @@ impl Intake {
 
     /// Reads once, and passes on what came.
     pub(super) fn read(&mut self, number: usize) -> Found {
-        let Some(source) = self.streams.get_mut(number).and_then(Option::as_mut) else { return Found::Nothing };
+        let Some(source) = self.streams.get_mut(number).and_then(Option::as_mut) else {
+            return Found::Nothing;
+        };
         let both = matches!(source.from, From::Run { both: true, .. });
         let limit = if both { READ_BYTES_BOTH } else { LOG_READ_BYTES };
         let count = loop {
@@ -218,14 +240,23 @@ impl Intake {
     /// longer be in an epoll: the keeper's copy would keep it there for ever.
     pub(super) fn end(&mut self, number: usize) {
         self.settle(number, true);
-        if let Some(place) = self.streams.get_mut(number) {
-            *place = None;
+        let Some(Some(source)) = self.streams.get_mut(number).map(Option::take) else { return };
+        self.free.push(number);
+        match source.from {
+            From::Own => self.own = None,
+            From::Run { slot, .. } => {
+                if let Some(slot) = self.slots.get_mut(&slot) {
+                    slot.streams.retain(|other| *other != number);
+                }
+            }
         }
     }
 
-    /// This process ends before the stream does: what waits is passed on as a part.
-    pub(super) fn spill(&mut self, number: usize) {
-        self.settle(number, false);
+    /// This process ends before the streams do: what waits is passed on in parts.
+    pub(super) fn spill(&mut self) {
+        for number in 0..self.streams.len() {
+            self.settle(number, false);
+        }
     }
 
     fn settle(&mut self, number: usize, ended: bool) {
@@ -248,18 +279,8 @@ impl Intake {
         }
     }
 
-    /// Says something in supd's own log.
-    pub(super) fn say(&mut self, text: &str) {
-        self.out.stderr.push(&own_line(text.as_bytes(), b""), self.out.now);
-    }
-
     fn source(&self, number: usize) -> Option<&Source> {
         self.streams.get(number).and_then(Option::as_ref)
-    }
-
-    fn numbers(&self, wanted: impl Fn(&Source) -> bool) -> Vec<usize> {
-        let numbered = self.streams.iter().enumerate();
-        numbered.filter(|(_, source)| source.as_ref().is_some_and(&wanted)).map(|(number, _)| number).collect()
     }
 }
 

@@ -129,7 +129,8 @@ pub fn parse_time(text: &[u8]) -> Option<Wall> {
     let digits = rest.strip_prefix(b".").unwrap_or_default();
     let digits = &digits[..digits.iter().take_while(|byte| byte.is_ascii_digit()).count()];
     let zone = if digits.is_empty() { rest } else { &rest[1 + digits.len()..] };
-    let nanos = (0..9).fold(0, |sum, at| sum * 10 + i64::from(digits.get(at).map_or(0, |digit| digit - b'0')));
+    let nanos =
+        (0..9).fold(0, |sum, at| sum * 10 + i64::from(digits.get(at).map_or(0, |digit| digit - b'0')));
     let offset = match zone {
         b"Z" => 0,
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
@@ -217,7 +218,8 @@ mod tests {
 
     #[test]
     fn lines_read_back() {
-        let texts: [&[u8]; 5] = [b"", b" two  spaces ", b"a\0b\xff\x1b[31m\r", b"F P stdout", "grün".as_bytes()];
+        let texts: [&[u8]; 5] =
+            [b"", b" two  spaces ", b"a\0b\xff\x1b[31m\r", b"F P stdout", "grün".as_bytes()];
         for stream in [Stream::Stdout, Stream::Stderr] {
             for tag in [Tag::Full, Tag::Part] {
                 for text in texts {
@@ -241,6 +243,8 @@ mod tests {
         for rest in ["", "stdout", "stdout F", "stdin F x", "stdout X x", "stdout  F x"] {
             assert_eq!(Line::parse(format!("{time} {rest}").as_bytes()), None, "{rest}");
         }
-        assert!(Line::parse(format!("{time} stdout P:more x").as_bytes()).is_some_and(|l| l.tag == Tag::Part));
+        assert!(
+            Line::parse(format!("{time} stdout P:more x").as_bytes()).is_some_and(|l| l.tag == Tag::Part)
+        );
     }
 }

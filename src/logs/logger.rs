@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,8 +19,11 @@ use crate::logs::line::Stream;
 use crate::logs::outlet::Outlet;
 use crate::logs::path::RunPath;
 use crate::logs::relay::Relay;
+use crate::settings::{Settings, exit};
 use crate::wire::channel::Channel;
 use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
+use crate::wire::own_log::OwnLog;
+use crate::wire::voice::Voice;
 
 /// Epoll's names for what is no stream.
 const KEEPER: u64 = u64::MAX;
@@ -35,53 +37,47 @@ const MESSAGES_A_TURN: usize = 64;
 /// Streams that one turn serves.
 const EVENTS_A_TURN: usize = 64;
 
-/// What the logger must know.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where the files are.
-    pub log_dir: PathBuf,
-    /// For people at a terminal: names are padded.
-    pub terminal: bool,
-    /// With colours.
-    pub colour: bool,
-}
-
 /// The loop and what it watches.
 pub(super) struct Logger {
     epoll: Epoll,
     keeper: Option<Channel>,
+    voice: Voice,
+    quiet: bool,
     intake: Intake,
     /// Slots whose `Drained` the keeper's socket had no room for.
     unsent: VecDeque<u16>,
+    watching_room: bool,
     watching_stdout: bool,
     watching_stderr: bool,
 }
 
-/// Serves until the keeper and all pods are gone; the exit code. Signals that a terminal sends to all of its
-/// processes are held back: when the logger ends is for the pods to say.
-pub fn serve(options: Options, keeper: Channel) -> i32 {
+/// Serves until the keeper and all pods are gone; the exit code.
+pub fn serve(settings: &Settings, keeper: Channel) -> i32 {
     prepare();
-    let outlets = Outlet::new(io::stdout().as_fd()).and_then(|out| Ok((out, Outlet::new(io::stderr().as_fd())?)));
-    let logger = outlets.and_then(|(stdout, stderr)| Logger::new(options, keeper, stdout, stderr));
+    let voice = Voice::new(OwnLog::of_role(), "logger", settings);
+    let outlets =
+        Outlet::new(io::stdout().as_fd()).and_then(|out| Ok((out, Outlet::new(io::stderr().as_fd())?)));
+    let logger = outlets.and_then(|outlets| Logger::new(settings, voice.clone(), keeper, outlets));
     let mut logger = match logger {
         Ok(logger) => logger,
         Err(error) => {
-            eprintln!("logs: cannot start the logger: {error}");
-            return 70;
+            voice.error(format_args!("cannot start: {error}; the keeper tries again"));
+            return i32::from(exit::INTERNAL);
         }
     };
     while !logger.is_done() {
-        if let Err(errno) = logger.turn(EpollTimeout::NONE) {
-            logger.intake.say(&format!("logs: cannot wait for output: {}; starting again", errno.desc()));
+        if let Err(errno) = logger.turn(None) {
+            voice.error(format_args!("cannot wait for output: {}; starting again", errno.desc()));
             logger.finish();
-            return 70;
+            return i32::from(exit::INTERNAL);
         }
     }
     logger.finish();
     0
 }
 
-/// Everything about the process itself. What the system refuses is done without.
+/// Everything about the process itself. Signals that a terminal sends to all of its processes are held back:
+/// when the logger ends is for the keeper and the pods to say. What the system refuses is done without.
 fn prepare() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     use nix::sys::signal::{SigSet, Signal};
@@ -107,28 +103,37 @@ fn prepare() {
 
 impl Logger {
     pub(super) fn new(
-        options: Options,
+        settings: &Settings,
+        voice: Voice,
         keeper: Channel,
-        stdout: Outlet,
-        stderr: Outlet,
+        (stdout, stderr): (Outlet, Outlet),
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&keeper, EpollEvent::new(EpollFlags::EPOLLIN, KEEPER))?;
-        let console = Console::new(options.terminal, options.colour);
-        let intake = Intake::new(options.log_dir, console, stdout, stderr);
-        let unsent = VecDeque::new();
-        let (watching_stdout, watching_stderr) = (false, false);
-        Ok(Self { epoll, keeper: Some(keeper), intake, unsent, watching_stdout, watching_stderr })
+        let console = Console::new(settings.foreground, settings.foreground && wants_colour());
+        Ok(Self {
+            epoll,
+            keeper: Some(keeper),
+            voice,
+            quiet: settings.quiet,
+            intake: Intake::new(settings.log_dir.clone(), console, stdout, stderr),
+            unsent: VecDeque::new(),
+            watching_room: false,
+            watching_stdout: false,
+            watching_stderr: false,
+        })
     }
 
-    /// Waits for something to happen and does what it asks for.
-    pub(super) fn turn(&mut self, timeout: EpollTimeout) -> nix::Result<()> {
+    /// Waits for something to happen, no longer than `patience`, and does what it asks for.
+    pub(super) fn turn(&mut self, patience: Option<Duration>) -> nix::Result<()> {
         let mut events = [EpollEvent::empty(); EVENTS_A_TURN];
-        let timeout = self.until_stuck().unwrap_or(timeout);
-        let count = match self.epoll.wait(&mut events, timeout) {
-            Err(Errno::EINTR) => 0,
-            other => other?,
-        };
+        let patience = patience.into_iter().chain(self.until_stuck()).min();
+        let timeout = patience.map(EpollTimeout::try_from);
+        let count =
+            match self.epoll.wait(&mut events, timeout.and_then(Result::ok).unwrap_or(EpollTimeout::NONE)) {
+                Err(Errno::EINTR) => 0,
+                other => other?,
+            };
         self.intake.set_now(Instant::now());
         for event in &events[..count] {
             match event.data() {
@@ -150,19 +155,13 @@ impl Logger {
 
     /// The last words: what waits in supd's own pipe and in the queues, as far as somebody takes it.
     pub(super) fn finish(&mut self) {
-        for number in self.intake.own() {
+        self.intake.spill();
+        if let Some(number) = self.intake.own() {
             self.drain(number);
         }
-        for number in 0.. {
-            if self.intake.pipe(number).is_none() {
-                break;
-            }
-            self.intake.spill(number);
-        }
-        let end = Instant::now() + Duration::from_millis(CONSOLE_STUCK_MS);
         let mut now = Instant::now();
+        let end = now + Duration::from_millis(CONSOLE_STUCK_MS);
         while now < end {
-            self.intake.set_now(now);
             self.serve_outlets();
             if self.intake.out.stdout.waiting() + self.intake.out.stderr.waiting() == 0 {
                 return;
@@ -181,7 +180,7 @@ impl Logger {
                 Ok(received) if received.length > 0 => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    self.intake.say("logs: ignoring a message that is too long");
+                    self.voice.warn(format_args!("ignoring a message that is too long"));
                     continue;
                 }
                 _ => return self.lose_keeper(),
@@ -189,7 +188,7 @@ impl Logger {
             let [fd, ..] = received.fds;
             match KeeperToLogger::decode(&buffer[..received.length]) {
                 Ok(message) => self.obey(message, fd),
-                Err(malformed) => self.intake.say(&format!("logs: ignoring a {malformed}")),
+                Err(malformed) => self.voice.warn(format_args!("ignoring a {malformed}")),
             }
         }
     }
@@ -202,15 +201,16 @@ impl Logger {
                 }
                 let path = str::from_utf8(log_path).ok().and_then(RunPath::parse);
                 if path.is_none() {
-                    self.intake.say("logs: a run has no proper log path; its output is not kept");
+                    self.voice.warn(format_args!("a run has no proper log path; its output is not kept"));
                 }
                 let stream = if stream == 2 { Stream::Stderr } else { Stream::Stdout };
                 unblock(pipe.as_fd());
+                let both = both && !self.quiet;
                 let number = self.intake.add_run(pipe, (slot, run), (stream, both), path);
                 self.watch(number);
             }
             (KeeperToLogger::OwnLog, Some(pipe)) => {
-                for former in self.intake.own() {
+                if let Some(former) = self.intake.own() {
                     self.close(former);
                 }
                 unblock(pipe.as_fd());
@@ -220,7 +220,7 @@ impl Logger {
             (KeeperToLogger::Ended { slot }, _) => self.end(slot),
             (KeeperToLogger::Relay(bytes), _) => self.relay(bytes),
             (KeeperToLogger::Pipe { .. } | KeeperToLogger::OwnLog, None) => {
-                self.intake.say("logs: too many open files; the output of a run waits in its pipe");
+                self.voice.warn(format_args!("too many open files; the output of a run waits in its pipe"));
             }
         }
     }
@@ -229,10 +229,10 @@ impl Logger {
         match Relay::decode(bytes) {
             Some(Relay::Forget { dir }) => {
                 if let Err(error) = self.intake.out.files.forget(&dir) {
-                    self.intake.say(&format!("logs: cannot remove `{}`: {error}; it stays", dir.as_str()));
+                    self.voice.warn(format_args!("cannot remove `{}`: {error}; it stays", dir.as_str()));
                 }
             }
-            None => self.intake.say("logs: ignoring an order that is not understood"),
+            None => self.voice.warn(format_args!("ignoring an order that is not understood")),
         }
     }
 
@@ -240,7 +240,7 @@ impl Logger {
     fn read(&mut self, number: usize) {
         if self.intake.must_wait(number) {
             self.unwatch(number);
-            self.intake.set_paused(number, true);
+            self.intake.pause(number);
         } else if self.intake.read(number) == Found::End {
             self.close(number);
         }
@@ -271,7 +271,7 @@ impl Logger {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, number as u64);
         let added = self.intake.pipe(number).map(|pipe| self.epoll.add(pipe, event));
         if let Some(Err(errno)) = added {
-            self.intake.say(&format!("logs: cannot watch a pipe: {}; ignoring it", errno.desc()));
+            self.voice.warn(format_args!("cannot watch a pipe: {}; ignoring it", errno.desc()));
             self.intake.end(number);
         }
     }
@@ -283,7 +283,7 @@ impl Logger {
     }
 
     fn close(&mut self, number: usize) {
-        if !self.intake.is_paused(number) {
+        if !self.intake.forget_pause(number) {
             self.unwatch(number);
         }
         self.intake.end(number);
@@ -299,9 +299,13 @@ impl Logger {
                 Err(_) => return self.lose_keeper(),
             };
         }
-        let Some(keeper) = &self.keeper else { return };
-        let room = if self.unsent.is_empty() { EpollFlags::empty() } else { EpollFlags::EPOLLOUT };
-        let _ = self.epoll.modify(keeper, &mut EpollEvent::new(EpollFlags::EPOLLIN | room, KEEPER));
+        if self.watching_room == self.unsent.is_empty()
+            && let Some(keeper) = &self.keeper
+        {
+            self.watching_room = !self.watching_room;
+            let room = if self.watching_room { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+            let _ = self.epoll.modify(keeper, &mut EpollEvent::new(EpollFlags::EPOLLIN | room, KEEPER));
+        }
     }
 
     fn lose_keeper(&mut self) {
@@ -316,7 +320,7 @@ impl Logger {
         let now = Instant::now();
         self.intake.set_now(now);
         if let Some(warning) = self.intake.out.files.take_warning() {
-            self.intake.say(&warning);
+            self.voice.warn(format_args!("{warning}"));
         }
         let out = &mut self.intake.out;
         out.stdout.flush(now);
@@ -324,20 +328,17 @@ impl Logger {
         rewatch(&self.epoll, &out.stdout, STDOUT, &mut self.watching_stdout);
         rewatch(&self.epoll, &out.stderr, STDERR, &mut self.watching_stderr);
         if !self.intake.out.stdout.is_full(now) {
-            for number in self.intake.paused() {
-                self.intake.set_paused(number, false);
+            for number in self.intake.take_paused() {
                 self.watch(number);
             }
         }
     }
 
     /// How long streams may wait for the console.
-    fn until_stuck(&self) -> Option<EpollTimeout> {
-        let waiting = !self.intake.paused().is_empty();
-        let at = self.intake.out.stdout.stuck_at().filter(|_| waiting)?;
+    fn until_stuck(&self) -> Option<Duration> {
+        let at = self.intake.out.stdout.stuck_at().filter(|_| self.intake.has_paused())?;
         // Rounded up: a timeout that ends before its time would come again at once.
-        let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-        EpollTimeout::try_from(left).ok()
+        Some(at.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
     }
 }
 
@@ -350,6 +351,12 @@ fn rewatch(epoll: &Epoll, outlet: &Outlet, name: u64, watching: &mut bool) {
         (false, true) => *watching = epoll.delete(outlet.as_fd()).is_err(),
         _ => (),
     }
+}
+
+/// <https://no-color.org>, and terminals that have none.
+fn wants_colour() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("NO_COLOR").is_none() && set("TERM").is_some_and(|term| term != "dumb")
 }
 
 /// The read end's flags are shared with the keeper, which never reads there, and with nobody else.

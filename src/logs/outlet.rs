@@ -34,6 +34,8 @@ pub(super) struct Outlet {
     blocked: Option<Instant>,
     /// Lines that were dropped since the last that was not.
     dropped: u64,
+    /// How long it may take nothing before it counts as stuck.
+    pub(super) patience: Duration,
 }
 
 /// How it is written to.
@@ -58,7 +60,8 @@ impl Outlet {
             Ok(SFlag::S_IFSOCK) => (fd.try_clone_to_owned()?, Way::Socket),
             _ => (fd.try_clone_to_owned()?, Way::Plain),
         };
-        Ok(Self { fd, way, queue: Vec::new(), sent: 0, blocked: None, dropped: 0 })
+        let patience = Duration::from_millis(CONSOLE_STUCK_MS);
+        Ok(Self { fd, way, queue: Vec::new(), sent: 0, blocked: None, dropped: 0, patience })
     }
 
     /// Queues a line, newline included; or drops it, when nothing moves.
@@ -112,7 +115,7 @@ impl Outlet {
 
     /// When it counts as stuck, if it goes on taking nothing.
     pub(super) fn stuck_at(&self) -> Option<Instant> {
-        self.blocked.map(|since| since + Duration::from_millis(CONSOLE_STUCK_MS))
+        self.blocked.map(|since| since + self.patience)
     }
 
     fn is_stuck(&self, now: Instant) -> bool {
@@ -203,7 +206,7 @@ mod tests {
         }
         // A slow reader loses nothing.
         let before = take(&from, &mut outlet, start);
-        assert!(before.len() > CONSOLE_QUEUE_BYTES_MAX && before.len() % 1024 == 0);
+        assert!(before.len() > CONSOLE_QUEUE_BYTES_MAX && before.len().is_multiple_of(1024));
         assert_eq!(outlet.waiting(), 0);
 
         // One that stands still stops nobody.

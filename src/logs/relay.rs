@@ -42,7 +42,9 @@ mod tests {
     fn only_the_directory_of_a_pod_can_be_forgotten() {
         let forget = Relay::Forget { dir: PodDir::parse("web_web-0_0000002a").unwrap() };
         assert_eq!(Relay::decode(&forget.encode()), Some(forget));
-        for bad in ["", "..", ".", "/", "web_web-0_0000002a/main", "../web_web-0_0000002a", "web_.._0000002a\0"] {
+        for bad in
+            ["", "..", ".", "/", "web_web-0_0000002a/main", "../web_web-0_0000002a", "web_.._0000002a\0"]
+        {
             assert_eq!(Relay::decode(&[&[FORGET], bad.as_bytes()].concat()), None, "{bad}");
         }
         assert_eq!(Relay::decode(b""), None);

@@ -41,11 +41,6 @@ impl Stamper {
         self.time = before;
     }
 
-    /// The last time that was given out.
-    pub(super) fn time(&self) -> Wall {
-        self.time
-    }
-
     /// The stamp of the next line.
     pub(super) fn next(&mut self) -> &[u8; TIME_BYTES] {
         self.time = Wall(self.time.0.saturating_add(1));
@@ -75,7 +70,7 @@ mod tests {
             for ahead in 0..25 {
                 let text = *stamper.next();
                 assert_eq!(parse_time(&text), Some(Wall(now + ahead)));
-                assert_eq!(stamper.time(), Wall(now + ahead));
+                assert_eq!(stamper.time, Wall(now + ahead));
             }
         }
     }
