@@ -27,6 +27,8 @@ pub const NOTES_PER_TURN_MAX: usize = 1_024;
 pub const REQUESTS_PER_TURN_MAX: usize = 16;
 /// Commands in pods (`supctl exec`) at once, beside probes: each takes descriptors and a task.
 pub const COMMANDS_MAX: usize = 1_000;
+/// Frames of a command's output that may wait for its client; then the command waits.
+pub const EXEC_FRAMES_MAX: usize = 16;
 /// Bytes kept of what a probe prints, for `status` (the kubelet's 10 KiB, rounded to a page).
 pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 /// Messages that may wait for a keeper or a spawner that is busy: a start and some signals for each slot.

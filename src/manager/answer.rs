@@ -166,13 +166,17 @@ impl Manager {
             },
             Collection::Jobs => return self.wish(Command::DeleteJob(name), Then::Say, answer),
             Collection::Units | Collection::Deployments | Collection::CronJobs => {
-                match self.get(collection, &name).and(UnitName::parse(&name).map_err(|_| not_found(collection, &name))) {
+                match self
+                    .get(collection, &name)
+                    .and(UnitName::parse(&name).map_err(|_| not_found(collection, &name)))
+                {
                     Ok(unit) => return self.wish(Command::DeleteUnit(unit), Then::Say, answer),
                     Err(status) => Err(status),
                 }
             }
             Collection::Events | Collection::Runs => {
-                let message = format!("{} are not deleted: they make room by themselves", collection.as_str());
+                let message =
+                    format!("{} are not deleted: they make room by themselves", collection.as_str());
                 Err(Status::failure(StatusReason::MethodNotAllowed, message))
             }
         };
@@ -200,8 +204,12 @@ impl Manager {
     /// Begins a command in a pod. `name` is a pod's, or a unit's that has exactly one.
     fn exec(&mut self, request: &ExecRequest) -> io::Result<Answer> {
         let fail = |reason, message: String| Ok(Err(Status::failure(reason, message)));
-        let mut pods: Vec<PodUid> =
-            self.pods.iter().filter(|(_, facts)| facts.label.pod == request.name).map(|(uid, _)| *uid).collect();
+        let mut pods: Vec<PodUid> = self
+            .pods
+            .iter()
+            .filter(|(_, facts)| facts.label.pod == request.name)
+            .map(|(uid, _)| *uid)
+            .collect();
         if pods.is_empty() {
             let of_unit = self.pods.iter().filter(|(_, facts)| facts.unit.name.as_str() == request.name);
             pods = of_unit.map(|(uid, _)| *uid).collect();
@@ -227,7 +235,10 @@ impl Manager {
         let (stdout, stderr) = match (commands_pipe(), commands_pipe()) {
             (Ok(stdout), Ok(stderr)) => (stdout, stderr),
             (Err(error), _) | (_, Err(error)) => {
-                return fail(StatusReason::InternalError, format!("no pipe for the command's output: {error}"));
+                return fail(
+                    StatusReason::InternalError,
+                    format!("no pipe for the command's output: {error}"),
+                );
             }
         };
         let (frames, stream) = mpsc::channel(EXEC_FRAMES_MAX);

@@ -192,9 +192,10 @@ async fn relay(
         }
     };
     let Ok(End::Exit(exit)) = end else { return };
-    for (output, open, frame) in
-        [(stdout, &mut stdout_open, ExecFrame::Stdout as Frame), (stderr, &mut stderr_open, ExecFrame::Stderr)]
-    {
+    for (output, open, frame) in [
+        (stdout, &mut stdout_open, ExecFrame::Stdout as Frame),
+        (stderr, &mut stderr_open, ExecFrame::Stderr),
+    ] {
         let mut left = true;
         while *open && left {
             let mut blocked = false;

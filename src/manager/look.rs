@@ -36,7 +36,9 @@ impl Manager {
         let filter = Filter { name: Some(name.to_owned()), ..Filter::default() };
         let missing = || not_found(collection, name);
         match collection {
-            Collection::Jobs => self.engine.job_view(name).map(|job| Job::from(&job).into()).ok_or_else(missing),
+            Collection::Jobs => {
+                self.engine.job_view(name).map(|job| Job::from(&job).into()).ok_or_else(missing)
+            }
             Collection::Deployments => {
                 let unit = self.unit_view(name).ok_or_else(missing)?;
                 Deployment::of_unit(&unit).map(Into::into).ok_or_else(missing)
@@ -64,14 +66,15 @@ impl Manager {
     /// The number of a service's pods.
     pub(super) fn scale_object(&self, unit: &UnitName) -> Result<Object, Status> {
         let scale = self.engine.unit_view(unit).and_then(|view| Scale::of_unit(&view));
-        scale.map(|scale| Object::Scale(Box::new(scale))).ok_or_else(|| {
-            Status::failure(StatusReason::NotFound, format!("there is no service `{unit}`"))
-        })
+        scale
+            .map(|scale| Object::Scale(Box::new(scale)))
+            .ok_or_else(|| Status::failure(StatusReason::NotFound, format!("there is no service `{unit}`")))
     }
 
     /// The newest pod of this name; a finished one, if none is there that is not.
     pub(super) fn newest_pod(&self, name: &str) -> Option<PodView> {
-        let live = self.engine.view().pods.into_iter().filter(|pod| pod.name == name).max_by_key(|pod| pod.uid);
+        let live =
+            self.engine.view().pods.into_iter().filter(|pod| pod.name == name).max_by_key(|pod| pod.uid);
         live.or_else(|| self.store.pods().rev().find(|pod| pod.name == name).cloned())
     }
 
@@ -100,7 +103,8 @@ impl Manager {
     /// The daemon itself.
     pub(super) fn info(&self) -> Object {
         let view = self.engine.view();
-        let count = |states: &[UnitState]| view.units.iter().filter(|unit| states.contains(&unit.state)).count();
+        let count =
+            |states: &[UnitState]| view.units.iter().filter(|unit| states.contains(&unit.state)).count();
         let failed = count(&[UnitState::Failed, UnitState::CrashLoopBackOff]);
         let on_their_way = count(&[UnitState::Starting, UnitState::Waiting]);
         let state = match (self.ending, failed, on_their_way) {
@@ -174,7 +178,9 @@ impl Manager {
         let View { jobs, mut pods, .. } = self.engine.view();
         self.usage.begin(pods.iter().filter_map(pid));
         pods.extend(self.store.pods().cloned());
-        pods.sort_by(|one, other| (&one.unit, &one.name, one.uid).cmp(&(&other.unit, &other.name, other.uid)));
+        pods.sort_by(|one, other| {
+            (&one.unit, &one.name, one.uid).cmp(&(&other.unit, &other.name, other.uid))
+        });
         let jobs: HashMap<&str, &JobView> = jobs.iter().map(|job| (job.name.as_str(), job)).collect();
         let job_of = |pod: &PodView| pod.job.as_deref().and_then(|job| jobs.get(job).copied());
         pods.iter().map(|pod| self.pod_object(pod, job_of(pod))).collect()

@@ -226,13 +226,7 @@ impl Manager {
         self.take_in(Event::Shutdown { within });
     }
 
-    fn main_started(
-        &mut self,
-        run: RunId,
-        pid: u32,
-        at: Mono,
-        readiness: Option<std::os::fd::OwnedFd>,
-    ) {
+    fn main_started(&mut self, run: RunId, pid: u32, at: Mono, readiness: Option<std::os::fd::OwnedFd>) {
         if let Some(facts) = self.pods.get_mut(&run.pod) {
             facts.main = Some((run, pid, at));
         }
@@ -294,7 +288,11 @@ impl Manager {
             let pod = self.pods.get(&run.pod).map_or("", |facts| &facts.label.pod);
             tracing::warn!(
                 "{pod}: resource limits above supd's own could not be set (RLIMIT numbers {}); ignoring",
-                (0..32).filter(|bit| limits_refused & 1 << bit != 0).map(|bit| bit.to_string()).collect::<Vec<_>>().join(", ")
+                (0..32)
+                    .filter(|bit| limits_refused & 1 << bit != 0)
+                    .map(|bit| bit.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
         }
     }

@@ -85,7 +85,8 @@ impl Meter {
             Some(last) => (ticks.saturating_sub(last.ticks), now.since(last.at).as_secs_f64()),
             None => (ticks, now.since(Mono(0)).as_secs_f64() - start as f64 / self.ticks_per_second),
         };
-        let cpu_percent = if within > 0.0 { used as f64 / self.ticks_per_second / within * 100.0 } else { 0.0 };
+        let cpu_percent =
+            if within > 0.0 { used as f64 / self.ticks_per_second / within * 100.0 } else { 0.0 };
         let used = Used { cpu_percent, memory_bytes: pages * self.page_bytes };
         self.last.insert(pid, Sample { at: now, start, ticks, used });
         Some(used)
@@ -106,7 +107,8 @@ mod tests {
 
     #[test]
     fn reads_a_line_whatever_the_name() {
-        let line = "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 1 0 999 1000000 250 18446744073709551615";
+        let line =
+            "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 1 0 999 1000000 250 18446744073709551615";
         assert_eq!(parse(line), Some((999, 42, 250)));
         assert_eq!(parse("7 (a) S 1"), None);
         assert_eq!(parse(""), None);
