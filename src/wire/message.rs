@@ -30,8 +30,11 @@ pub enum ToSpawner<'a> {
 pub struct Spawn<'a> {
     /// As told by [`KeeperToManager::Welcome`]; an older one is refused.
     pub epoch: u64,
-    /// A free slot of the table; the manager keeps account of them.
+    /// A free slot of the table; the manager keeps account of them, and takes low numbers first.
     pub slot: u16,
+    /// The slot's ticket: 0 until [`KeeperToManager::Free`] told another one. It makes a Spawn that was sent
+    /// twice harmless, however late the second is read.
+    pub ticket: u32,
     /// Who it is.
     pub run: Run,
     /// What makes the run known to a manager whose store never saw it; opaque here.
@@ -70,7 +73,8 @@ pub enum FromSpawner {
         /// Whether the last descriptor is the capture pipe.
         capture: bool,
     },
-    /// Nothing was done: the epoch is over, or the slot is not free. No `Exited` will come.
+    /// Nothing was done: the epoch is over, the slot is not free, or the ticket is used. For a Spawn that was
+    /// sent twice that is the expected answer to one of the two; the other is answered on its own.
     Refused {
         /// Where.
         slot: u16,
@@ -193,7 +197,13 @@ pub enum KeeperToManager<'a> {
     Free {
         /// Which.
         slot: u16,
+        /// For the next Spawn in it.
+        ticket: u32,
     },
+    /// A spawner has died, and a Spawn that it had just read may be lost with it: send every Spawn again that
+    /// was answered neither by `Started` nor by `Exited`, unchanged. What had begun is refused then, and ends
+    /// or goes on by itself.
+    SpawnerGone,
     /// TERM, INT, QUIT, PWR or 37: end everything in order.
     StopRequest {
         /// Which.
@@ -277,7 +287,7 @@ impl<'a> ToSpawner<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         let Self::Spawn(spawn) = self;
-        to.u8(1).u64(spawn.epoch).u16(spawn.slot);
+        to.u8(1).u64(spawn.epoch).u16(spawn.slot).u32(spawn.ticket);
         spawn.run.put(&mut to);
         to.bytes(spawn.label).bytes(spawn.log_path);
         match spawn.plan {
@@ -293,6 +303,7 @@ impl<'a> ToSpawner<'a> {
         let spawn = Spawn {
             epoch: from.u64()?,
             slot: from.u16()?,
+            ticket: from.u32()?,
             run: Run::get(&mut from)?,
             label: from.bytes()?,
             log_path: from.bytes()?,
@@ -439,8 +450,8 @@ impl<'a> KeeperToManager<'a> {
                 at.put(&mut to);
             }
             Self::Exited(exited) => exited.put(to.u8(5)),
-            Self::Free { slot } => {
-                to.u8(6).u16(*slot);
+            Self::Free { slot, ticket } => {
+                to.u8(6).u16(*slot).u32(*ticket);
             }
             Self::StopRequest { signal, count } => {
                 to.u8(7).i32(*signal).u32(*count);
@@ -456,6 +467,9 @@ impl<'a> KeeperToManager<'a> {
             }
             Self::Busy { slot } => {
                 to.u8(11).u16(*slot);
+            }
+            Self::SpawnerGone => {
+                to.u8(12);
             }
         }
     }
@@ -486,12 +500,13 @@ impl<'a> KeeperToManager<'a> {
                 at: Instant::get(&mut from)?,
             },
             5 => Self::Exited(Exited::get(&mut from)?),
-            6 => Self::Free { slot: from.u16()? },
+            6 => Self::Free { slot: from.u16()?, ticket: from.u32()? },
             7 => Self::StopRequest { signal: from.i32()?, count: from.u32()? },
             8 => Self::Reload,
             9 => Self::ShowState,
             10 => Self::Listener,
             11 => Self::Busy { slot: from.u16()? },
+            12 => Self::SpawnerGone,
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -608,7 +623,8 @@ mod tests {
 
     #[test]
     fn all_messages_read_back() {
-        let spawn = |plan| Spawn { epoch: 2, slot: 16_383, run: RUN, label: b"l", log_path: b"", plan };
+        let spawn =
+            |plan| Spawn { epoch: 2, slot: 16_383, ticket: 8, run: RUN, label: b"l", log_path: b"", plan };
         both_ways!(
             ToSpawner,
             ToSpawner::Spawn(spawn(PlanAt::Inline(b"plan"))),
@@ -665,12 +681,13 @@ mod tests {
             exited(Ending::Signaled { signal: 9, core: true }),
             exited(Ending::NotStarted(Fault { step: Step::Exec, errno: 2, detail: b"/usr/bin/web" })),
             exited(Ending::Unknown),
-            KeeperToManager::Free { slot: 9 },
+            KeeperToManager::Free { slot: 9, ticket: 10 },
             KeeperToManager::StopRequest { signal: 37, count: 2 },
             KeeperToManager::Reload,
             KeeperToManager::ShowState,
             KeeperToManager::Listener,
             KeeperToManager::Busy { slot: 8 },
+            KeeperToManager::SpawnerGone,
         );
         both_ways!(
             KeeperToLogger,

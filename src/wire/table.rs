@@ -3,8 +3,9 @@
 //! It is what makes "each run is started once, each exit counted once" true without a protocol of
 //! confirmations:
 //!
-//! - A spawner begins a start by a compare-and-swap of the slot's state from `Free` *of its epoch* to
-//!   `Starting`. A second Spawn of a slot in use is refused by that alone.
+//! - A spawner begins a start by a compare-and-swap of the slot's state from `Free` *of its epoch and ticket*
+//!   to `Starting`. A second Spawn of a slot in use is refused by that alone, and one that comes later still,
+//!   when the slot has been freed again, by its ticket: each time a slot becomes free it has a new one.
 //! - The manager of a new epoch must know that no Spawn of its predecessor can still succeed. The keeper
 //!   raises the epoch and rewrites every `Free(E)` to `Free(E+1)`: whatever a spawner has read from the old
 //!   queue fails its swap, and what had swapped before is in the snapshot. Nobody needs to be asked.
@@ -33,6 +34,8 @@ pub struct Table {
 pub struct State {
     /// The epoch in which it became free, or in which its run was started.
     pub epoch: u64,
+    /// How often it has become free in this epoch.
+    pub ticket: u32,
     /// The spawner that holds it, by the number the keeper gave it.
     pub owner: u8,
     /// What is going on.
@@ -105,6 +108,8 @@ impl Bytes {
 }
 
 const MAGIC: u64 = 0x7375_7064_0000_0001;
+/// Tickets have 24 bits: a Spawn would have to be read sixteen million starts late to find its own again.
+const TICKET_MASK: u32 = 0xff_ffff;
 const HEADER_WORDS: usize = 8;
 const TEXT_BYTES_MAX: usize = 256;
 /// Bytes of the detail of a fault.
@@ -128,7 +133,8 @@ mod field {
     pub(super) const SINKS: usize = 5;
     pub(super) const LIMITS_REFUSED: usize = 6;
     pub(super) const LENGTHS: usize = 7;
-    pub(super) const LABEL: usize = 8;
+    pub(super) const DESCRIBED: usize = 8;
+    pub(super) const LABEL: usize = 9;
     pub(super) const LOG_PATH: usize = LABEL + LABEL_BYTES_MAX / 8;
     pub(super) const DETAIL: usize = LOG_PATH + LOG_PATH_BYTES_MAX / 8;
     pub(super) const WORDS: usize = DETAIL + TEXT_BYTES_MAX / 8;
@@ -168,7 +174,7 @@ impl Table {
         for state in self.states() {
             let old = state.load(Ordering::Acquire);
             if State::unpack(old).phase == Phase::Free {
-                let new = State { epoch, owner: 0, phase: Phase::Free }.pack();
+                let new = State { epoch, ticket: 0, owner: 0, phase: Phase::Free }.pack();
                 // Lost to a spawner that has just claimed it: that run is in the snapshot then.
                 let _ = state.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire);
             }
@@ -177,9 +183,27 @@ impl Table {
     }
 
     /// Claims a free slot of this epoch for a start. The spawner only.
-    pub fn claim(&self, slot: u16, epoch: u64, owner: u8) -> bool {
-        let from = State { epoch, owner: 0, phase: Phase::Free };
-        self.swap(slot, from, State { epoch, owner, phase: Phase::Starting })
+    pub fn claim(&self, slot: u16, epoch: u64, ticket: u32, owner: u8) -> bool {
+        let from = State { epoch, ticket, owner: 0, phase: Phase::Free };
+        self.swap(slot, from, State { owner, phase: Phase::Starting, ..from })
+    }
+
+    /// Whether the record is that of the run which holds the slot: false in the instant after the claim.
+    pub fn described(&self, slot: u16) -> bool {
+        let state = State { phase: Phase::Starting, ..self.state(slot) };
+        self.load(slot, field::DESCRIBED) == state.pack()
+    }
+
+    /// Takes a claim back whose spawner died before it wrote anything: the same ticket is good again. The
+    /// keeper only.
+    pub fn unclaim(&self, slot: u16) {
+        let state = State { owner: 0, phase: Phase::Free, ..self.state(slot) };
+        let state = if state.epoch == self.epoch() {
+            state
+        } else {
+            State { epoch: self.epoch(), ticket: 0, ..state }
+        };
+        self.state_cell(slot).store(state.pack(), Ordering::Release);
     }
 
     /// The start has succeeded. False: it has ended already.
@@ -198,11 +222,15 @@ impl Table {
         }
     }
 
-    /// The slot may be claimed again, in the current epoch. The keeper only, when nobody else writes it.
-    pub fn set_free(&self, slot: u16) {
+    /// The slot may be claimed again, in the current epoch and with the ticket that is returned. The keeper
+    /// only, when nobody else writes it.
+    pub fn set_free(&self, slot: u16) -> u32 {
         self.pid_cell(slot).store(0, Ordering::Release);
-        let state = State { epoch: self.epoch(), owner: 0, phase: Phase::Free };
+        let (old, epoch) = (self.state(slot), self.epoch());
+        let ticket = if old.epoch == epoch { (old.ticket + 1) & TICKET_MASK } else { 0 };
+        let state = State { epoch, ticket, owner: 0, phase: Phase::Free };
         self.state_cell(slot).store(state.pack(), Ordering::Release);
+        ticket
     }
 
     /// What a slot is.
@@ -250,6 +278,7 @@ impl Table {
         let label = self.write_text(slot, field::LABEL, about.label, LABEL_BYTES_MAX);
         let path = self.write_text(slot, field::LOG_PATH, about.log_path, LOG_PATH_BYTES_MAX);
         self.store(slot, field::LENGTHS, label | path << 16);
+        self.store(slot, field::DESCRIBED, self.state(slot).pack());
     }
 
     /// Who a slot is for.
@@ -385,7 +414,8 @@ pub const fn pack_fault(step: Step, errno: i32) -> u64 {
 
 impl State {
     fn pack(self) -> u64 {
-        self.epoch << 16 | u64::from(self.owner) << 8 | self.phase as u64
+        let ticket = u64::from(self.ticket & TICKET_MASK);
+        self.epoch << 40 | ticket << 16 | u64::from(self.owner) << 8 | self.phase as u64
     }
 
     fn unpack(word: u64) -> Self {
@@ -395,7 +425,7 @@ impl State {
             2 => Phase::Running,
             _ => Phase::Ended,
         };
-        Self { epoch: word >> 16, owner: (word >> 8) as u8, phase }
+        Self { epoch: word >> 40, ticket: (word >> 16) as u32 & TICKET_MASK, owner: (word >> 8) as u8, phase }
     }
 }
 
@@ -415,28 +445,44 @@ mod tests {
         let (fd, keeper) = Table::create().unwrap();
         let epoch = keeper.next_epoch();
         let spawner = Table::map(fd.as_fd()).unwrap();
-        assert!(spawner.claim(7, epoch, 1));
-        assert!(!spawner.claim(7, epoch, 2), "a second start of a slot in use");
+        assert!(spawner.claim(7, epoch, 0, 1));
+        assert!(!spawner.claim(7, epoch, 0, 2), "a second start of a slot in use");
         assert!(spawner.set_running(7));
-        assert!(!spawner.claim(7, epoch, 1));
+        assert!(!spawner.claim(7, epoch, 0, 1));
         keeper.set_ended(7);
-        assert!(!spawner.claim(7, epoch, 1), "an exit is kept until it is acknowledged");
+        assert!(!spawner.claim(7, epoch, 0, 1), "an exit is kept until it is acknowledged");
         assert!(!spawner.set_running(7), "what has ended does not run again");
-        keeper.set_free(7);
-        assert!(spawner.claim(7, epoch, 1));
+        let ticket = keeper.set_free(7);
+        assert!(!spawner.claim(7, epoch, 0, 1), "the same Spawn, read late");
+        assert!(spawner.claim(7, epoch, ticket, 1));
     }
 
     #[test]
     fn a_new_epoch_ends_the_claims_of_the_old_one() {
         let (_fd, table) = Table::create().unwrap();
         let old = table.next_epoch();
-        assert!(table.claim(1, old, 1));
+        assert!(table.claim(1, old, 0, 1));
         let new = table.next_epoch();
-        assert!(!table.claim(2, old, 1), "a Spawn of a manager that is gone");
-        assert!(table.claim(2, new, 1));
+        assert!(!table.claim(2, old, 0, 1), "a Spawn of a manager that is gone");
+        assert!(table.claim(2, new, 0, 1));
         let taken: Vec<_> = table.taken().collect();
         assert_eq!(taken.len(), 2);
-        assert_eq!(taken[0], (1, State { epoch: old, owner: 1, phase: Phase::Starting }));
+        assert_eq!(taken[0], (1, State { epoch: old, ticket: 0, owner: 1, phase: Phase::Starting }));
+        table.set_ended(1);
+        assert_eq!(table.set_free(1), 0, "the first ticket that the new manager knows");
+    }
+
+    #[test]
+    fn a_claim_without_a_record_is_taken_back() {
+        let (_fd, table) = Table::create().unwrap();
+        let epoch = table.next_epoch();
+        assert!(table.claim(5, epoch, 0, 1));
+        assert!(!table.described(5), "whatever the record says is of an earlier run");
+        table.unclaim(5);
+        assert!(table.claim(5, epoch, 0, 2), "the same Spawn, sent again");
+        describe(&table, 5, Run::default());
+        assert!(table.described(5));
+        assert!(table.set_running(5) && table.described(5));
     }
 
     #[test]
@@ -446,7 +492,7 @@ mod tests {
         let other = Table::map(fd.as_fd()).unwrap();
         let won: usize = std::thread::scope(|scope| {
             let claims =
-                |table: &Table, owner| (0..1_000).filter(|slot| table.claim(*slot, epoch, owner)).count();
+                |table: &Table, owner| (0..1_000).filter(|slot| table.claim(*slot, epoch, 0, owner)).count();
             let (one, two) = (&table, &other);
             let first = scope.spawn(move || claims(one, 1));
             let second = scope.spawn(move || claims(two, 2));
