@@ -53,8 +53,10 @@ pub struct Position {
     pub column: usize,
     /// How many characters of the line are meant; at least one.
     pub length: usize,
-    /// The line itself.
+    /// The line, or that part of a long one in which the place is.
     pub text: String,
+    /// The column of the first character of `text`; 1 but for long lines.
+    pub text_column: usize,
 }
 
 /// The faults of one unit or file while it is read.
@@ -163,21 +165,21 @@ impl Position {
     /// The part of the line that is shown, with the width of what stands before the caret and of what it
     /// underlines.
     fn window(&self) -> (String, usize, usize) {
-        // One character more than can be shown on either side is all that is ever looked at: a line may
-        // have a megabyte.
-        let from = self.column.saturating_sub(SOURCE_LINE_WIDTH_MAX / 2).max(1);
-        let from = if self.column + self.length <= SOURCE_LINE_WIDTH_MAX { 1 } else { from };
+        let from = match self.column + self.length <= SOURCE_LINE_WIDTH_MAX {
+            true => 1,
+            false => self.column.saturating_sub(SOURCE_LINE_WIDTH_MAX / 2).max(self.text_column),
+        };
         let mut text = if from > 1 { "…".to_owned() } else { String::new() };
         let (mut before, mut width) = (text.width(), 0);
         let mut shown = text.width();
-        for (index, character) in self.text.chars().enumerate().skip(from - 1) {
+        for (index, character) in self.text.chars().enumerate().skip(from.saturating_sub(self.text_column)) {
             let piece = visible_character(character);
             let columns = piece.width();
             if shown + columns > SOURCE_LINE_WIDTH_MAX {
                 text.push('…');
                 break;
             }
-            let column = index + 1;
+            let column = index + self.text_column;
             if column < self.column {
                 before += columns;
             } else if column < self.column + self.length {
@@ -219,7 +221,7 @@ impl<'a> Faults<'a> {
     /// Takes in one fault; label and help can be added to what comes back.
     pub(super) fn add(&mut self, span: Span, code: Code, message: impl Into<String>) -> &mut Diagnostic {
         self.errors += usize::from(code.is_error());
-        if self.list.len() >= FAULTS_SHOWN_MAX {
+        if self.is_full() {
             self.hidden += 1;
             return &mut self.spare;
         }
@@ -227,6 +229,11 @@ impl<'a> Faults<'a> {
         fault.unit.clone_from(&self.unit);
         self.list.push(fault);
         self.list.last_mut().unwrap_or(&mut self.spare)
+    }
+
+    /// Whether further ones are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= FAULTS_SHOWN_MAX
     }
 
     /// How many of them refuse the unit.

@@ -173,8 +173,10 @@ impl<'e> Load<'e> {
             seen.insert((fault.code, fault.file.clone(), place, fault.message.clone()))
         });
         faults.sort_by(|a, b| {
+            // The count of those that are not shown comes last.
+            let last = |fault: &Diagnostic| fault.code == Code::TooManyFaults;
             let place = |fault: &Diagnostic| fault.position.as_ref().map(|at| (at.line, at.column));
-            (&a.file, place(a)).cmp(&(&b.file, place(b)))
+            (&a.file, last(a), place(a)).cmp(&(&b.file, last(b), place(b)))
         });
         let units = self.good.into_values().map(|checked| Arc::new(checked.unit)).collect();
         Loaded { units, faults, refused: self.refused, templates: self.templates }

@@ -21,6 +21,7 @@ mod hash;
 mod host;
 mod job;
 mod keys;
+mod misplaced;
 mod pod;
 mod process;
 mod reader;
