@@ -50,7 +50,8 @@ impl Loaded {
 
     /// The unit of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<Unit>> {
-        self.units.iter().find(|unit| unit.name.as_str() == name)
+        let place = self.units.binary_search_by(|unit| unit.name.as_str().cmp(name)).ok()?;
+        self.units.get(place)
     }
 }
 
