@@ -84,6 +84,18 @@ fn bad_units_are_refused_in_these_words() {
 }
 
 #[test]
+#[ignore = "needs the whole of unit::calendar, which has a branch of its own"]
+fn bad_schedules_are_refused_in_these_words() {
+    let mut wrong = Vec::new();
+    for case in cases("calendar") {
+        let loaded = load_case(&case);
+        assert!(!loaded.faults.is_empty(), "{} has no fault", case.display());
+        wrong.extend(compare(&case, &transcript(&loaded)));
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", wrong.join("\n"));
+}
+
+#[test]
 fn the_format_page_is_understood_but_for_what_is_not_built() {
     let mut wrong = Vec::new();
     for case in cases("contract") {
