@@ -262,6 +262,28 @@ fn each_load_sees_one_whole_version() {
     }
 }
 
+#[test]
+fn validate_warns_of_what_is_not_there_now() {
+    let space = Space::new();
+    space.write(
+        "web.toml",
+        "exec = [\"/nowhere/web\"]\nuser = \"root\"\ngroup = \"nosuchgroup\"\n[[init]]\nexec = [\"/etc/passwd\"]\nuser = \"nosuchuser\"\n",
+    );
+    let loaded = load(&LoadOptions {
+        paths: &[space.path("units")],
+        must_exist: true,
+        instances: &[],
+        env: &|_| None,
+        as_root: false,
+        look_up: true,
+    });
+    let codes: Vec<Code> = loaded.faults.iter().map(|fault| fault.code).collect();
+    let (program, account) = (Code::NoSuchProgram, Code::NoSuchAccount);
+    assert_eq!(codes, [program, account, program, account]);
+    assert_eq!((loaded.units.len(), loaded.has_errors()), (1, false));
+    assert!(space.load().faults.is_empty());
+}
+
 /// Not a benchmark: it shows that nothing grows with the square of the number.
 #[test]
 fn thousands_of_units_load_at_once() {

@@ -46,6 +46,7 @@ pub enum Severity {
 
 /// A place in a file, in characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Position {
     /// Line.
     pub line: usize,
@@ -272,6 +273,19 @@ mod tests {
         let expected = "error[E0107]: unknown key `x`\n  --> units/backup.toml:2:1\n   |\n 2 | concurency = 2\n   | ^^^^^^^^^^ not a key of [cron]\n   = help: did you mean `concurrency`?\n";
         assert_eq!(fault.render(false), expected);
         assert!(fault.render(true).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn is_json_for_programs() {
+        let mut fault = fault("a = 1\nconcurency = 2\n", 6, 16);
+        fault.unit = UnitName::parse("backup").ok();
+        let json = serde_json::to_value(&fault).unwrap();
+        let expected = serde_json::json!({
+            "severity": "error", "code": "E0107", "message": "unknown key `x`", "unit": "backup",
+            "file": "units/backup.toml", "line": 2, "column": 1, "length": 10, "text": "concurency = 2",
+            "textColumn": 1, "label": "", "help": null,
+        });
+        assert_eq!(json, expected);
     }
 
     #[test]

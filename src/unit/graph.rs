@@ -170,10 +170,10 @@ impl<'u> Graph<'u> {
                     circle.reverse();
                     return circle;
                 }
-                if !came.contains_key(&edge.to) {
-                    came.insert(edge.to, (unit, *edge));
+                came.entry(edge.to).or_insert_with(|| {
                     queue.push_back(edge.to);
-                }
+                    (unit, *edge)
+                });
             }
         }
         Vec::new()

@@ -12,6 +12,7 @@ pub mod name;
 pub mod text;
 pub mod transient;
 
+mod cat;
 mod check;
 mod code;
 mod file;

@@ -157,20 +157,21 @@ impl Reader<'_> {
                 fits
             }
             (Value::Integer(number, _), false) => {
-                let number = number.unwrap_or(0);
-                let message = format!("`{key} = {number}` has no unit");
+                let written = short(self.sources.slice(span));
+                let message = format!("`{}` has no unit", self.written(entry));
                 let fault = self.fault(span, Code::BadDuration, message);
-                if number < 0 {
-                    fault.label("a duration is not negative");
-                } else {
-                    fault.label("a duration carries its unit").help(format!("write `{key} = \"{number}s\"`"));
-                }
+                match number {
+                    Some(0..) => fault
+                        .label("a duration carries its unit")
+                        .help(format!("write `{key} = \"{written}s\"`")),
+                    _ => fault.label("a duration is not negative, and carries its unit"),
+                };
                 None
             }
             (Value::String(text), false) => match value::duration(text) {
                 Ok(value) => Some(value),
                 Err(error) => {
-                    let message = format!("`{key} = {}` is no duration", short(self.sources.slice(span)));
+                    let message = format!("`{}` is no duration", self.written(entry));
                     let fault = self.fault(span, Code::BadDuration, message).label(error.message);
                     if let Some(meant) = error.meant {
                         fault.help(format!("did you mean `{key} = \"{meant}\"`?"));
