@@ -71,10 +71,11 @@ codes! {
     BadSize "E0140" "A size is a number of bytes, or a number with `K`, `M`, `G`, `Ki`, `Mi`, `Gi`."
     RelationMissing "W0201" "`wants`, `after` or `before` names a unit that does not exist or was not loaded. The unit starts without it."
     LimitZero "W0202" "With `restart_policy = \"OnFailure\"` a `backoff_limit` of 0 behaves as 1, in Kubernetes as here: the first restart is made before it is counted."
-    NeverRuns "W0203" "The schedule is well-formed, but no time in the next five years matches it."
+    NeverRuns "W0203" "The schedule is well-formed, but no day of any year matches it."
     NoSuchAccount "W0204" "The user or group does not exist now. A start fails as long as that is so."
     NoSuchProgram "W0205" "The program does not exist now, or may not be executed. A start fails as long as that is so."
     LooksMisplaced "W0206" "A variable in `[env]` has the name of a key of the unit. In TOML every key below a table header belongs to that table."
+    OddSchedule "W0208" "The schedule is well-formed and runs, but other cron programs read it differently, or it runs on more days than most people expect."
     DropInLost "W0207" "There is a directory of drop-ins, but no unit of that name."
 }
 

@@ -206,7 +206,7 @@ impl Reader<'_> {
         }
         match Schedule::parse(expression, zone.map(|(zone, _)| zone), dst) {
             Ok(schedule) => {
-                self.warn_if_never(&schedule, span);
+                self.warn_of_schedule(&schedule, span);
                 Some(schedule)
             }
             Err(error) => {
@@ -228,12 +228,12 @@ impl Reader<'_> {
         }
     }
 
-    fn warn_if_never(&mut self, schedule: &Schedule, span: super::source::Span) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0));
-        if schedule.next_after(now).is_none() {
-            self.fault(span, Code::NeverRuns, "this schedule never comes")
-                .label("no time in the next five years");
+    /// What is legal and probably not meant.
+    fn warn_of_schedule(&mut self, schedule: &Schedule, span: super::source::Span) {
+        for warning in schedule.warnings() {
+            let never = warning.starts_with("this schedule never comes");
+            let code = if never { Code::NeverRuns } else { Code::OddSchedule };
+            self.fault(span, code, warning);
         }
     }
 }
