@@ -48,6 +48,10 @@ pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const CONNECTIONS_MAX: usize = 256;
 /// Objects that may wait for one watcher before it is cut off.
 pub const WATCH_QUEUE_MAX: usize = 4_096;
+/// Pods that a unit's own object carries in short: a screenful; the others are in the list of pods.
+pub const UNIT_PODS_SHOWN_MAX: usize = 64;
+/// Bytes of one frame of `exec`'s output: one pipe's worth.
+pub const EXEC_FRAME_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest log line that is kept whole; a longer one is split and marked (`P`), as the kubelet does.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,243 @@
+//! What is sent with a request. A field that is not known is refused: a wish is never half understood.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::meta::INSTANTIATE;
+use super::{CronJob, Noun, OwnerReference};
+use crate::unit::name::UnitName;
+
+/// With `kill`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct KillOptions {
+    /// Which signal; absent: TERM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Every process of the pod, not the main one alone.
+    pub all: bool,
+}
+
+/// With `enable` and `disable`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct EnableOptions {
+    /// Started, or stopped, at once too.
+    pub now: bool,
+}
+
+/// With verbs that take no options.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NoOptions {}
+
+/// With `reload`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReloadOptions {
+    /// Running units are changed to what was loaded (`apply` without files).
+    pub apply: bool,
+}
+
+/// With `apply`: files that are stored, loaded and applied, all or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyFiles {
+    /// The files.
+    pub files: Vec<ApplyFile>,
+    /// Only checked: nothing is stored and nothing changes.
+    #[serde(default, rename = "dryRun")]
+    pub dry_run: bool,
+}
+
+/// A file with `apply`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyFile {
+    /// Its name without any directory: `web.toml`, `import.yaml`.
+    pub name: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// With `run`: a unit without a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct RunRequest {
+    /// Its name; absent: made from the program's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<UnitName>,
+    /// Program and arguments.
+    pub exec: Vec<String>,
+    /// A job, not a service.
+    pub job: bool,
+    /// Further variables.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// User to become: a name or a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Group to become.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Where it starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<PathBuf>,
+    /// `Always`, `OnFailure`, `Never`; absent: the default of its kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_policy: Option<String>,
+    /// A service: how many pods. A job: how many pods at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u32>,
+    /// A job: failures allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff_limit: Option<u32>,
+    /// A cronjob at these times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// One line for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// With `exec`: a command in a pod's context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ExecRequest {
+    /// A pod, or a unit with exactly one.
+    pub name: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
+}
+
+/// With `shutdown`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ShutdownOptions {
+    /// All must be over after this; absent: `--shutdown-timeout`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+}
+
+/// With `scale`: a Scale object, of which the number counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ScaleRequest {
+    /// `autoscaling/v1`, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// `Scale`, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Not read: the path names whom.
+    #[serde(default, skip_serializing)]
+    metadata: Option<Value>,
+    /// The wish.
+    pub spec: ReplicasWish,
+    /// Not read.
+    #[serde(default, skip_serializing)]
+    status: Option<Value>,
+}
+
+/// See [`ScaleRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicasWish {
+    /// How many pods.
+    pub replicas: u32,
+}
+
+/// With `PATCH` of a job or a cronjob: what may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendRequest {
+    /// The wish.
+    pub spec: SuspendWish,
+}
+
+/// See [`SuspendRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuspendWish {
+    /// At rest.
+    pub suspend: bool,
+}
+
+/// With `POST …/jobs`: a job made from a cronjob's template, now (CJB-028).
+///
+/// In short `{"metadata": {"name": …}, "from": "cronjob/X"}`; or as kubectl sends it, with the cronjob as
+/// owner and the annotation `cronjob.kubernetes.io/instantiate: manual`. The template is always the
+/// cronjob's own: a `spec` that came along is a copy of it, and is not read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct JobRequest {
+    /// `batch/v1`, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// `Job`, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The new job's name, and kubectl's way to say from what.
+    pub metadata: JobRequestMetadata,
+    /// `cronjob/X`: our way to say from what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Not read.
+    #[serde(default, skip_serializing)]
+    spec: Option<Value>,
+    /// Not read.
+    #[serde(default, skip_serializing)]
+    status: Option<Value>,
+}
+
+/// See [`JobRequest`]. Kubernetes' further fields of an ObjectMeta are let pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobRequestMetadata {
+    /// The new job's name.
+    pub name: String,
+    /// kubectl's `cronjob.kubernetes.io/instantiate: manual`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// The cronjob.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owner_references: Vec<OwnerReference>,
+}
+
+impl ScaleRequest {
+    /// This many pods.
+    pub fn new(replicas: u32) -> Self {
+        Self { api_version: None, kind: None, metadata: None, spec: ReplicasWish { replicas }, status: None }
+    }
+}
+
+impl JobRequest {
+    /// A job of this name from a cronjob's template.
+    pub fn from_cronjob(name: &str, cronjob: &UnitName) -> Self {
+        Self {
+            api_version: None,
+            kind: None,
+            metadata: JobRequestMetadata {
+                name: name.to_owned(),
+                annotations: BTreeMap::new(),
+                owner_references: Vec::new(),
+            },
+            from: Some(format!("cronjob/{cronjob}")),
+            spec: None,
+            status: None,
+        }
+    }
+
+    /// The cronjob that it is to be made from, however that was said.
+    pub fn cronjob(&self) -> Option<&str> {
+        if let Some(from) = &self.from {
+            return from.strip_prefix("cronjob/");
+        }
+        let manual = self.metadata.annotations.get(INSTANTIATE).is_some_and(|value| value == "manual");
+        let owner = self.metadata.owner_references.iter().find(|owner| owner.kind == CronJob::KIND);
+        owner.filter(|_| manual).map(|owner| owner.name.as_str())
+    }
+}

@@ -1,0 +1,111 @@
+//! batch/v1 CronJob: a job at times of a calendar.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::meta::uid_of_name;
+use super::{Job, Metadata, Noun, Resource, Time};
+use crate::engine::view::{CronView, UnitView};
+use crate::unit::name::UnitName;
+
+/// A job at times of a calendar.
+pub type CronJob = Resource<CronJobSpec, CronJobStatus>;
+
+/// What is wished of a cronjob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CronJobSpec {
+    /// As written.
+    pub schedule: String,
+    /// As written; absent: the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// `Allow`, `Forbid`, `Replace`.
+    pub concurrency_policy: String,
+    /// At rest.
+    pub suspend: bool,
+}
+
+/// How a cronjob is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CronJobStatus {
+    /// Jobs of it that run.
+    pub active: Vec<ObjectReference>,
+    /// The slot of the last job that it made (CJB-015).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Time>,
+    /// The end of its last successful job (CJB-016).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_successful_time: Option<Time>,
+
+    /// Its unit.
+    pub unit: UnitName,
+    /// The next slot; absent while it is at rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+    /// Slots that passed without a job since it was loaded.
+    pub missed: u64,
+}
+
+/// One object that another names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectReference {
+    /// `batch/v1`, …
+    pub api_version: Cow<'static, str>,
+    /// `Job`, …
+    pub kind: Cow<'static, str>,
+    /// Its name.
+    pub name: String,
+    /// `default`; our own kinds have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Cow<'static, str>>,
+}
+
+impl CronJob {
+    /// The cronjob that a unit is; nothing where it is of another kind.
+    pub fn of_unit(unit: &UnitView) -> Option<Self> {
+        let cron = unit.cron.as_ref()?;
+        let name = unit.name.as_str();
+        let mut metadata = Metadata::namespaced(name, uid_of_name(Self::KIND, name), unit.created);
+        metadata.labels = unit.labels.clone();
+        metadata.annotations = unit.annotations.clone();
+        Some(Self::new(metadata, cron.into(), status(unit, cron)))
+    }
+}
+
+impl From<&CronView> for CronJobSpec {
+    fn from(cron: &CronView) -> Self {
+        Self {
+            schedule: cron.schedule.clone(),
+            time_zone: cron.time_zone.clone(),
+            concurrency_policy: cron.concurrency_policy.clone(),
+            suspend: cron.suspended,
+        }
+    }
+}
+
+fn status(unit: &UnitView, cron: &CronView) -> CronJobStatus {
+    CronJobStatus {
+        active: cron.active.iter().map(|name| ObjectReference::to::<Job>(name)).collect(),
+        last_schedule_time: cron.last_schedule.map(Into::into),
+        last_successful_time: cron.last_success.map(Into::into),
+        unit: unit.name.clone(),
+        next_schedule_time: cron.next.map(Into::into),
+        missed: cron.missed,
+    }
+}
+
+impl ObjectReference {
+    /// To an object in the one namespace.
+    fn to<N: Noun>(name: &str) -> Self {
+        Self {
+            api_version: Cow::Borrowed(N::API_VERSION),
+            kind: Cow::Borrowed(N::KIND),
+            name: name.to_owned(),
+            namespace: Some(Cow::Borrowed("default")),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! supd/v1 Info: the daemon itself, for the first line of `supctl status`.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+
+/// The daemon itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Info {
+    /// `supd/v1`
+    pub api_version: Cow<'static, str>,
+    /// `Info`
+    pub kind: Cow<'static, str>,
+    /// How it is.
+    pub status: InfoStatus,
+}
+
+/// How the daemon is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InfoStatus {
+    /// Its version.
+    pub version: String,
+    /// Of the keeper.
+    pub pid: u32,
+    /// Whether the keeper is PID 1.
+    pub pid1: bool,
+    /// Whether it runs in a container.
+    pub container: bool,
+    /// The host's name.
+    pub host_name: String,
+    /// When it was started.
+    pub started_at: Time,
+    /// In one word.
+    pub state: SystemState,
+    /// Units that are loaded.
+    pub units: u32,
+    /// Of those, failing ones.
+    pub failed_units: u32,
+    /// Pods that are not finished.
+    pub pods: u32,
+    /// Where units are read from, strongest first.
+    pub unit_directories: Vec<PathBuf>,
+    /// Where the logs of pods are.
+    pub log_directory: PathBuf,
+    /// Where it keeps what must survive; absent where there is no writable disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_directory: Option<PathBuf>,
+    /// What an operator should know: files that were refused, what the host does not allow.
+    pub warnings: Vec<String>,
+}
+
+/// The whole in one word, as `systemctl is-system-running` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SystemState {
+    /// Units are on their way.
+    Starting,
+    /// All is well.
+    Running,
+    /// Some unit is failing.
+    Degraded,
+    /// supd is ending.
+    Stopping,
+}
+
+/// Kubernetes' answer to `GET /version`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    /// Of the Kubernetes API that this is a subset of.
+    pub major: Cow<'static, str>,
+    /// Of the Kubernetes API that this is a subset of.
+    pub minor: Cow<'static, str>,
+    /// Ours.
+    pub git_version: Cow<'static, str>,
+    /// As Rust names it.
+    pub platform: Cow<'static, str>,
+}
+
+impl Info {
+    /// The object.
+    pub fn new(status: InfoStatus) -> Self {
+        Self { api_version: Cow::Borrowed("supd/v1"), kind: Cow::Borrowed("Info"), status }
+    }
+}
+
+impl From<Info> for super::Object {
+    fn from(info: Info) -> Self {
+        Self::Info(Box::new(info))
+    }
+}
+
+impl SystemState {
+    /// As users read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Degraded => "degraded",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+impl Version {
+    /// Of this build.
+    pub fn current() -> Self {
+        Self {
+            major: Cow::Borrowed("1"),
+            minor: Cow::Borrowed("36"),
+            git_version: Cow::Borrowed(concat!("v1.36.0+supd-", env!("CARGO_PKG_VERSION"))),
+            platform: Cow::Borrowed(platform()),
+        }
+    }
+}
+
+const fn platform() -> &'static str {
+    if cfg!(target_arch = "x86_64") {
+        "linux/amd64"
+    } else if cfg!(target_arch = "aarch64") {
+        "linux/arm64"
+    } else {
+        "linux/other"
+    }
+}

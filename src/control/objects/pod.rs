@@ -1,0 +1,296 @@
+//! v1 Pod: one instance of a unit's template.
+
+use serde::{Deserialize, Serialize};
+
+use super::meta::{COMPLETION_INDEX, CONTROLLER_UID_LABELS, JOB_NAME_LABELS, uid_of_name};
+use super::{
+    Container, ContainerState, ContainerStatus, Metadata, Noun, OwnerReference, Resource, Time, is_default,
+};
+use crate::engine::id::{Class, PodUid};
+use crate::engine::view::{JobView, Phase, PodView, ProcessState, ProcessView};
+use crate::unit::name::UnitName;
+
+/// One instance of a unit's template.
+pub type Pod = Resource<PodSpec, PodStatus>;
+
+/// What a pod is made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSpec {
+    /// `Always`, `OnFailure`, `Never`.
+    pub restart_policy: String,
+    /// Steps before main, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub init_containers: Vec<Container>,
+    /// Main.
+    pub containers: Vec<Container>,
+}
+
+/// How a pod is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodStatus {
+    /// Pending, Running, Succeeded, Failed (PHS-001).
+    pub phase: Phase,
+    /// Of the pod itself: `DeadlineExceeded`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reason: String,
+    /// In words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub message: String,
+    /// When its first process was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+    /// PHS-010, in Kubernetes' order.
+    pub conditions: Vec<PodCondition>,
+    /// Steps before main, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub init_container_statuses: Vec<ContainerStatus>,
+    /// Main.
+    pub container_statuses: Vec<ContainerStatus>,
+
+    /// Its unit.
+    pub unit: UnitName,
+    /// Its job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// Replica number or completion index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordinal: Option<u32>,
+    /// Of the process that runs now: an init step's, or main's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Asked to end, and not there yet.
+    pub terminating: bool,
+    /// Made from a template that is no longer the unit's.
+    pub outdated: bool,
+    /// What readiness said last.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ready_message: String,
+    /// What main says of itself (sd_notify's `STATUS=`).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub status_text: String,
+    /// When it became final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_time: Option<Time>,
+    /// CPU that it uses now, where that is known: 100 is one CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<f64>,
+    /// Memory that it has now, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+/// A condition of a pod or a deployment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodCondition {
+    /// `Ready`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `True` or `False`.
+    pub status: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reason: String,
+    /// In words.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub message: String,
+    /// Since when.
+    pub last_transition_time: Time,
+}
+
+/// The owner of a job's pod is left out: the view does not know its uid. See [`Pod::of_job`].
+impl From<&PodView> for Pod {
+    fn from(view: &PodView) -> Self {
+        let (init, main): (Vec<_>, Vec<_>) = view.processes.iter().partition(|p| p.class == Class::Init);
+        let containers = |processes: &[&ProcessView]| processes.iter().map(|p| container(p)).collect();
+        let spec = PodSpec {
+            restart_policy: view.restart_policy.clone(),
+            init_containers: containers(&init),
+            containers: containers(&main),
+        };
+        let running = |p: &&ProcessView| matches!(p.state, ProcessState::Running { .. });
+        let status = PodStatus {
+            phase: view.phase,
+            reason: view.reason.clone(),
+            message: view.message.clone(),
+            start_time: view.started.map(Into::into),
+            conditions: conditions(view, &init, &main),
+            init_container_statuses: init.iter().map(|p| ContainerStatus::new(p, is_done(p))).collect(),
+            container_statuses: main
+                .iter()
+                .map(|p| ContainerStatus::new(p, view.ready && running(p)))
+                .collect(),
+            unit: view.unit.clone(),
+            job: view.job.clone(),
+            ordinal: view.ordinal,
+            pid: view.processes.iter().find_map(|process| match process.state {
+                ProcessState::Running { pid, .. } => Some(pid),
+                ProcessState::Waiting { .. } | ProcessState::Terminated(_) => None,
+            }),
+            terminating: view.terminating,
+            outdated: view.outdated,
+            ready_message: view.ready_message.clone(),
+            status_text: view.status_text.clone(),
+            finish_time: view.finished.map(Into::into),
+            cpu_percent: None,
+            memory_bytes: None,
+        };
+        Self::new(metadata(view), spec, status)
+    }
+}
+
+impl Pod {
+    /// The pod of a job that is known, with the job as its owner.
+    pub fn of_job(view: &PodView, job: &JobView) -> Self {
+        let mut pod = Self::from(view);
+        let uid = job.uid.to_string();
+        for label in CONTROLLER_UID_LABELS {
+            pod.metadata.labels.entry(label.to_owned()).or_insert_with(|| uid.clone());
+        }
+        pod.metadata.owner_references =
+            vec![OwnerReference::controller(super::Job::API_VERSION, super::Job::KIND, &job.name, uid)];
+        pod
+    }
+
+    /// Its identity, where this build made it.
+    pub fn uid(&self) -> Option<PodUid> {
+        PodUid::parse(&self.metadata.uid)
+    }
+
+    /// Main, as it is.
+    pub fn main(&self) -> Option<&ContainerStatus> {
+        self.status.container_statuses.first()
+    }
+
+    /// Whether it is ready.
+    pub fn is_ready(&self) -> bool {
+        self.status.conditions.iter().any(|c| c.kind == "Ready" && c.status == "True")
+    }
+
+    /// Starts after the first, of all its processes that count now (OUT-006).
+    pub fn restarts(&self) -> u32 {
+        self.counted_statuses().map(|status| status.restart_count).sum()
+    }
+
+    /// When the newest of those restarts was: the last end before it (OUT-006).
+    pub fn last_restart(&self) -> Option<Time> {
+        self.counted_statuses().filter_map(|s| s.last_state.terminated.as_ref()).map(|t| t.finished_at).max()
+    }
+
+    /// Main once it has begun, before that the init steps.
+    fn counted_statuses(&self) -> std::slice::Iter<'_, ContainerStatus> {
+        let initialized = |c: &&PodCondition| c.kind == "Initialized" && c.status == "True";
+        match self.status.conditions.iter().find(initialized) {
+            Some(_) => self.status.container_statuses.iter(),
+            None => self.status.init_container_statuses.iter(),
+        }
+    }
+}
+
+fn metadata(view: &PodView) -> Metadata {
+    let mut metadata = Metadata::namespaced(&view.name, view.uid.to_string(), view.created);
+    metadata.labels = view.labels.clone();
+    match &view.job {
+        Some(job) => {
+            let index = view.ordinal.map(|ordinal| (COMPLETION_INDEX, ordinal.to_string()));
+            let names = JOB_NAME_LABELS.map(|label| (label, job.clone()));
+            for (label, value) in names.into_iter().chain(index.clone()) {
+                metadata.labels.entry(label.to_owned()).or_insert(value);
+            }
+            metadata.annotations.extend(index.map(|(key, value)| (key.to_owned(), value)));
+        }
+        None => {
+            let (version, kind) = (super::Deployment::API_VERSION, super::Deployment::KIND);
+            let uid = uid_of_name(kind, view.unit.as_str());
+            let owner = OwnerReference::controller(version, kind, view.unit.as_str(), uid);
+            metadata.owner_references.push(owner);
+        }
+    }
+    metadata
+}
+
+fn container(process: &ProcessView) -> Container {
+    Container { name: process.name.clone(), command: process.command.clone() }
+}
+
+/// Whether an init step is over, well (CST-002: `Completed` is success and nothing else).
+fn is_done(process: &ProcessView) -> bool {
+    matches!(&process.state, ProcessState::Terminated(end) if end.reason == "Completed")
+}
+
+/// In the order in which `kubectl describe pod` has them.
+fn conditions(view: &PodView, init: &[&ProcessView], main: &[&ProcessView]) -> Vec<PodCondition> {
+    let created = Time::from(view.created);
+    let since_ready = view.ready_since.map_or(created, Time::from);
+    let finished = view.finished.map(Time::from);
+    // Main has begun: then the init steps are done, whatever has become of their records.
+    let begun = view.phase == Phase::Running || view.phase == Phase::Succeeded;
+    let missing: Vec<&str> = init.iter().filter(|p| !begun && !is_done(p)).map(|p| p.name.as_str()).collect();
+    let initialized_since = init.iter().filter_map(|p| end_of(p)).max().unwrap_or(created);
+    let names: Vec<&str> = main.iter().map(|p| p.name.as_str()).collect();
+
+    let initialized = match (view.phase, missing.is_empty()) {
+        (Phase::Succeeded, _) => {
+            condition("Initialized", true, "PodCompleted", String::new(), initialized_since)
+        }
+        (_, true) => condition("Initialized", true, "", String::new(), initialized_since),
+        (_, false) => {
+            let message = format!("containers with incomplete status: [{}]", missing.join(" "));
+            condition("Initialized", false, "ContainersNotInitialized", message, created)
+        }
+    };
+    let ready = |kind| {
+        let (reason, message) = match view.phase {
+            _ if view.ready => ("", String::new()),
+            Phase::Succeeded => ("PodCompleted", String::new()),
+            Phase::Failed => ("PodFailed", String::new()),
+            Phase::Pending | Phase::Running => {
+                ("ContainersNotReady", format!("containers with unready status: [{}]", names.join(" ")))
+            }
+        };
+        condition(kind, view.ready, reason, message, since_ready)
+    };
+    vec![
+        condition(
+            "PodReadyToStartContainers",
+            finished.is_none(),
+            "",
+            String::new(),
+            finished.unwrap_or(created),
+        ),
+        initialized,
+        ready("Ready"),
+        ready("ContainersReady"),
+        condition("PodScheduled", true, "", String::new(), created),
+    ]
+}
+
+pub(super) fn condition(
+    kind: &str,
+    status: bool,
+    reason: &str,
+    message: String,
+    since: Time,
+) -> PodCondition {
+    PodCondition {
+        kind: kind.to_owned(),
+        status: truth(status),
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: since,
+    }
+}
+
+/// As conditions write it.
+pub(super) fn truth(status: bool) -> String {
+    (if status { "True" } else { "False" }).to_owned()
+}
+
+fn end_of(process: &ProcessView) -> Option<Time> {
+    match ContainerState::from(&process.state) {
+        ContainerState::Terminated(end) => Some(end.finished_at),
+        ContainerState::Waiting(_) | ContainerState::Running(_) => None,
+    }
+}
