@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::time::Wall;
+use crate::control::objects::Time;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -44,15 +44,18 @@ pub fn short(seconds: i64) -> String {
 }
 
 /// How long ago something was: `5m30s`.
-pub fn since(then: Wall, now: Wall) -> String {
-    short(whole_seconds(now.0.saturating_sub(then.0)))
+pub fn since(then: Time, now: Time) -> String {
+    short(now.0.saturating_sub(then.0))
 }
 
-/// How long until something comes, in the same words; what is due is `0s`. Rounded up, so that a wait that
-/// has just begun shows its whole length.
-pub fn until(then: Wall, now: Wall) -> String {
-    let left = then.0.saturating_sub(now.0).max(0);
-    short(whole_seconds(left.saturating_add(999_999_999)))
+/// How long until something comes, in the same words; what is due is `0s`.
+pub fn until(then: Time, now: Time) -> String {
+    short(then.0.saturating_sub(now.0).max(0))
+}
+
+/// The present.
+pub fn now() -> Time {
+    Time(jiff::Timestamp::now().as_second())
 }
 
 /// A span in the words of `systemctl status`: `4h 12min`, `3min 4s`, `250ms`.
@@ -102,11 +105,6 @@ pub fn words(seconds: i64) -> String {
     }
 }
 
-/// Whole seconds of a span of nanoseconds, towards zero.
-pub fn whole_seconds(nanos: i64) -> i64 {
-    nanos / 1_000_000_000
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,11 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_has_begun_shows_its_length() {
-        let now = Wall::from_seconds(100);
-        assert_eq!(until(Wall(now.0 + 39_999_000_000), now), "40s");
-        assert_eq!(until(Wall::from_seconds(90), now), "0s");
-        assert_eq!(since(Wall::from_seconds(63), now), "37s");
+    fn what_is_due_is_now() {
+        assert_eq!(until(Time(140), Time(100)), "40s");
+        assert_eq!(until(Time(90), Time(100)), "0s");
+        assert_eq!(since(Time(63), Time(100)), "37s");
     }
 
     #[test]

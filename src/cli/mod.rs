@@ -11,13 +11,17 @@ pub mod context;
 pub mod create;
 pub mod exec;
 pub mod exit;
+#[cfg(test)]
+mod fixture;
 pub mod format;
 pub mod get;
+pub mod headline;
 pub mod help;
 pub mod logs;
 pub mod name;
 pub mod not_yet;
 pub mod ps;
+pub mod rows;
 pub mod run;
 pub mod shutdown;
 pub mod status;
