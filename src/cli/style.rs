@@ -117,6 +117,23 @@ impl Tone {
     }
 }
 
+/// Text that moves no cursor and rings no bell: what services say of themselves is shown, never sent.
+pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.chars().any(is_unprintable) {
+        return text.into();
+    }
+    let shown = text.chars().flat_map(|c| {
+        let escaped = is_unprintable(c).then(|| c.escape_default().collect::<String>());
+        escaped.unwrap_or_else(|| c.to_string()).chars().collect::<Vec<_>>()
+    });
+    shown.collect::<String>().into()
+}
+
+/// Control characters, and those that turn the direction of what follows.
+fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Whether colours are wanted: what was asked for first, then the environment's word, then the place.
 fn colored(choice: ColorChoice, terminal: bool, environment: impl Fn(&str) -> Option<String>) -> bool {
     let said = |name: &str| environment(name).is_some_and(|value| !value.is_empty());
@@ -165,6 +182,13 @@ mod tests {
         assert!(!colored(auto, false, environment(&[("CLICOLOR_FORCE", "0")])));
         assert!(colored(ColorChoice::Always, false, environment(&[("NO_COLOR", "1")])));
         assert!(!colored(ColorChoice::Never, true, environment(&[("CLICOLOR_FORCE", "1")])));
+    }
+
+    #[test]
+    fn control_characters_are_shown_never_sent() {
+        assert_eq!(printable("plain – text"), "plain – text");
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(printable("\u{202e}x"), "\\u{202e}x");
     }
 
     #[test]

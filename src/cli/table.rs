@@ -5,7 +5,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::style::{Screen, Tone};
+use super::style::{Screen, Tone, printable};
 
 /// A table, row by row.
 #[derive(Clone, Debug)]
@@ -165,9 +165,9 @@ impl Cell {
         Self::toned(text, Tone::Plain)
     }
 
-    /// Text in the colour of a tone.
+    /// Text in the colour of a tone. Whatever would move the cursor is shown instead.
     pub fn toned(text: impl Into<String>, tone: Tone) -> Self {
-        Self { text: text.into(), tone }
+        Self { text: printable(&text.into()).into_owned(), tone }
     }
 }
 
