@@ -35,6 +35,15 @@ pub const REPLICAS_MAX: u32 = 10_000;
 /// `parallelism` of an Indexed job (JVL-003).
 pub const PARALLELISM_MAX: u32 = 100_000;
 
+/// Longest schedule of a cronjob: every value of every field written out takes half of it.
+pub const SCHEDULE_BYTES_MAX: usize = 1_024;
+/// How many years ahead a schedule is looked for. Whatever comes at all comes within eight: 29 February
+/// from 2096 to 2104. (Kubernetes gives up after five.)
+pub const CALENDAR_YEARS_AHEAD_MAX: i64 = 8;
+/// Changes of a zone's clock that one search walks over: eight years of four a year, the most there were
+/// anywhere, twice.
+pub const CLOCK_CHANGES_WALKED_MAX: usize = 64;
+
 /// Finished pods kept for a look where `keep_pods` says nothing.
 pub const KEEP_PODS_DEFAULT: u32 = 100;
 /// Events kept for `supctl get events`: an hour of a busy host.
