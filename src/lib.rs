@@ -33,6 +33,7 @@ pub mod keeper;
 pub mod logs;
 pub mod manager;
 pub mod runtime;
+pub mod settings;
 pub mod spawner;
 pub mod store;
 pub mod sys;

@@ -1,0 +1,230 @@
+//! What supd was told at its start: by its arguments, its environment and the place it runs in.
+//!
+//! The front (`supd [OPTIONS]`) works everything out once; each role gets the result as explicit arguments
+//! ([`Settings::to_args`]), so that `ps` shows what a role believes. Parsed by hand: fewer than twenty flags
+//! are no reason to have an argument parser in PID 1.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use parse::HELP;
+
+mod parse;
+
+/// What is to be done, from the arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// `--help`
+    Help,
+    /// `--version`
+    Version,
+    /// Become the keeper: prepare the directories, then execute ourselves as one.
+    Start(Settings),
+    /// `supd -- CMD ARGS`: be the init of one command.
+    Solo(Vec<OsString>),
+    /// Started by the keeper, or the keeper itself.
+    Role(Role, Settings),
+}
+
+/// A role of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The part that must not die.
+    Keeper,
+    /// The part that starts runs.
+    Spawner {
+        /// By which the slot table knows it.
+        number: u8,
+        /// It helps out while another is stuck, and ends when it is idle.
+        stand_in: bool,
+    },
+    /// The part that decides.
+    Manager,
+    /// The part that moves bytes.
+    Logger,
+}
+
+/// What supd was told at its start. Complete: no field is to be defaulted later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where unit files are, strongest first. `<state_dir>/units` (what `supctl apply` keeps) is not among them.
+    pub units: Vec<PathBuf>,
+    /// Sockets and the lock; private to the owner.
+    pub runtime_dir: PathBuf,
+    /// What survives.
+    pub state_dir: PathBuf,
+    /// What pods print.
+    pub log_dir: PathBuf,
+    /// End when nothing is left to do, also where supd is no container's PID 1.
+    pub exit_when_done: bool,
+    /// Bound of the whole shutdown.
+    pub shutdown_timeout: Duration,
+    /// What is a warning elsewhere is an error.
+    pub strict: bool,
+    /// Which of supd's own messages are written.
+    pub log_level: LogLevel,
+    /// How they are written.
+    pub log_format: LogFormat,
+    /// No lines of pods on the terminal, and of supd's own only errors.
+    pub quiet: bool,
+    /// We are PID 1 of a container; a bare PID namespace counts as one.
+    pub container: bool,
+    /// Standard output is a terminal.
+    pub foreground: bool,
+    /// We are PID 1: of a container, or of the machine. Else we are a subreaper.
+    pub process_one: bool,
+}
+
+/// Which of supd's own messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// What somebody must look at.
+    Error,
+    /// What somebody may want to look at.
+    Warn,
+    /// What happens.
+    Info,
+    /// Why it happens.
+    Debug,
+}
+
+/// How supd's own messages are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The place we run in, as far as settings depend on it.
+pub struct Place<'a> {
+    /// The environment.
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
+    /// The effective user is root.
+    pub root: bool,
+    /// See [`Settings::container`].
+    pub container: bool,
+    /// See [`Settings::process_one`].
+    pub process_one: bool,
+    /// See [`Settings::foreground`].
+    pub foreground: bool,
+}
+
+/// Arguments that are wrong (exit 64), or a place without directories for us (exit 78).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsError {
+    /// In words.
+    pub message: String,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// The exit codes of supd itself.
+pub mod exit {
+    /// Wrong arguments.
+    pub const USAGE: u8 = 64;
+    /// Another supd owns the directories.
+    pub const UNAVAILABLE: u8 = 69;
+    /// Something that should not have happened.
+    pub const INTERNAL: u8 = 70;
+    /// A right is missing.
+    pub const PRIVILEGE: u8 = 77;
+    /// Directories or units that cannot be used.
+    pub const CONFIGURATION: u8 = 78;
+}
+
+impl Settings {
+    /// Where supctl finds us.
+    pub fn control_socket(&self) -> PathBuf {
+        self.runtime_dir.join("control.sock")
+    }
+
+    /// The arguments of a role, its name first; [`Invocation::parse`] reads them back.
+    pub fn to_args(&self, role: Role) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec![role.name().into()];
+        if let Role::Spawner { number, stand_in } = role {
+            arguments.extend(["--number".into(), number.to_string().into()]);
+            if stand_in {
+                arguments.push("--stand-in".into());
+            }
+        }
+        for (set, name) in [
+            (self.process_one, "--process-one"),
+            (self.container, "--container"),
+            (self.foreground, "--foreground"),
+            (self.exit_when_done, "--exit-when-done"),
+            (self.strict, "--strict"),
+            (self.quiet, "--quiet"),
+        ] {
+            if set {
+                arguments.push(name.into());
+            }
+        }
+        let mut pair = |name: &str, value: &OsStr| arguments.extend([name.into(), value.to_owned()]);
+        for directory in &self.units {
+            pair("--units", directory.as_os_str());
+        }
+        let path = Path::as_os_str;
+        pair("--runtime-dir", path(&self.runtime_dir));
+        pair("--state-dir", path(&self.state_dir));
+        pair("--log-dir", path(&self.log_dir));
+        pair("--shutdown-timeout", format!("{}ms", self.shutdown_timeout.as_millis()).as_ref());
+        pair("--log-level", self.log_level.name().as_ref());
+        pair("--log-format", self.log_format.name().as_ref());
+        arguments
+    }
+}
+
+impl LogLevel {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let all = [Self::Error, Self::Warn, Self::Info, Self::Debug];
+        all.into_iter().find(|level| level.name() == text).ok_or("error, warn, info or debug")
+    }
+}
+
+impl LogFormat {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        [Self::Text, Self::Json].into_iter().find(|format| format.name() == text).ok_or("text or json")
+    }
+}
+
+impl Role {
+    /// The word that `ps` shows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keeper => "keeper",
+            Self::Spawner { .. } => "spawner",
+            Self::Manager => "manager",
+            Self::Logger => "logger",
+        }
+    }
+}

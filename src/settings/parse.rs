@@ -1,0 +1,429 @@
+//! Arguments to settings.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{Invocation, LogFormat, LogLevel, Place, Role, Settings, SettingsError, exit};
+use crate::limits::SOCKET_PATH_BYTES_MAX;
+
+/// What `supd --help` prints; fits 80 columns and 40 lines.
+pub const HELP: &str = "\
+supd runs native processes as pods, with the workload semantics of Kubernetes.
+
+Usage: supd [OPTIONS]                run the units of this machine or container
+       supd [OPTIONS] -- CMD [ARG]   be the init of one command: pass signals
+                                     on, reap orphans, end with its code
+
+Directories:
+      --units DIR              read unit files here, and nowhere else; may be
+                               given again, the first is the strongest
+      --runtime-dir DIR        control socket and lock
+      --state-dir DIR          what must survive a restart
+      --log-dir DIR            what pods print
+
+Behaviour:
+      --exit-when-done         end when no service and no cronjob is left and
+                               all jobs have finished (always so in a container)
+      --shutdown-timeout TIME  bound of the whole shutdown, as `9s` or `1m30s`
+                               [default: 9s in a container, 90s elsewhere]
+      --strict                 refuse to run with what is otherwise a warning
+
+Messages:
+      --log-level LEVEL        error, warn, info or debug [default: info]
+      --log-format FORMAT      text or json [default: text]
+  -q, --quiet                  errors only, and no lines of pods on the terminal
+
+  -h, --help                   print this
+  -V, --version                print the version
+
+Exit codes: 0; that of the essential unit; 64 usage, 69 another supd is running
+here, 70 internal, 77 a right is missing, 78 configuration.
+`supctl status` shows what is running.
+";
+
+impl Invocation {
+    /// Reads the arguments, the program's own name left out.
+    pub fn parse(
+        arguments: impl IntoIterator<Item = OsString>,
+        place: &Place<'_>,
+    ) -> Result<Self, SettingsError> {
+        let mut arguments = arguments.into_iter().peekable();
+        let role = arguments.peek().and_then(|word| RoleName::parse(word));
+        if role.is_some() {
+            arguments.next();
+        }
+        let mut options = Options::default();
+        while let Some(argument) = arguments.next() {
+            if argument == "--" {
+                let command: Vec<OsString> = arguments.collect();
+                return match (role, command.is_empty()) {
+                    (Some(_), _) => Err(usage("a role takes no command".into())),
+                    (None, true) => Err(usage("`--` is followed by a command, as in `supd -- nginx`".into())),
+                    (None, false) => Ok(Self::Solo(command)),
+                };
+            }
+            let (name, value) = split(&argument);
+            match name.as_str() {
+                "-h" | "--help" => return Ok(Self::Help),
+                "-V" | "--version" => return Ok(Self::Version),
+                _ => {}
+            }
+            let mut value = || match &value {
+                Some(value) => Ok(value.clone()),
+                None => arguments.next().ok_or_else(|| usage(format!("`{name}` needs a value"))),
+            };
+            options.take(&name, role.is_some(), &mut value)?;
+        }
+        let Some(role) = role else { return options.settle(place).map(Self::Start) };
+        let number = options.number.unwrap_or(0);
+        let role = match role {
+            RoleName::Keeper => Role::Keeper,
+            RoleName::Spawner => Role::Spawner { number, stand_in: options.stand_in },
+            RoleName::Manager => Role::Manager,
+            RoleName::Logger => Role::Logger,
+        };
+        let place = Place {
+            container: options.container,
+            process_one: options.process_one,
+            foreground: options.foreground,
+            ..*place
+        };
+        options.settle(&place).map(|settings| Self::Role(role, settings))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum RoleName {
+    Keeper,
+    Spawner,
+    Manager,
+    Logger,
+}
+
+impl RoleName {
+    fn parse(word: &OsStr) -> Option<Self> {
+        Some(match word.as_bytes() {
+            b"keeper" => Self::Keeper,
+            b"spawner" => Self::Spawner,
+            b"manager" => Self::Manager,
+            b"logger" => Self::Logger,
+            _ => return None,
+        })
+    }
+}
+
+/// Options before the place has filled the gaps.
+#[derive(Default)]
+struct Options {
+    units: Vec<PathBuf>,
+    runtime_dir: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
+    exit_when_done: bool,
+    shutdown_timeout: Option<Duration>,
+    strict: bool,
+    log_level: Option<LogLevel>,
+    log_format: Option<LogFormat>,
+    quiet: bool,
+    container: bool,
+    foreground: bool,
+    process_one: bool,
+    number: Option<u8>,
+    stand_in: bool,
+}
+
+impl Options {
+    /// Takes one option. Those that only a role gets are not in the help.
+    fn take(
+        &mut self,
+        name: &str,
+        role: bool,
+        value: &mut dyn FnMut() -> Result<OsString, SettingsError>,
+    ) -> Result<(), SettingsError> {
+        let mut directory = || -> Result<PathBuf, SettingsError> {
+            let path = PathBuf::from(value()?);
+            if path.as_os_str().is_empty() {
+                return Err(usage(format!("`{name}` needs the path of a directory")));
+            }
+            std::path::absolute(&path).map_err(|error| usage(format!("`{name}`: {error}")))
+        };
+        match name {
+            "--units" => self.units.push(directory()?),
+            "--runtime-dir" => self.runtime_dir = Some(directory()?),
+            "--state-dir" => self.state_dir = Some(directory()?),
+            "--log-dir" => self.log_dir = Some(directory()?),
+            "--exit-when-done" => self.exit_when_done = true,
+            "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
+            "--strict" => self.strict = true,
+            "--log-level" => self.log_level = Some(choice(name, &value()?, LogLevel::parse)?),
+            "--log-format" => self.log_format = Some(choice(name, &value()?, LogFormat::parse)?),
+            "-q" | "--quiet" => self.quiet = true,
+            "--container" if role => self.container = true,
+            "--foreground" if role => self.foreground = true,
+            "--process-one" if role => self.process_one = true,
+            "--stand-in" if role => self.stand_in = true,
+            "--number" if role => {
+                let number = value()?.to_str().and_then(|text| text.parse().ok());
+                self.number = Some(number.ok_or_else(|| usage("`--number` takes 0 to 255".into()))?);
+            }
+            _ if name.starts_with('-') => {
+                return Err(usage(format!("unknown option `{name}`; `supd --help` lists them")));
+            }
+            _ => {
+                let hint = "units are controlled by `supctl`, a command to run comes after `--`";
+                return Err(usage(format!("unexpected argument `{name}`; {hint}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills what was not said from the place.
+    fn settle(self, place: &Place<'_>) -> Result<Settings, SettingsError> {
+        let state_dir = match self.state_dir {
+            Some(path) => path,
+            None if place.root => "/var/lib/supd".into(),
+            None => place.xdg("XDG_STATE_HOME", ".local/state", "--state-dir")?.join("supd"),
+        };
+        let runtime_dir = match self.runtime_dir {
+            Some(path) => path,
+            None if place.root => "/run/supd".into(),
+            None => match place.absolute("XDG_RUNTIME_DIR") {
+                Some(path) => path.join("supd"),
+                None => state_dir.join("run"),
+            },
+        };
+        let log_dir = match self.log_dir {
+            Some(path) => path,
+            None if place.root => "/var/log/supd/pods".into(),
+            None => state_dir.join("log"),
+        };
+        let units = if !self.units.is_empty() {
+            self.units
+        } else if place.root {
+            ["/etc/supd/units", "/run/supd/units", "/usr/local/lib/supd/units", "/usr/lib/supd/units"]
+                .map(PathBuf::from)
+                .to_vec()
+        } else {
+            vec![place.xdg("XDG_CONFIG_HOME", ".config", "--units")?.join("supd/units")]
+        };
+        let settings = Settings {
+            units,
+            runtime_dir,
+            state_dir,
+            log_dir,
+            exit_when_done: self.exit_when_done,
+            shutdown_timeout: self.shutdown_timeout.unwrap_or(Duration::from_secs(if place.container {
+                9
+            } else {
+                90
+            })),
+            strict: self.strict,
+            log_level: self.log_level.unwrap_or(LogLevel::Info),
+            log_format: self.log_format.unwrap_or(LogFormat::Text),
+            quiet: self.quiet,
+            container: place.container,
+            foreground: place.foreground,
+            process_one: place.process_one,
+        };
+        let socket = settings.control_socket();
+        let length = socket.as_os_str().len();
+        if length > SOCKET_PATH_BYTES_MAX {
+            let message = format!(
+                "the control socket's path is {length} bytes long, and the kernel takes {SOCKET_PATH_BYTES_MAX}: \
+                 {}; choose a shorter `--runtime-dir`",
+                socket.display()
+            );
+            return Err(SettingsError { message, code: exit::CONFIGURATION });
+        }
+        Ok(settings)
+    }
+}
+
+impl Place<'_> {
+    /// A directory of the XDG specification, or its default below the home directory.
+    fn xdg(&self, variable: &str, default: &str, option: &str) -> Result<PathBuf, SettingsError> {
+        self.absolute(variable).or_else(|| self.absolute("HOME").map(|home| home.join(default))).ok_or_else(
+            || {
+                let message =
+                    format!("neither `{variable}` nor `HOME` is set; `{option} DIR` names the directory");
+                SettingsError { message, code: exit::CONFIGURATION }
+            },
+        )
+    }
+
+    /// A relative path is to be ignored, says the XDG specification.
+    fn absolute(&self, variable: &str) -> Option<PathBuf> {
+        (self.variable)(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+    }
+}
+
+/// `--name=value` and `--name`.
+fn split(argument: &OsStr) -> (String, Option<OsString>) {
+    let bytes = argument.as_bytes();
+    match bytes.iter().position(|byte| *byte == b'=') {
+        Some(at) if bytes.starts_with(b"--") => {
+            let value = OsString::from_vec(bytes[at + 1..].to_vec());
+            (String::from_utf8_lossy(&bytes[..at]).into_owned(), Some(value))
+        }
+        _ => (argument.to_string_lossy().into_owned(), None),
+    }
+}
+
+fn usage(message: String) -> SettingsError {
+    SettingsError { message, code: exit::USAGE }
+}
+
+fn choice<T>(
+    name: &str,
+    value: &OsStr,
+    parse: impl Fn(&str) -> Result<T, &'static str>,
+) -> Result<T, SettingsError> {
+    let text = value.to_string_lossy();
+    parse(&text).map_err(|choices| usage(format!("`{name} {text}`: it is {choices}")))
+}
+
+/// `9s`, `1m30s`, `250ms`, `2h`; a bare number is seconds.
+fn duration(name: &str, value: &OsStr) -> Result<Duration, SettingsError> {
+    let text = value.to_string_lossy();
+    read_duration(&text)
+        .ok_or_else(|| usage(format!("`{name} {text}`: a time is written as in `9s`, `1m30s` or `500ms`")))
+}
+
+fn read_duration(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest.get(..digits)?.parse().ok()?;
+        rest = rest.get(digits..)?;
+        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let factor_ms = match rest.get(..unit)? {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        total = total.checked_add(Duration::from_millis(number.checked_mul(factor_ms)?))?;
+        rest = rest.get(unit..)?;
+    }
+    if text.is_empty() { None } else { Some(total) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(
+        arguments: &[&str],
+        root: bool,
+        variables: &[(&str, &str)],
+    ) -> Result<Invocation, SettingsError> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
+        };
+        let place =
+            Place { variable: &variable, root, container: false, process_one: false, foreground: true };
+        Invocation::parse(arguments.iter().map(OsString::from), &place)
+    }
+
+    fn start(arguments: &[&str], root: bool, variables: &[(&str, &str)]) -> Settings {
+        match parse(arguments, root, variables) {
+            Ok(Invocation::Start(settings)) => settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn directories_of_root_and_of_a_user() {
+        let root = start(&[], true, &[]);
+        assert_eq!(root.units.len(), 4);
+        assert_eq!(root.control_socket(), Path::new("/run/supd/control.sock"));
+        let user = start(&[], false, &[("HOME", "/home/eve"), ("XDG_RUNTIME_DIR", "/run/user/1")]);
+        assert_eq!(user.units, [Path::new("/home/eve/.config/supd/units")]);
+        assert_eq!(user.runtime_dir, Path::new("/run/user/1/supd"));
+        assert_eq!(user.state_dir, Path::new("/home/eve/.local/state/supd"));
+        assert_eq!(user.log_dir, Path::new("/home/eve/.local/state/supd/log"));
+        let bare = start(&[], false, &[("HOME", "/home/eve"), ("XDG_STATE_HOME", "relative")]);
+        assert_eq!(bare.runtime_dir, Path::new("/home/eve/.local/state/supd/run"));
+        assert_eq!(parse(&[], false, &[]).unwrap_err().code, exit::CONFIGURATION);
+    }
+
+    #[test]
+    fn every_setting_travels_through_the_arguments_of_a_role() {
+        let said = [
+            "--units=/a",
+            "--units",
+            "/b=c",
+            "--runtime-dir",
+            "/r",
+            "--state-dir=/s",
+            "--log-dir",
+            "/l",
+            "--exit-when-done",
+            "--shutdown-timeout",
+            "1m30s",
+            "--strict",
+            "--log-level=debug",
+            "--log-format",
+            "json",
+            "-q",
+        ];
+        let mut settings = start(&said, true, &[]);
+        settings.container = true;
+        settings.process_one = true;
+        for role in [Role::Keeper, Role::Manager, Role::Logger, Role::Spawner { number: 9, stand_in: true }] {
+            let arguments = settings.to_args(role);
+            let arguments: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
+            assert_eq!(parse(&arguments, false, &[]), Ok(Invocation::Role(role, settings.clone())));
+        }
+        assert_eq!(settings.shutdown_timeout, Duration::from_secs(90));
+    }
+
+    #[test]
+    fn a_command_is_taken_as_it_is() {
+        let command = vec![OsString::from("echo"), "--help".into()];
+        assert_eq!(parse(&["-q", "--", "echo", "--help"], true, &[]), Ok(Invocation::Solo(command)));
+        assert_eq!(parse(&["--"], true, &[]).unwrap_err().code, exit::USAGE);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let message = |arguments: &[&str]| parse(arguments, true, &[]).unwrap_err().message;
+        assert_eq!(message(&["--unit", "x"]), "unknown option `--unit`; `supd --help` lists them");
+        assert_eq!(message(&["--units"]), "`--units` needs a value");
+        assert_eq!(message(&["--log-level=loud"]), "`--log-level loud`: it is error, warn, info or debug");
+        assert!(message(&["--shutdown-timeout", "soon"]).contains("`9s`"));
+        assert!(message(&["--container"]).starts_with("unknown option"), "only a role is told so");
+        assert!(message(&["start", "web"]).contains("supctl"));
+        let long = format!("/{}", "x".repeat(100));
+        let error = parse(&["--runtime-dir", &long], true, &[]).unwrap_err();
+        assert!(error.message.contains("114 bytes"), "{}", error.message);
+        assert_eq!(error.code, exit::CONFIGURATION);
+    }
+
+    #[test]
+    fn times() {
+        for (text, milliseconds) in
+            [("9", 9_000), ("9s", 9_000), ("1m30s", 90_000), ("250ms", 250), ("0s", 0)]
+        {
+            assert_eq!(read_duration(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "s", "1x", "-1s", "1.5s", "99999999999999999999h", "18446744073709551615h"] {
+            assert_eq!(read_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_help_fits_a_terminal() {
+        assert!(HELP.lines().count() <= 40);
+        assert!(HELP.lines().all(|line| line.chars().count() <= 80));
+    }
+}

@@ -1,0 +1,98 @@
+//! One end of a SEQPACKET socket between two roles.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use crate::sys::message;
+pub use crate::sys::message::{FDS_MAX, Received};
+
+/// One end. Messages keep their bounds and their order.
+#[derive(Debug)]
+pub struct Channel(OwnedFd);
+
+impl Channel {
+    /// Two ends, close-on-exec.
+    pub fn pair() -> io::Result<(Self, Self)> {
+        let (one, other) = message::pair()?;
+        Ok((Self(one), Self(other)))
+    }
+
+    /// Sends, and waits while the other side's buffer is full.
+    pub fn send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        message::send(self.0.as_fd(), bytes, fds, true)
+    }
+
+    /// Sends, or says `WouldBlock`.
+    pub fn try_send(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        message::send(self.0.as_fd(), bytes, fds, false)
+    }
+
+    /// Receives the next message, however long that takes. Length 0: the other side is gone.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        message::receive(self.0.as_fd(), buffer, true)
+    }
+
+    /// Receives the next message, or says `WouldBlock`. Length 0: the other side is gone.
+    pub fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        message::receive(self.0.as_fd(), buffer, false)
+    }
+}
+
+impl From<OwnedFd> for Channel {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+}
+
+impl From<Channel> for OwnedFd {
+    fn from(channel: Channel) -> Self {
+        channel.0
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Channel {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_descriptors_arrive_together() {
+        let (here, there) = Channel::pair().unwrap();
+        let (read, write) = Channel::pair().unwrap();
+        here.send(b"take", &[write.as_fd(), read.as_fd()]).unwrap();
+        let mut buffer = [0; 16];
+        let received = there.try_receive(&mut buffer).unwrap();
+        assert_eq!(&buffer[..received.length], b"take");
+        let [Some(first), Some(_), None, None] = received.fds else { panic!("two descriptors were sent") };
+        drop(write);
+        Channel::from(first).send(b"x", &[]).unwrap();
+        assert_eq!(read.receive(&mut buffer).unwrap().length, 1);
+    }
+
+    #[test]
+    fn an_empty_socket_would_block_and_a_closed_one_has_ended() {
+        let (here, there) = Channel::pair().unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(here.try_receive(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(there);
+        assert_eq!(here.receive(&mut buffer).unwrap().length, 0);
+    }
+
+    #[test]
+    fn a_message_longer_than_the_buffer_is_refused() {
+        let (here, there) = Channel::pair().unwrap();
+        here.send(&[7; 32], &[]).unwrap();
+        assert_eq!(there.receive(&mut [0; 16]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
