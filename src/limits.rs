@@ -53,10 +53,32 @@ pub const RUNS_KEPT: usize = 2_000;
 
 /// Longest request a client may send: the largest unit file, with room for its envelope.
 pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Control connections at once; the owner always gets one of the reserved places.
+/// Longest request but for `apply`: options of a verb, a command line, a job that kubectl made.
+pub const REQUEST_SMALL_BYTES_MAX: usize = 64 * 1024;
+/// Longest head of a request: ours have 200 bytes; hyper wants room for 8 KiB at least.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 8 * 1024;
+/// How long the head of a request may take, how long its body, and how long a connection may idle.
+pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
+/// How long a client may leave its answer unread before it is cut off.
+pub const WRITE_STALL_MS: u64 = 30_000;
+/// How long the manager may think about a request. It answers in milliseconds; this ends what a bug left.
+pub const REPLY_TIMEOUT_MS: u64 = 60_000;
+/// Control connections at once, of everybody together.
 pub const CONNECTIONS_MAX: usize = 256;
+/// Of those, for people who may not ask anything: they are told so.
+pub const CONNECTIONS_STRANGERS_MAX: usize = 16;
+/// Of those, for root, and as many for supd's own user: neither can shut the other out.
+pub const CONNECTIONS_EACH_MAX: usize = (CONNECTIONS_MAX - CONNECTIONS_STRANGERS_MAX) / 2;
+/// Of each one's connections, those that may watch or run a command: the rest is for short requests.
+pub const STREAMS_EACH_MAX: usize = CONNECTIONS_EACH_MAX - 24;
+/// Bytes of an answer that are made at once: a list of any length needs no more memory than this as text.
+pub const ANSWER_CHUNK_BYTES: usize = 16 * 1024;
+/// Longest answer that supctl reads: every unit and pod that may be, at 1 KiB each.
+pub const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Objects that may wait for one watcher before it is cut off.
 pub const WATCH_QUEUE_MAX: usize = 4_096;
+/// Longest line of a watch that supctl reads: the largest object, many times over.
+pub const WATCH_LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Pods that a unit's own object carries in short: a screenful; the others are in the list of pods.
 pub const UNIT_PODS_SHOWN_MAX: usize = 64;
 /// Bytes of one frame of `exec`'s output: one pipe's worth.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::meta::INSTANTIATE;
 use super::{CronJob, Noun, OwnerReference};
@@ -122,8 +122,23 @@ pub struct ShutdownOptions {
     pub timeout_seconds: Option<u64>,
 }
 
+/// With `DELETE`: Kubernetes' DeleteOptions, as far as they can be honoured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct DeleteOptions {
+    /// `v1`, or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// `DeleteOptions`, or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `Background` or `Foreground`: what belongs to the object goes with it, always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propagation_policy: Option<String>,
+}
+
 /// With `scale`: a Scale object, of which the number counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ScaleRequest {
     /// `autoscaling/v1`, or nothing.
@@ -134,12 +149,12 @@ pub struct ScaleRequest {
     pub kind: Option<String>,
     /// Not read: the path names whom.
     #[serde(default, skip_serializing)]
-    metadata: Option<Value>,
+    metadata: Option<IgnoredAny>,
     /// The wish.
     pub spec: ReplicasWish,
     /// Not read.
     #[serde(default, skip_serializing)]
-    status: Option<Value>,
+    status: Option<IgnoredAny>,
 }
 
 /// See [`ScaleRequest`].
@@ -171,7 +186,7 @@ pub struct SuspendWish {
 /// In short `{"metadata": {"name": …}, "from": "cronjob/X"}`; or as kubectl sends it, with the cronjob as
 /// owner and the annotation `cronjob.kubernetes.io/instantiate: manual`. The template is always the
 /// cronjob's own: a `spec` that came along is a copy of it, and is not read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct JobRequest {
     /// `batch/v1`, or nothing.
@@ -187,10 +202,10 @@ pub struct JobRequest {
     pub from: Option<String>,
     /// Not read.
     #[serde(default, skip_serializing)]
-    spec: Option<Value>,
+    spec: Option<IgnoredAny>,
     /// Not read.
     #[serde(default, skip_serializing)]
-    status: Option<Value>,
+    status: Option<IgnoredAny>,
 }
 
 /// See [`JobRequest`]. Kubernetes' further fields of an ObjectMeta are let pass.

@@ -25,9 +25,9 @@ pub struct Status {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<StatusReason>,
-    /// What it was about.
+    /// What it was about. Boxed: nearly every function of this folder may return a `Status`.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub details: StatusDetails,
+    pub details: Box<StatusDetails>,
     /// The HTTP code.
     pub code: u16,
 }
@@ -115,7 +115,7 @@ impl Status {
             status: Cow::Borrowed("Success"),
             message: message.into(),
             reason: None,
-            details: StatusDetails::default(),
+            details: Box::default(),
             code: 200,
         }
     }

@@ -1,0 +1,339 @@
+//! supctl's end of the control API. Looks blocking: each call runs a small runtime of its own thread.
+//!
+//! One connection for each request: on a unix socket it costs microseconds, and leaves no question of
+//! what an older answer left behind.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Response};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
+
+use super::objects::{ExecRequest, Info, List, LogLocation, Noun, Pod, Status};
+use super::stream::{Exec, Watch};
+use crate::limits::{ANSWER_BYTES_MAX, REQUEST_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
+
+/// A connection that was made ahead of its request may be this old. The server waits longer.
+const AHEAD_MAX: Duration = Duration::from_secs(3);
+
+/// A way to ask supd.
+pub struct Client {
+    runtime: Runtime,
+    socket: PathBuf,
+    /// Made by `connect`, for the first request.
+    ahead: RefCell<Option<(Instant, std::os::unix::net::UnixStream)>>,
+    deadline: Option<Instant>,
+}
+
+/// Why there is no good answer.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nobody listens there: exit code 69.
+    Unreachable {
+        /// Which socket was tried.
+        socket: PathBuf,
+        /// Why it failed.
+        cause: io::Error,
+    },
+    /// supd refused, and says why.
+    Refused(Box<Status>),
+    /// The deadline passed: exit code 124.
+    TimedOut,
+    /// The connection ended before the answer did: supd was ended, or started anew.
+    Lost(String),
+    /// The answer cannot be understood: another program, or another version, answers.
+    Garbled(String),
+}
+
+impl Client {
+    /// Finds out whether supd listens at `socket`.
+    pub fn connect(socket: &Path) -> Result<Self, ClientError> {
+        let unreachable = |cause| ClientError::Unreachable { socket: socket.to_owned(), cause };
+        let length = socket.as_os_str().len();
+        if length > SOCKET_PATH_BYTES_MAX {
+            let message = format!("the path has {length} bytes; {SOCKET_PATH_BYTES_MAX} are the most");
+            return Err(unreachable(io::Error::other(message)));
+        }
+        let stream = std::os::unix::net::UnixStream::connect(socket).map_err(unreachable)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unreachable)?;
+        Ok(Self {
+            runtime,
+            socket: socket.to_owned(),
+            ahead: RefCell::new(Some((Instant::now(), stream))),
+            deadline: None,
+        })
+    }
+
+    /// Everything that is asked from now on ends at `deadline`, with [`ClientError::TimedOut`].
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// One object.
+    pub fn get<T: Noun + DeserializeOwned>(&self, name: &str) -> Result<T, ClientError> {
+        self.fetch(&object_path::<T>(name))
+    }
+
+    /// All objects of a kind, or those with some labels (`app=web,tier!=test`).
+    pub fn list<T: Noun + DeserializeOwned>(&self, selector: Option<&str>) -> Result<List<T>, ClientError> {
+        self.fetch(&list_path::<T>(selector, None))
+    }
+
+    /// The daemon itself.
+    pub fn info(&self) -> Result<Info, ClientError> {
+        self.fetch("/apis/supd/v1/info")
+    }
+
+    /// Where a pod's logs are.
+    pub fn log(&self, pod: &str) -> Result<LogLocation, ClientError> {
+        self.fetch(&format!("{}/log", object_path::<Pod>(pod)))
+    }
+
+    /// `POST PATH/NAME/VERB` to a unit or a pod.
+    pub fn verb<T: Noun>(
+        &self,
+        name: &str,
+        verb: &str,
+        options: &impl Serialize,
+    ) -> Result<Status, ClientError> {
+        self.post(&format!("{}/{}", object_path::<T>(name), escape(verb)), options)
+    }
+
+    /// An object is to go.
+    pub fn delete<T: Noun>(&self, name: &str) -> Result<Status, ClientError> {
+        self.exchange(Method::DELETE, &object_path::<T>(name), Bytes::new())
+    }
+
+    /// Whatever this path answers to a GET.
+    pub fn fetch<R: DeserializeOwned>(&self, path: &str) -> Result<R, ClientError> {
+        self.exchange(Method::GET, path, Bytes::new())
+    }
+
+    /// Whatever this path answers to a POST.
+    pub fn post<R: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<R, ClientError> {
+        self.exchange(Method::POST, path, to_json(body)?)
+    }
+
+    /// Whatever this path answers to a PATCH.
+    pub fn patch<R: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<R, ClientError> {
+        self.exchange(Method::PATCH, path, to_json(body)?)
+    }
+
+    /// Objects of a kind, or the one of this name, as they change; first as they are now.
+    pub fn watch<T: Noun + DeserializeOwned>(
+        &self,
+        name: Option<&str>,
+        selector: Option<&str>,
+    ) -> Result<Watch<'_, T>, ClientError> {
+        let path = list_path::<T>(selector, Some(name));
+        let response = self.open(Method::GET, &path, Bytes::new())?;
+        Ok(Watch::new(self, response.into_body()))
+    }
+
+    /// Runs a command in a pod's context.
+    pub fn exec(&self, request: &ExecRequest) -> Result<Exec<'_>, ClientError> {
+        let response = self.open(Method::POST, "/apis/supd/v1/exec", to_json(request)?)?;
+        Ok(Exec::new(self, response.into_body()))
+    }
+
+    /// A request whose answer is read as a whole.
+    fn exchange<R: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<R, ClientError> {
+        let response = self.open(method, path, body)?;
+        let bytes = self.wait(collect(response.into_body()))?;
+        serde_json::from_slice(&bytes).map_err(|error| ClientError::Garbled(error.to_string()))
+    }
+
+    /// A request whose answer has begun, and is no refusal.
+    fn open(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        self.wait(async {
+            let response = self.send(method, path, body).await?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let code = response.status();
+            let bytes = collect(response.into_body()).await?;
+            Err(match serde_json::from_slice::<Status>(&bytes) {
+                Ok(status) => ClientError::Refused(Box::new(status)),
+                Err(_) => ClientError::Garbled(format!("HTTP {code} without a reason")),
+            })
+        })
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
+        let stream = self.stream().await?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
+        // It runs while one of our calls waits, and ends with its request.
+        tokio::spawn(connection);
+        let mut request = hyper::Request::builder().method(method).uri(path).header(HOST, "localhost");
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::new(body))
+            .map_err(|error| ClientError::Garbled(format!("this cannot be asked: {error}")))?;
+        sender.send_request(request).await.map_err(|error| lost(&error))
+    }
+
+    /// The connection that `connect` made, or a new one.
+    async fn stream(&self) -> Result<UnixStream, ClientError> {
+        let unreachable = |cause| ClientError::Unreachable { socket: self.socket.clone(), cause };
+        match self.ahead.take() {
+            Some((made, stream)) if made.elapsed() < AHEAD_MAX => {
+                stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream)).map_err(unreachable)
+            }
+            _ => UnixStream::connect(&self.socket).await.map_err(unreachable),
+        }
+    }
+
+    /// Waits for the end of `work`, until the deadline.
+    pub(super) fn wait<T>(
+        &self,
+        work: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        self.runtime.block_on(async {
+            match self.deadline {
+                None => work.await,
+                Some(deadline) => {
+                    tokio::time::timeout_at(deadline.into(), work).await.unwrap_or(Err(ClientError::TimedOut))
+                }
+            }
+        })
+    }
+}
+
+async fn collect(body: Incoming) -> Result<Bytes, ClientError> {
+    let collected = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+    collected.map(|body| body.to_bytes()).map_err(|error| ClientError::Lost(error.to_string()))
+}
+
+fn to_json(body: &impl Serialize) -> Result<Bytes, ClientError> {
+    let bytes = serde_json::to_vec(body)
+        .map_err(|error| ClientError::Garbled(format!("this cannot be asked: {error}")))?;
+    if bytes.len() > REQUEST_BYTES_MAX {
+        let message = format!("the request has {} bytes; {REQUEST_BYTES_MAX} are the most", bytes.len());
+        return Err(ClientError::Garbled(message));
+    }
+    Ok(bytes.into())
+}
+
+pub(super) fn lost(error: &dyn fmt::Display) -> ClientError {
+    ClientError::Lost(error.to_string())
+}
+
+fn object_path<T: Noun>(name: &str) -> String {
+    format!("{}/{}", T::PATH, escape(name))
+}
+
+/// `watched`: whether it is a watch, and of one object only.
+fn list_path<T: Noun>(selector: Option<&str>, watched: Option<Option<&str>>) -> String {
+    let mut parameters = Vec::new();
+    if let Some(selector) = selector {
+        parameters.push(format!("labelSelector={}", escape(selector)));
+    }
+    if let Some(name) = watched {
+        parameters.push("watch=true".to_owned());
+        parameters.extend(name.map(|name| format!("fieldSelector=metadata.name%3D{}", escape(name))));
+    }
+    if parameters.is_empty() { T::PATH.to_owned() } else { format!("{}?{}", T::PATH, parameters.join("&")) }
+}
+
+/// For a step of a path or a value of a query: all but letters, digits, `-`, `.`, `_` as `%XX`.
+fn escape(text: &str) -> String {
+    use fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}
+
+impl ClientError {
+    /// What supd said, if it refused.
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Refused(status) => Some(status),
+            Self::Unreachable { .. } | Self::TimedOut | Self::Lost(_) | Self::Garbled(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { socket, cause } => {
+                let socket = socket.display();
+                match cause.kind() {
+                    io::ErrorKind::NotFound => write!(f, "supd is not running: no socket at `{socket}`"),
+                    io::ErrorKind::ConnectionRefused => {
+                        write!(f, "supd is not running: nobody listens at `{socket}`")
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        write!(f, "no permission for `{socket}`: only root and supd's own user may ask")
+                    }
+                    _ => write!(f, "cannot reach supd at `{socket}`: {cause}"),
+                }
+            }
+            Self::Refused(status) => f.write_str(&status.message),
+            Self::TimedOut => f.write_str("the time is up"),
+            Self::Lost(cause) => write!(f, "the connection to supd was lost: {cause}"),
+            Self::Garbled(cause) => write!(f, "supd's answer cannot be understood: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::objects::Unit;
+
+    #[test]
+    fn paths() {
+        assert_eq!(object_path::<Unit>("worker@eu"), "/apis/supd/v1/units/worker%40eu");
+        assert_eq!(object_path::<Unit>("../info"), "/apis/supd/v1/units/..%2Finfo");
+        assert_eq!(list_path::<Unit>(None, None), "/apis/supd/v1/units");
+        assert_eq!(
+            list_path::<Unit>(Some("app=web,!x"), Some(Some("web"))),
+            "/apis/supd/v1/units?labelSelector=app%3Dweb%2C%21x&watch=true&fieldSelector=metadata.name%3Dweb"
+        );
+    }
+
+    #[test]
+    fn an_absent_socket_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("control.sock");
+        let error = Client::connect(&socket).err().unwrap().to_string();
+        assert_eq!(error, format!("supd is not running: no socket at `{}`", socket.display()));
+
+        drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+        let error = Client::connect(&socket).err().unwrap().to_string();
+        assert_eq!(error, format!("supd is not running: nobody listens at `{}`", socket.display()));
+
+        let long = PathBuf::from("/".to_owned() + &"x".repeat(107));
+        let error = Client::connect(&long).err().unwrap().to_string();
+        assert!(error.ends_with("the path has 108 bytes; 107 are the most"), "{error}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Who watches what: the manager publishes a change once, and each watcher has a bounded queue.
+
+use std::vec;
+
+use hyper::body::Bytes;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::objects::{Change, Object, Status, StatusReason, WatchEvent};
+use super::request::{Collection, Filter};
+use crate::limits::WATCH_QUEUE_MAX;
+
+/// All watchers, and the number of the last change. The manager owns it.
+#[derive(Debug)]
+pub struct Watchers {
+    version: u64,
+    watchers: Vec<Watcher>,
+}
+
+/// One watcher, as the manager sees it.
+#[derive(Debug)]
+struct Watcher {
+    collection: Collection,
+    filter: Filter,
+    queue: mpsc::Sender<Bytes>,
+}
+
+/// One watcher, as the server sees it: what is there, then what changes.
+#[derive(Debug)]
+pub struct WatchStream {
+    version: u64,
+    present: vec::IntoIter<Object>,
+    changes: mpsc::Receiver<Bytes>,
+    ended: bool,
+}
+
+impl Watchers {
+    /// Nobody watches. `version`: where the count of changes goes on; after a restart it must not go back.
+    pub fn new(version: u64) -> Self {
+        Self { version, watchers: Vec::new() }
+    }
+
+    /// The number of the last change.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Begins a watch. `present` is what there is now of the collection; the filter is applied here.
+    pub fn subscribe(
+        &mut self,
+        collection: Collection,
+        filter: Filter,
+        mut present: Vec<Object>,
+    ) -> WatchStream {
+        self.forget_gone();
+        present.retain(|object| filter.matches(object));
+        let (queue, changes) = mpsc::channel(WATCH_QUEUE_MAX);
+        self.watchers.push(Watcher { collection, filter, queue });
+        WatchStream { version: self.version, present: present.into_iter(), changes, ended: false }
+    }
+
+    /// Whether anybody watches the collection.
+    pub fn is_watched(&self, collection: Collection) -> bool {
+        self.watchers.iter().any(|w| w.collection == collection && !w.queue.is_closed())
+    }
+
+    /// Tells of a change. `build` makes the object as it is now (a deleted one: as it was last), and is
+    /// called only if somebody watches; the text is made once for all.
+    ///
+    /// A watcher whose queue is full loses the rest of its watch: it reads what is queued, then an `ERROR`.
+    pub fn publish(
+        &mut self,
+        collection: Collection,
+        change: Change,
+        build: impl FnOnce() -> Option<Object>,
+    ) {
+        self.version = self.version.saturating_add(1);
+        self.forget_gone();
+        if !self.is_watched(collection) {
+            return;
+        }
+        let Some(object) = build() else {
+            return;
+        };
+        let mut text = None;
+        let version = self.version;
+        // One object, cloned into its line at the first watcher who wants it.
+        self.watchers.retain(|watcher| {
+            if watcher.collection != collection || !watcher.filter.matches(&object) {
+                return true;
+            }
+            let text = text.get_or_insert_with(|| line(change, object.clone(), version));
+            match watcher.queue.try_send(text.clone()) {
+                Ok(()) => true,
+                Err(TrySendError::Full(_) | TrySendError::Closed(_)) => false,
+            }
+        });
+    }
+
+    /// How many watch.
+    pub fn count(&self) -> usize {
+        self.watchers.iter().filter(|watcher| !watcher.queue.is_closed()).count()
+    }
+
+    fn forget_gone(&mut self) {
+        self.watchers.retain(|watcher| !watcher.queue.is_closed());
+    }
+}
+
+impl WatchStream {
+    /// The next line; after the last one, which says why the watch ended, nothing.
+    pub(super) fn poll_line(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> {
+        use std::task::Poll;
+        if let Some(object) = self.present.next() {
+            return Poll::Ready(Some(line(Change::Added, object, self.version)));
+        }
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match self.changes.poll_recv(cx) {
+            Poll::Ready(None) => {
+                // The manager let go of its end: the queue had been full.
+                self.ended = true;
+                Poll::Ready(Some(too_slow()))
+            }
+            other => other,
+        }
+    }
+}
+
+/// One change, as a line of JSON.
+fn line(change: Change, mut object: Object, version: u64) -> Bytes {
+    if let Some(metadata) = object.metadata_mut() {
+        metadata.resource_version = version.to_string();
+    }
+    json_line(&WatchEvent { change, object })
+}
+
+fn too_slow() -> Bytes {
+    let message =
+        format!("the watch has ended: {WATCH_QUEUE_MAX} changes were waiting to be read; begin anew");
+    let object = Status::failure(StatusReason::Expired, message);
+    json_line(&WatchEvent { change: Change::Error, object })
+}
+
+/// Objects have text keys and finite numbers only, so that writing them cannot fail; if it does, it is an
+/// empty line, which readers pass over.
+fn json_line(value: &impl serde::Serialize) -> Bytes {
+    let mut bytes = serde_json::to_vec(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes.into()
+}
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
