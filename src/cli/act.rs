@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
+use super::context::Context;
+use super::exit::{Exit, Failure, Outcome};
+use super::follow::{self, End, Wish};
+use super::goal::{Goal, Verdict};
+use super::progress::Progress;
+use super::server::Server;
+use super::subject::Subject;
+use super::target::{self, Asker};
 use super::time_limit;
+use crate::control::objects::{Job, NoOptions, Noun, Pod, SuspendRequest, SuspendWish, Unit};
 
 /// Arguments of `start`, `stop`, `restart`, `suspend`, `resume`.
 #[derive(clap::Args, Debug)]
@@ -28,78 +37,137 @@ pub struct Blocking {
     pub timeout: Option<Duration>,
 }
 
-/// Arguments of `kill`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  supctl kill -s HUP web\n  supctl kill -s KILL --kill-whom=all web-0\n\nExit codes: 0 done, 2 no such signal, 5 no such unit or pod, 7 it is not running, 69 supd cannot be reached"
-)]
-pub struct KillOptions {
-    /// Units or pods
-    #[arg(value_name = "NAME", required = true)]
-    names: Vec<String>,
-    /// The signal: TERM, SIGHUP, 9
-    #[arg(short, long, value_name = "SIGNAL", default_value = "TERM")]
-    signal: String,
-    /// main: the main process; all: everything that descends from it
-    #[arg(long, value_name = "WHOM", default_value = "main", value_parser = ["main", "all"])]
-    kill_whom: String,
+/// One of the verbs of this file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// `start`
+    Start,
+    /// `stop`
+    Stop,
+    /// `restart`
+    Restart,
+    /// `suspend`
+    Suspend,
+    /// `resume`
+    Resume,
 }
 
-/// Arguments of `scale`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  supctl scale web --replicas=5\n  supctl scale web +2\n\nExit codes: 0 done, 1 it failed, 5 no such service, 69 supd cannot be reached, 124 --timeout ran out, 130 interrupted"
-)]
-pub struct ScaleOptions {
-    /// Services; the last word may be N, +N or -N
-    #[arg(value_name = "NAME", required = true, allow_negative_numbers = true)]
-    names: Vec<String>,
-    /// How many
-    #[arg(long, value_name = "N|+N|-N", allow_hyphen_values = true)]
-    replicas: Option<String>,
-    #[command(flatten)]
-    blocking: Blocking,
+impl Act {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Suspend => "suspend",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// What is waited for; nothing where the answer is the end of it.
+    fn goal(self) -> Option<Goal> {
+        match self {
+            Self::Start | Self::Restart => Some(Goal::Up),
+            Self::Stop => Some(Goal::Down),
+            Self::Suspend | Self::Resume => None,
+        }
+    }
 }
 
-/// Arguments of `enable` and `disable`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  supctl enable --now web\n  supctl disable web\n\nExit codes: 0 done, 1 it failed, 5 no such unit, 69 supd cannot be reached, 124 --timeout ran out"
-)]
-pub struct EnableOptions {
-    /// Units
-    #[arg(value_name = "NAME", required = true)]
-    names: Vec<String>,
-    /// Start or stop them, too
-    #[arg(long)]
-    now: bool,
-    #[command(flatten)]
-    blocking: Blocking,
+impl Blocking {
+    /// Whether to wait at all; a limit of 0 does not.
+    pub fn waits(&self) -> bool {
+        !self.no_block && self.timeout != Some(Duration::ZERO)
+    }
 }
 
-/// Arguments of `reset-failed`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  supctl reset-failed\n  supctl reset-failed mailer\n\nExit codes: 0 done, 5 no such unit, 69 supd cannot be reached"
-)]
-pub struct ResetOptions {
-    /// Units; without any, all
-    #[arg(value_name = "NAME")]
-    names: Vec<String>,
+/// `supctl start NAME...` and its like. One failure does not stop the others.
+pub fn run(act: Act, options: &Options, context: &Context) -> Outcome {
+    let server = Server::connect(context, Asker::Action)?;
+    let found = target::resolve(&server, &options.names, Asker::Action)?;
+    let mut exit = Exit::DONE;
+    for failure in &found.missing {
+        context.complain(failure);
+        exit = exit.and(failure.exit);
+    }
+    let goal = act.goal().filter(|_| options.blocking.waits());
+    let mut begun = Vec::new();
+    for subject in found.subjects {
+        match ask(&server, act, &subject) {
+            Ok(message) => {
+                if goal.is_none() {
+                    context.say(&message)?;
+                }
+                begun.push(subject);
+            }
+            Err(failure) => {
+                context.complain(&failure);
+                exit = exit.and(failure.exit);
+            }
+        }
+    }
+    let Some(goal) = goal else { return Ok(exit) };
+    let (pods, objects): (Vec<_>, Vec<_>) = begun.into_iter().partition(|s| matches!(s, Subject::Pod(_)));
+    // A pod is never started anew: it goes, and its unit makes another.
+    let exit = exit.and(wait_for(context, &server, &pods, Goal::Down, &options.blocking)?);
+    Ok(exit.and(wait_for(context, &server, &objects, goal, &options.blocking)?))
 }
 
-/// Arguments of `delete`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  supctl delete job/import\n  supctl delete pod web-2\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
-)]
-pub struct DeleteOptions {
-    /// NOUN NAME..., or NOUN/NAME..., or names of units
-    #[arg(value_name = "NOUN|NAME", required = true)]
-    words: Vec<String>,
-    /// More than one object may match a pattern
-    #[arg(short, long)]
-    yes: bool,
-    #[command(flatten)]
-    blocking: Blocking,
+/// Sends one wish. The answer is a line for people.
+fn ask(server: &Server, act: Act, subject: &Subject) -> Result<String, Failure> {
+    let name = subject.name();
+    let unfit = |hint: String| {
+        let noun = subject.noun().singular();
+        Err(Failure::usage(format!("`{}` is not for a {noun}, and `{name}` is one", act.word())).hint(hint))
+    };
+    let answer = match (subject, act) {
+        (Subject::Unit(_), _) => server.verb::<Unit>(name, act.word(), &NoOptions {})?,
+        (Subject::Pod(_), Act::Stop | Act::Restart) => server.verb::<Pod>(name, act.word(), &NoOptions {})?,
+        (Subject::Pod(pod), _) => return unfit(format!("its unit: supctl {} {}", act.word(), pod.status.unit)),
+        (Subject::Job(_), Act::Suspend | Act::Resume) => {
+            let wish = SuspendRequest { spec: SuspendWish { suspend: act == Act::Suspend } };
+            let path = format!("{}/{name}", Job::PATH);
+            server.checked(server.client().patch::<serde_json::Value>(&path, &wish))?;
+            return Ok(format!("{name}: {}", if act == Act::Suspend { "suspended" } else { "resumed" }));
+        }
+        (Subject::Job(_), _) => return unfit(format!("to end it: supctl delete job/{name}")),
+    };
+    Ok(if answer.message.is_empty() { format!("{name}: {}", act.word()) } else { answer.message })
+}
+
+/// Waits, and prints one line for each object as it is done.
+pub fn wait_for(
+    context: &Context,
+    server: &Server,
+    subjects: &[Subject],
+    goal: Goal,
+    blocking: &Blocking,
+) -> Outcome {
+    if subjects.is_empty() {
+        return Ok(Exit::DONE);
+    }
+    let names: Vec<&str> = subjects.iter().map(Subject::name).collect();
+    let progress = Progress::new(context, &names, context.look());
+    let wish = Wish { goal, any: false, timeout: blocking.timeout };
+    let report = follow::follow(context, server, subjects, wish, &progress, |name, verdict| match verdict {
+        Verdict::Reached(word) => context.say(&format!("{name}: {word}")),
+        Verdict::Missed(cause) => {
+            context.complain(&Failure::new(Exit::FAILED, format!("{name}: {cause}")).hint(format!("see: supctl logs {name}")));
+            Ok(())
+        }
+        Verdict::Pending => Ok(()),
+    })?;
+    drop(progress);
+    match report.end {
+        End::Interrupted => Ok(Exit::INTERRUPTED),
+        End::TimedOut => {
+            let pending = report.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Pending);
+            let pending: Vec<&str> = pending.map(|(name, _)| name.as_str()).collect();
+            Err(Failure::new(Exit::TIMED_OUT, format!("the time is up; not done yet: {}", pending.join(", ")))
+                .hint(format!("it goes on: supctl status {}", pending.join(" "))))
+        }
+        End::Judged if report.verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Missed(_))) => {
+            Ok(Exit::FAILED)
+        }
+        End::Judged => Ok(Exit::DONE),
+    }
 }

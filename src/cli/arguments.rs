@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
-use super::{act, apply, ask, calendar, create, exec, get, help, logs, ps, run, shutdown, status, validate, version, wait};
+use super::{
+    act, apply, ask, calendar, create, delete, enable, exec, get, help, kill, logs, ps, run, scale, shutdown,
+    status, validate, version, wait,
+};
 
 /// What was typed.
 #[derive(Debug, Parser)]
@@ -74,21 +77,21 @@ pub enum Verb {
     /// Replace the pods of units, one by one
     Restart(act::Options),
     /// Send a signal to the processes of units or pods
-    Kill(act::KillOptions),
+    Kill(kill::Options),
     /// Change the number of replicas of a service
-    Scale(act::ScaleOptions),
+    Scale(scale::Options),
     /// Hold jobs and cronjobs
     Suspend(act::Options),
     /// Let suspended jobs and cronjobs go on
     Resume(act::Options),
     /// Start units at boot
-    Enable(act::EnableOptions),
+    Enable(enable::Options),
     /// Do not start units at boot
-    Disable(act::EnableOptions),
+    Disable(enable::Options),
     /// Forget back-off and failures
-    ResetFailed(act::ResetOptions),
+    ResetFailed(enable::ResetOptions),
     /// Stop and forget units, jobs or pods
-    Delete(act::DeleteOptions),
+    Delete(delete::Options),
     /// Make a job from a cronjob, now
     Create(create::Options),
     /// Run a command as a transient service or job

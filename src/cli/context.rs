@@ -3,8 +3,10 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use super::age;
 use super::arguments::Global;
 use super::exit::Failure;
+use super::rows::Look;
 use super::style::Screen;
 
 /// Surroundings of a verb.
@@ -32,6 +34,11 @@ impl Context {
             utc: global.utc,
             socket: global.socket.clone(),
         }
+    }
+
+    /// What rows depend on beside their objects, now.
+    pub fn look(&self) -> Look {
+        Look { now: age::now(), wide: false, unicode: self.screen.unicode, utc: self.utc }
     }
 
     /// Data, on standard output.

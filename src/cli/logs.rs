@@ -43,3 +43,8 @@ fn line_count(text: &str) -> Result<usize, String> {
         _ => text.parse().map_err(|_| "not a number of lines, nor `all`".to_owned()),
     }
 }
+
+/// Not there yet.
+pub fn run(_options: &Options, _context: &super::context::Context) -> super::exit::Outcome {
+    Err(super::not_yet::value("this", "supctl status"))
+}

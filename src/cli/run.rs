@@ -2,7 +2,17 @@
 
 use std::time::Duration;
 
+use super::act::{Blocking, wait_for};
+use super::context::Context;
+use super::exit::{Exit, Failure, Outcome};
+use super::goal::Goal;
+use super::job_end;
+use super::server::Server;
+use super::subject::Subject;
+use super::target::Asker;
 use super::time_limit;
+use crate::control::objects::{RunRequest, Unit};
+use crate::unit::name::UnitName;
 
 /// Arguments of `run`.
 #[derive(clap::Args, Debug)]
@@ -19,6 +29,9 @@ pub struct Options {
     /// Wait for its end, and end with its code; means --job
     #[arg(short, long)]
     wait: bool,
+    /// How often a job may fail before it is given up
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    retries: u32,
     /// How long to wait
     #[arg(long, value_name = "DURATION", value_parser = time_limit::parse, env = "SUPCTL_TIMEOUT", hide_env = true)]
     timeout: Option<Duration>,
@@ -28,4 +41,41 @@ pub struct Options {
     /// The program and its arguments
     #[arg(value_name = "CMD", required = true, last = false, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
+}
+
+/// `supctl run -- CMD`
+pub fn run(options: &Options, context: &Context) -> Outcome {
+    let job = options.job || options.wait;
+    let name = options.name.as_deref().map(UnitName::parse).transpose();
+    let name = name.map_err(|error| Failure::usage(format!("--name: {error}")))?;
+    let request = RunRequest {
+        name,
+        exec: options.command.clone(),
+        job,
+        restart_policy: job.then(|| "Never".to_owned()),
+        backoff_limit: job.then_some(options.retries),
+        ..RunRequest::default()
+    };
+    let server = Server::connect(context, Asker::Action)?;
+    let answer = server.command("run", &request)?;
+    let Some(name) = answer.details.unit.or_else(|| options.name.clone()) else {
+        return Err(Failure::new(Exit::FAILED, "supd does not say which unit it has made"));
+    };
+    if job && !options.wait {
+        context.say(&format!("{name}: started"))?;
+        return Ok(Exit::DONE);
+    }
+    let blocking = Blocking { no_block: options.no_block, timeout: options.timeout };
+    let Some(unit) = server.find::<Unit>(&name)? else {
+        return Err(Failure::new(Exit::FAILED, format!("`{name}` is gone already")));
+    };
+    let unit = Subject::Unit(Box::new(unit));
+    if options.wait {
+        return job_end::wait(context, &server, unit, options.timeout);
+    }
+    if !blocking.waits() {
+        context.say(&format!("{name}: starting"))?;
+        return Ok(Exit::DONE);
+    }
+    wait_for(context, &server, &[unit], Goal::Up, &blocking)
 }

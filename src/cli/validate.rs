@@ -19,3 +19,8 @@ pub struct Options {
     #[command(flatten)]
     output: OutputOptions,
 }
+
+/// Not there yet.
+pub fn run(_options: &Options, _context: &super::context::Context) -> super::exit::Outcome {
+    Err(super::not_yet::value("this", "supctl status"))
+}
