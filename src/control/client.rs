@@ -20,9 +20,14 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
-use super::objects::{ExecRequest, Info, List, LogLocation, Noun, Pod, Status};
+use super::objects::{
+    Deployment, ExecRequest, Info, Job, JobRequest, List, LogLocation, Noun, Pod, Scale, ScaleRequest,
+    Status, StatusReason,
+};
+use super::route;
 use super::stream::{Exec, Watch};
-use crate::limits::{ANSWER_BYTES_MAX, REQUEST_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
+use crate::limits::{ANSWER_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
+use crate::unit::name::UnitName;
 
 /// A connection that was made ahead of its request may be this old. The server waits longer.
 const AHEAD_MAX: Duration = Duration::from_secs(3);
@@ -46,7 +51,7 @@ pub enum ClientError {
         /// Why it failed.
         cause: io::Error,
     },
-    /// supd refused, and says why.
+    /// supd refused, and says why; or it was not asked, since it would.
     Refused(Box<Status>),
     /// The deadline passed: exit code 124.
     TimedOut,
@@ -109,6 +114,17 @@ impl Client {
         options: &impl Serialize,
     ) -> Result<Status, ClientError> {
         self.post(&format!("{}/{}", object_path::<T>(name), escape(verb)), options)
+    }
+
+    /// A service is to have so many pods.
+    pub fn scale(&self, service: &str, replicas: u32) -> Result<Scale, ClientError> {
+        let path = format!("{}/scale", object_path::<Deployment>(service));
+        self.patch(&path, &ScaleRequest::new(replicas))
+    }
+
+    /// A job from a cronjob's template, now.
+    pub fn create_job(&self, name: &str, cronjob: &UnitName) -> Result<Job, ClientError> {
+        self.post(Job::PATH, &JobRequest::from_cronjob(name, cronjob))
     }
 
     /// An object is to go.
@@ -177,7 +193,13 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, ClientError> {
-        let stream = self.stream().await?;
+        let bytes_max = route::body_bytes_max(path);
+        if body.len() > bytes_max {
+            let message = format!("the request has {} bytes; {bytes_max} are the most", body.len());
+            return Err(unasked(StatusReason::RequestEntityTooLarge, message));
+        }
+        let unreachable = |cause| ClientError::Unreachable { socket: self.socket.clone(), cause };
+        let stream = self.stream().map_err(unreachable)?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| lost(&error))?;
         // It runs while one of our calls waits, and ends with its request.
@@ -188,19 +210,19 @@ impl Client {
         }
         let request = request
             .body(Full::new(body))
-            .map_err(|error| ClientError::Garbled(format!("this cannot be asked: {error}")))?;
+            .map_err(|error| unasked(StatusReason::BadRequest, error.to_string()))?;
         sender.send_request(request).await.map_err(|error| lost(&error))
     }
 
     /// The connection that `connect` made, or a new one.
-    async fn stream(&self) -> Result<UnixStream, ClientError> {
-        let unreachable = |cause| ClientError::Unreachable { socket: self.socket.clone(), cause };
-        match self.ahead.take() {
-            Some((made, stream)) if made.elapsed() < AHEAD_MAX => {
-                stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream)).map_err(unreachable)
-            }
-            _ => UnixStream::connect(&self.socket).await.map_err(unreachable),
-        }
+    fn stream(&self) -> io::Result<UnixStream> {
+        let stream = match self.ahead.take() {
+            Some((made, stream)) if made.elapsed() < AHEAD_MAX => stream,
+            // Blocking on purpose: where many knock at once, connecting without blocking fails (EAGAIN).
+            _ => std::os::unix::net::UnixStream::connect(&self.socket)?,
+        };
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream)
     }
 
     /// Waits for the end of `work`, until the deadline.
@@ -225,13 +247,14 @@ async fn collect(body: Incoming) -> Result<Bytes, ClientError> {
 }
 
 fn to_json(body: &impl Serialize) -> Result<Bytes, ClientError> {
-    let bytes = serde_json::to_vec(body)
-        .map_err(|error| ClientError::Garbled(format!("this cannot be asked: {error}")))?;
-    if bytes.len() > REQUEST_BYTES_MAX {
-        let message = format!("the request has {} bytes; {REQUEST_BYTES_MAX} are the most", bytes.len());
-        return Err(ClientError::Garbled(message));
-    }
-    Ok(bytes.into())
+    let bytes = serde_json::to_vec(body).map(Bytes::from);
+    bytes.map_err(|error| unasked(StatusReason::BadRequest, format!("this cannot be asked: {error}")))
+}
+
+/// What would be refused is not sent: of a request that the server does not read to its end, the answer
+/// may be lost.
+fn unasked(reason: StatusReason, message: String) -> ClientError {
+    ClientError::Refused(Box::new(Status::failure(reason, message)))
 }
 
 pub(super) fn lost(error: &dyn fmt::Display) -> ClientError {
@@ -319,6 +342,16 @@ mod tests {
             list_path::<Unit>(Some("app=web,!x"), Some(Some("web"))),
             "/apis/supd/v1/units?labelSelector=app%3Dweb%2C%21x&watch=true&fieldSelector=metadata.name%3Dweb"
         );
+    }
+
+    #[test]
+    fn what_is_too_long_is_not_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("control.sock");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let client = Client::connect(&socket).unwrap();
+        let error = client.post::<Status>("/apis/supd/v1/run", &"x".repeat(65_536)).unwrap_err();
+        assert_eq!(error.to_string(), "the request has 65538 bytes; 65536 are the most");
     }
 
     #[test]

@@ -65,9 +65,10 @@ pub(super) struct Busy {
 }
 
 impl Party {
-    pub(super) fn of(uid: u32, owner: u32) -> Self {
+    /// Who `uid` is, where `root` and `owner` are these users.
+    pub(super) fn of(uid: u32, root: u32, owner: u32) -> Self {
         match uid {
-            0 => Self::Root,
+            uid if uid == root => Self::Root,
             uid if uid == owner => Self::Owner,
             _ => Self::Stranger,
         }
@@ -198,10 +199,10 @@ mod tests {
 
     #[test]
     fn parties() {
-        assert_eq!(Party::of(0, 0), Party::Root);
-        assert_eq!(Party::of(0, 1000), Party::Root);
-        assert_eq!(Party::of(1000, 1000), Party::Owner);
-        assert_eq!(Party::of(1001, 1000), Party::Stranger);
-        assert_eq!(Party::of(1001, 0), Party::Stranger);
+        assert_eq!(Party::of(0, 0, 0), Party::Root);
+        assert_eq!(Party::of(0, 0, 1000), Party::Root);
+        assert_eq!(Party::of(1000, 0, 1000), Party::Owner);
+        assert_eq!(Party::of(1001, 0, 1000), Party::Stranger);
+        assert_eq!(Party::of(1001, 0, 0), Party::Stranger);
     }
 }

@@ -65,7 +65,7 @@ pub enum Request {
     },
     /// The daemon itself. Answered by an Info.
     Info,
-    /// A verb for a unit.
+    /// A verb for a unit. Answered by [`Reply::Status`], as whatever says nothing else.
     Unit {
         /// Which.
         unit: UnitName,
@@ -79,14 +79,14 @@ pub enum Request {
         /// What.
         verb: PodVerb,
     },
-    /// A service is to have so many pods. Answered by a Scale or a Status.
+    /// A service is to have so many pods. Answered by a Scale, as it is then.
     Scale {
         /// Which.
         unit: UnitName,
         /// How many.
         replicas: u32,
     },
-    /// A job or a cronjob is to rest, or to go on.
+    /// A job or a cronjob is to rest, or to go on. Answered by the object, as it is then.
     Suspend {
         /// Jobs or cronjobs.
         collection: Collection,
@@ -95,7 +95,7 @@ pub enum Request {
         /// Which way.
         suspend: bool,
     },
-    /// A job from a cronjob's template, now. Answered by [`Reply::Created`].
+    /// A job from a cronjob's template, now. Answered by [`Reply::Created`] of the Job.
     CreateJob {
         /// The new job's name.
         name: String,

@@ -44,6 +44,8 @@ const FRAMES: &str = "application/vnd.supd.frames";
 #[derive(Clone, Debug)]
 pub struct Server {
     calls: mpsc::Sender<Call>,
+    /// User 0; a field, so that a test can be a stranger whoever runs it.
+    root: u32,
     /// Who may ask besides root.
     owner: u32,
     patience: Patience,
@@ -72,7 +74,7 @@ impl Server {
             write: Duration::from_millis(WRITE_STALL_MS),
             reply: Duration::from_millis(REPLY_TIMEOUT_MS),
         };
-        Self { calls, owner: nix::unistd::geteuid().as_raw(), patience }
+        Self { calls, root: 0, owner: nix::unistd::geteuid().as_raw(), patience }
     }
 
     /// Serves, for ever. Must run inside a `LocalSet`; when the future is dropped its connections end.
@@ -94,7 +96,7 @@ impl Server {
                 continue;
             };
             let peer = Peer { uid: credentials.uid(), pid: credentials.pid() };
-            let Some(place) = places.take(Party::of(peer.uid, self.owner)) else {
+            let Some(place) = places.take(Party::of(peer.uid, self.root, self.owner)) else {
                 turn_away(&stream);
                 continue;
             };

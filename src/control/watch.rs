@@ -1,5 +1,6 @@
 //! Who watches what: the manager publishes a change once, and each watcher has a bounded queue.
 
+use std::task::{Context, Poll};
 use std::vec;
 
 use hyper::body::Bytes;
@@ -79,17 +80,16 @@ impl Watchers {
         if !self.is_watched(collection) {
             return;
         }
-        let Some(object) = build() else {
+        let Some(mut object) = build() else {
             return;
         };
+        stamp(&mut object, self.version);
         let mut text = None;
-        let version = self.version;
-        // One object, cloned into its line at the first watcher who wants it.
         self.watchers.retain(|watcher| {
             if watcher.collection != collection || !watcher.filter.matches(&object) {
                 return true;
             }
-            let text = text.get_or_insert_with(|| line(change, object.clone(), version));
+            let text = text.get_or_insert_with(|| json_line(&WatchEvent { change, object: &object }));
             match watcher.queue.try_send(text.clone()) {
                 Ok(()) => true,
                 Err(TrySendError::Full(_) | TrySendError::Closed(_)) => false,
@@ -109,10 +109,10 @@ impl Watchers {
 
 impl WatchStream {
     /// The next line; after the last one, which says why the watch ended, nothing.
-    pub(super) fn poll_line(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> {
-        use std::task::Poll;
-        if let Some(object) = self.present.next() {
-            return Poll::Ready(Some(line(Change::Added, object, self.version)));
+    pub(super) fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(mut object) = self.present.next() {
+            stamp(&mut object, self.version);
+            return Poll::Ready(Some(json_line(&WatchEvent { change: Change::Added, object })));
         }
         if self.ended {
             return Poll::Ready(None);
@@ -128,12 +128,11 @@ impl WatchStream {
     }
 }
 
-/// One change, as a line of JSON.
-fn line(change: Change, mut object: Object, version: u64) -> Bytes {
+/// Says as of which change the object is.
+fn stamp(object: &mut Object, version: u64) {
     if let Some(metadata) = object.metadata_mut() {
         metadata.resource_version = version.to_string();
     }
-    json_line(&WatchEvent { change, object })
 }
 
 fn too_slow() -> Bytes {

@@ -37,7 +37,7 @@ pub struct Event {
     /// `supd`
     pub reporting_component: Cow<'static, str>,
 
-    /// Counts events since the state directory was made; ordered, with no gaps.
+    /// Its number among all events: a later one has a higher one.
     pub sequence: u64,
     /// The unit that it is about in the end.
     pub unit: UnitName,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{Time, lossy, lossy_all, lossy_some};
 
 /// The daemon itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,11 +44,13 @@ pub struct InfoStatus {
     /// Pods that are not finished.
     pub pods: u32,
     /// Where units are read from, strongest first.
+    #[serde(serialize_with = "lossy_all")]
     pub unit_directories: Vec<PathBuf>,
     /// Where the logs of pods are.
+    #[serde(serialize_with = "lossy")]
     pub log_directory: PathBuf,
     /// Where it keeps what must survive; absent where there is no writable disk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "lossy_some")]
     pub state_directory: Option<PathBuf>,
     /// What an operator should know: files that were refused, what the host does not allow.
     pub warnings: Vec<String>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::{Time, lossy};
 use crate::unit::name::UnitName;
 
 /// Where a pod's logs are.
@@ -23,6 +23,7 @@ pub struct LogLocation {
     /// Its unit.
     pub unit: UnitName,
     /// `<log directory>/<unit>_<pod>_<uid>`. A pod that has printed nothing has none yet.
+    #[serde(serialize_with = "lossy")]
     pub directory: PathBuf,
     /// Runs that are known, oldest first: main's, and init steps'.
     pub runs: Vec<RunLog>,

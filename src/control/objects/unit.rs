@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::container::core_dumped;
 use super::meta::uid_of_name;
-use super::{Metadata, Noun, Pod, Resource, ResourceUsage, Time, is_default};
+use super::{Metadata, Noun, Pod, Resource, ResourceUsage, Time, is_default, lossy, lossy_all};
 use crate::engine::view::{
     JobOwner, JobView, LastExit, Phase, PodView, ProcessState, Stale, UnitState, UnitView, Waiting,
 };
@@ -24,8 +24,10 @@ pub struct UnitSpec {
     /// One line for people.
     pub description: String,
     /// Its file; empty where there is none.
+    #[serde(serialize_with = "lossy")]
     pub path: PathBuf,
     /// Its drop-ins, in order.
+    #[serde(serialize_with = "lossy_all")]
     pub drop_ins: Vec<PathBuf>,
     /// Made by `supctl run`: there is no file.
     pub transient: bool,
