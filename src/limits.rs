@@ -90,6 +90,32 @@ pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 pub const LOG_FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Files kept for one run, the current one included (the kubelet's containerLogMaxFiles).
 pub const LOG_FILES_MAX: u32 = 5;
+/// Attempts of one process whose files are kept: a crash loop of months must not fill the disk.
+pub const LOG_ATTEMPTS_KEPT: u32 = 5;
+/// Bytes taken from one pipe in one turn: the ordinary capacity of a pipe, and a bound on unfairness.
+pub const LOG_READ_BYTES: usize = 64 * 1024;
+/// Formatted bytes that are written with one call: a turn of ordinary lines with their time stamps.
+pub const LOG_BATCH_BYTES: usize = 128 * 1024;
+/// Bytes of unended lines that all streams together may keep waiting: 500 prompts of the longest sort.
+pub const LOG_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes read from one pipe after its run has ended: the largest pipe there is (fs.pipe-max-size).
+pub const LOG_DRAIN_BYTES_MAX: usize = 1024 * 1024;
+/// Log files held open at once: the busy runs; thousands of quiet ones hold none.
+pub const LOG_OPEN_FILES_MAX: usize = 256;
+/// One warning about a disk that takes no logs in this time.
+pub const LOG_WARNING_INTERVAL_S: u64 = 60;
+/// Bytes of one log entry as read, its parts joined: as long as a person can bear, and a bound for readers.
+pub const LOG_ENTRY_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes that wait for a slow terminal or container log before pods with `both` are slowed down.
+pub const CONSOLE_QUEUE_BYTES_MAX: usize = 256 * 1024;
+/// A terminal or container log that takes nothing for this long is stuck: output is dropped and counted.
+pub const CONSOLE_STUCK_MS: u64 = 1_000;
+/// Pod names whose colour is remembered; the next ones get theirs by chance.
+pub const CONSOLE_NAMES_MAX: usize = 1_024;
+/// Runs that one reader may show at once: each keeps a file open.
+pub const LOG_RUNS_READ_MAX: usize = 4_000;
+/// Bytes that a reader takes from a file at once.
+pub const LOG_READER_BYTES: usize = 32 * 1024;
 
 /// Longest notify datagram that is read.
 pub const NOTIFY_BYTES_MAX: usize = 4 * 1024;
