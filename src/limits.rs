@@ -34,6 +34,14 @@ pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
 pub const REPLICAS_MAX: u32 = 10_000;
 /// `parallelism` of an Indexed job (JVL-003).
 pub const PARALLELISM_MAX: u32 = 100_000;
+/// Faults shown of one unit; the rest are counted.
+pub const FAULTS_SHOWN_MAX: usize = 50;
+/// Columns of a source line that a diagnostic shows: what a wide terminal holds beside the line number.
+pub const SOURCE_LINE_WIDTH_MAX: usize = 120;
+/// Levels of tables and arrays in a unit file, and parts of a dotted key: three times what the format needs.
+pub const UNIT_NESTING_MAX: usize = 16;
+/// Longest duration that is read: a hundred years, well inside 64 bits of nanoseconds.
+pub const DURATION_MAX: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
 
 /// Longest schedule of a cronjob: every value of every field written out takes half of it.
 pub const SCHEDULE_BYTES_MAX: usize = 1_024;

@@ -1,0 +1,318 @@
+//! From a tree to a checked unit: which kind it is, and whether its parts go together.
+
+use std::path::PathBuf;
+
+use super::diagnostic::{Code, Diagnostic, Faults};
+use super::hash;
+use super::keys::{self, UNIT};
+use super::model::{Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Service, Unit};
+use super::name::UnitName;
+use super::reader::{Allowed, Reader, short};
+use super::source::{Sources, Span};
+use super::text::{LoadVariables, Text};
+use super::tree::Table;
+use crate::limits::REPLICAS_MAX;
+
+/// What one unit is made from.
+pub(super) struct Draft {
+    pub(super) name: UnitName,
+    pub(super) table: Table,
+    pub(super) path: PathBuf,
+    pub(super) drop_ins: Vec<PathBuf>,
+}
+
+/// A unit that is good in itself; whether its relations are is `unit::graph`'s question.
+pub(super) struct Checked {
+    pub(super) unit: Unit,
+    pub(super) links: Vec<Link>,
+}
+
+/// One relation, with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) kind: LinkKind,
+    pub(super) unit: UnitName,
+    pub(super) condition: Option<Condition>,
+    pub(super) span: Span,
+}
+
+/// Which list a relation stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LinkKind {
+    Requires,
+    Wants,
+    After,
+    Before,
+}
+
+/// Keys that make no sense where nothing is run.
+const RELATION_KEYS: [&str; 7] =
+    ["description", "labels", "annotations", "requires", "wants", "after", "before"];
+
+/// Checks one unit. The faults tell why where there is none, and may warn where there is one.
+pub(super) fn check(
+    draft: &Draft,
+    sources: &Sources,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (Option<Checked>, Vec<Diagnostic>) {
+    let instance = draft.name.instance();
+    // A template is checked as an instance would be, so that its faults show before there is one.
+    let instance = match &instance {
+        Some((_, instance)) => Some(*instance),
+        None => draft.name.is_template().then_some("instance"),
+    };
+    let table = &draft.table;
+    let allowed = Allowed {
+        replica: table.get("job").is_none() && table.get("cron").is_none(),
+        index: super::job::is_indexed(table),
+        scheduled_time: table.get("cron").is_some(),
+    };
+    let faults = Faults::new(sources, Some(draft.name.clone()));
+    let mut reader = Reader { sources, faults, env, instance, allowed };
+    let checked = reader.unit(draft);
+    let checked = checked.filter(|_| reader.faults.errors() == 0);
+    (checked, reader.faults.finish())
+}
+
+impl Reader<'_> {
+    fn unit(&mut self, draft: &Draft) -> Option<Checked> {
+        let table = &draft.table;
+        self.check_keys(table, &UNIT, table);
+        let kind = self.kind(table);
+        let description = self.string(table, "description").map(|(text, _)| text.to_owned());
+        let words = |reader: &mut Self, key| {
+            let map = reader.string_map(table, key);
+            map.into_iter().map(|(entry, text)| (entry.key.clone(), text.to_owned())).collect()
+        };
+        let labels = words(self, "labels");
+        let annotations = words(self, "annotations");
+        let essential = self.boolean(table, "essential").unwrap_or(false);
+        if essential && matches!(kind, Some(Kind::Target | Kind::CronJob)) {
+            self.unfit_essential(table, kind);
+        }
+        let links = self.links(table);
+        let body = self.body(draft, kind?, essential)?;
+        let mut unit = Unit {
+            name: draft.name.clone(),
+            description: description.unwrap_or_default(),
+            labels,
+            annotations,
+            relations: relations(&links),
+            essential,
+            body,
+            origin: Origin { path: draft.path.clone(), drop_ins: draft.drop_ins.clone() },
+            template_hash: 0,
+            hash: 0,
+        };
+        unit.template_hash = hash::template(&unit);
+        unit.hash = hash::unit(&unit, super::job::is_literal(table));
+        Some(Checked { unit, links })
+    }
+
+    /// The kind that the tables make it.
+    fn kind(&mut self, table: &Table) -> Option<Kind> {
+        let (job, cron) = (table.get("job"), table.get("cron"));
+        if let (Some(service), Some(other)) = (table.get("service"), cron.or(job)) {
+            let line = self.sources.line(service.key_span);
+            let message = format!("`[{}]` beside `[service]`", other.key);
+            self.fault(other.key_span, Code::KindConflict, message)
+                .label(format!("`[service]` in line {line} makes it a service"))
+                .help("a unit is one of both: leave out the other table");
+            return None;
+        }
+        let runs = table.get("exec").is_some() || table.get("shell").is_some();
+        if !runs {
+            let first = table.entries.iter().find(|entry| {
+                keys::has(&UNIT, &entry.key)
+                    && !RELATION_KEYS.contains(&entry.key.as_str())
+                    && entry.key != "essential"
+            });
+            let Some(first) = first else { return Some(Kind::Target) };
+            let needs = if first.key == "job" {
+                "a job"
+            } else if first.key == "cron" {
+                "a cronjob"
+            } else {
+                "a unit with this key"
+            };
+            self.fault(first.key_span, Code::MissingKey, "`exec` is missing: what is to run?")
+                .label(format!("{needs} runs something"))
+                .help("write `exec = [\"/path/to/program\", \"argument\"]` at the top; a unit with only relations is a target");
+            return None;
+        }
+        Some(match (job, cron) {
+            (_, Some(_)) => Kind::CronJob,
+            (Some(_), None) => Kind::Job,
+            (None, None) => Kind::Service,
+        })
+    }
+
+    fn unfit_essential(&mut self, table: &Table, kind: Option<Kind>) {
+        let Some(entry) = table.get("essential") else { return };
+        let why = if kind == Some(Kind::Target) {
+            "a target has no pod that could end"
+        } else {
+            "a cronjob never ends"
+        };
+        self.fault(entry.key_span, Code::KindConflict, "`essential` needs a service or a job").label(why);
+    }
+
+    fn body(&mut self, draft: &Draft, kind: Kind, essential: bool) -> Option<Body> {
+        let table = &draft.table;
+        if kind == Kind::Target {
+            return Some(Body::Target);
+        }
+        let policy = self.policy(table, kind, essential);
+        let pod = self.pod(table, policy);
+        match kind {
+            Kind::Target => None,
+            Kind::Service => {
+                let replicas = self.replicas(table);
+                self.check_restarts(table, policy, "an ended pod of such a service stays as it is");
+                Some(Body::Service(Service { pod: pod?, replicas }))
+            }
+            Kind::Job => Some(Body::Job(self.job(table, &draft.name, pod, policy)?)),
+            Kind::CronJob => {
+                let job = self.job(table, &draft.name, pod, policy);
+                Some(Body::CronJob(self.cron(table, job)?))
+            }
+        }
+    }
+
+    fn policy(&mut self, table: &Table, kind: Kind, essential: bool) -> RestartPolicy {
+        const WORDS: [(&str, RestartPolicy); 3] = [
+            ("Always", RestartPolicy::Always),
+            ("OnFailure", RestartPolicy::OnFailure),
+            ("Never", RestartPolicy::Never),
+        ];
+        let default =
+            if kind == Kind::Service && !essential { RestartPolicy::Always } else { RestartPolicy::Never };
+        let Some((policy, span)) = self.word(table, "restart_policy", &WORDS) else { return default };
+        if policy != RestartPolicy::Always {
+            return policy;
+        }
+        if matches!(kind, Kind::Job | Kind::CronJob) {
+            self.fault(span, Code::BadPolicy, format!("`restart_policy = \"Always\"` in a {kind}"))
+                .label("its pods must be able to succeed")
+                .help("\"OnFailure\" runs a failed pod again, \"Never\" makes a new one");
+            return RestartPolicy::Never;
+        }
+        if essential {
+            self.fault(span, Code::BadPolicy, "`restart_policy = \"Always\"` in an essential unit")
+                .label("its end is to end supd, so it must be able to end")
+                .help("leave it out: the policy of an essential unit is \"Never\"");
+            return RestartPolicy::Never;
+        }
+        policy
+    }
+
+    fn replicas(&mut self, unit: &Table) -> u32 {
+        let Some(table) = self.table(unit, "service") else { return 1 };
+        self.check_keys(table, &keys::SERVICE, unit);
+        self.integer(table, "replicas", 0..=REPLICAS_MAX).unwrap_or(1)
+    }
+
+    fn links(&mut self, table: &Table) -> Vec<Link> {
+        const LISTS: [(&str, LinkKind); 4] = [
+            ("requires", LinkKind::Requires),
+            ("wants", LinkKind::Wants),
+            ("after", LinkKind::After),
+            ("before", LinkKind::Before),
+        ];
+        let mut links: Vec<Link> = Vec::new();
+        for (key, kind) in LISTS {
+            let from = links.len();
+            for (written, span) in self.strings(table, key).unwrap_or_default() {
+                let Some(link) = self.link(kind, written, span) else { continue };
+                if links[from..]
+                    .iter()
+                    .any(|other| other.unit == link.unit && other.condition == link.condition)
+                {
+                    self.fault(span, Code::KeyTwice, format!("`{}` stands twice in `{key}`", short(written)));
+                    continue;
+                }
+                links.push(link);
+            }
+        }
+        links
+    }
+
+    /// `db`, `db:ready`; in a template also `db@${instance}`.
+    fn link(&mut self, kind: LinkKind, written: &str, span: Span) -> Option<Link> {
+        const CONDITIONS: [Condition; 4] =
+            [Condition::Started, Condition::Ready, Condition::Completed, Condition::Succeeded];
+        let known = LoadVariables { instance: self.instance, env: self.env };
+        let expanded = match written.contains('$').then(|| Text::parse(written, &known)) {
+            Some(Ok(text)) => text.to_string(),
+            Some(Err(_)) | None => written.to_owned(),
+        };
+        let (name, condition) = match expanded.split_once(':') {
+            Some((name, condition)) => (name, Some(condition)),
+            None => (expanded.as_str(), None),
+        };
+        let unit = match UnitName::parse(name) {
+            Ok(unit) if !unit.is_template() => unit,
+            Ok(_) => {
+                self.fault(span, Code::BadName, format!("`{name}` is a template"))
+                    .label("nothing of it runs")
+                    .help(format!("name an instance: `{name}x`"));
+                return None;
+            }
+            Err(error) => {
+                let fault = self.fault(span, Code::BadName, format!("`{}` is no unit name", short(name)));
+                fault.label(error.to_string());
+                if let Some((stem, "service" | "target" | "timer" | "toml")) = name.rsplit_once('.') {
+                    fault.help(format!("units are named without an ending: `{}`", short(stem)));
+                }
+                return None;
+            }
+        };
+        let condition = match condition {
+            None => None,
+            Some(word) => match CONDITIONS.iter().find(|condition| condition.as_str() == word) {
+                Some(condition) => Some(*condition),
+                None => {
+                    let words = CONDITIONS.iter().map(|condition| condition.as_str());
+                    let near = keys::nearest(word, words).or(foreign_condition(word));
+                    let fault =
+                        self.fault(span, Code::NotAWord, format!("`{}` is no condition", short(word)));
+                    fault.label("it is started, ready, completed or succeeded");
+                    if let Some(near) = near {
+                        fault.help(format!("did you mean `{unit}:{near}`?"));
+                    }
+                    return None;
+                }
+            },
+        };
+        if kind == LinkKind::Before && condition.is_some() {
+            self.fault(span, Code::NoEffect, "a condition has no effect in `before`")
+                .label("what this unit must have reached is said by the other one")
+                .help(format!("write `after` in `{unit}`"));
+            return None;
+        }
+        Some(Link { kind, unit, condition, span })
+    }
+}
+
+/// compose's words.
+fn foreign_condition(word: &str) -> Option<&'static str> {
+    match word {
+        "service_healthy" | "healthy" => Some("ready"),
+        "service_started" | "running" => Some("started"),
+        "service_completed_successfully" | "complete" => Some("succeeded"),
+        _ => None,
+    }
+}
+
+fn relations(links: &[Link]) -> Relations {
+    let list = |kind| {
+        let of_kind = links.iter().filter(|link| link.kind == kind);
+        of_kind.map(|link| Relation { unit: link.unit.clone(), condition: link.condition }).collect()
+    };
+    Relations {
+        requires: list(LinkKind::Requires),
+        wants: list(LinkKind::Wants),
+        after: list(LinkKind::After),
+        before: list(LinkKind::Before),
+    }
+}

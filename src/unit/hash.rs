@@ -1,0 +1,224 @@
+//! Fingerprints of units, the same on every machine and in every release that reads a unit the same way.
+//!
+//! FNV-1a over a canonical encoding: each field with a tag of its own, and only where it differs from
+//! nothing, so that a field added later leaves old units as they are. Not against an adversary: who can
+//! choose a colliding unit can as well write the one they want.
+
+use super::model::{
+    Account, Backoff, Body, CronJob, Handler, Job, PodTemplate, Probe, Process, Relation, Unit,
+};
+use super::text::Text;
+
+/// The part that running pods are made from.
+pub(super) fn template(unit: &Unit) -> u64 {
+    let mut fnv = Fnv::new();
+    fnv.text("name", unit.name.as_str());
+    if let Some(pod) = unit.pod() {
+        fnv.pod(pod);
+    }
+    if let Some(job) = unit.job() {
+        fnv.number("mode", job.mode as u64);
+    }
+    fnv.0
+}
+
+/// Everything but where it was written. `literal` is how a schedule reads daylight saving.
+pub(super) fn unit(unit: &Unit, literal: bool) -> u64 {
+    let mut fnv = Fnv::new();
+    fnv.number("template", template(unit));
+    fnv.text("kind", unit.kind().as_str());
+    fnv.text("description", &unit.description);
+    for (tag, map) in [("label", &unit.labels), ("annotation", &unit.annotations)] {
+        map.iter().for_each(|(key, value)| fnv.pair(tag, key, value));
+    }
+    let relations = &unit.relations;
+    fnv.relations("requires", &relations.requires);
+    fnv.relations("wants", &relations.wants);
+    fnv.relations("after", &relations.after);
+    fnv.relations("before", &relations.before);
+    fnv.number("essential", u64::from(unit.essential));
+    fnv.number("literal", u64::from(literal));
+    match &unit.body {
+        Body::Target => {}
+        Body::Service(service) => fnv.number("replicas", u64::from(service.replicas) + 1),
+        Body::Job(job) => fnv.job(job),
+        Body::CronJob(cron) => fnv.cron(cron),
+    }
+    fnv.0
+}
+
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        // The length closes each piece, so that `ab` + `c` is not `a` + `bc`.
+        for byte in (bytes.len() as u64).to_le_bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// Nothing is left out of the encoding but what is empty.
+    fn text(&mut self, tag: &str, text: &str) {
+        if !text.is_empty() {
+            self.pair(tag, text, "");
+        }
+    }
+
+    fn pair(&mut self, tag: &str, key: &str, value: &str) {
+        [tag, key, value].into_iter().for_each(|piece| self.bytes(piece.as_bytes()));
+    }
+
+    fn number(&mut self, tag: &str, number: u64) {
+        if number != 0 {
+            self.bytes(tag.as_bytes());
+            self.bytes(&number.to_le_bytes());
+        }
+    }
+
+    /// Where nothing and zero differ.
+    fn option(&mut self, tag: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.bytes(tag.as_bytes());
+            self.bytes(&number.to_le_bytes());
+        }
+    }
+
+    fn duration(&mut self, tag: &str, duration: Option<std::time::Duration>) {
+        self.option(tag, duration.map(|duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)));
+    }
+
+    /// Variables stand between NULs, which no text has, so that a literal `${pod}` is not the variable.
+    fn variable_text(&mut self, tag: &str, text: &Text) {
+        self.bytes(tag.as_bytes());
+        self.bytes(text.expand(&|variable| format!("\0{}\0", variable.name())).as_bytes());
+    }
+
+    fn relations(&mut self, tag: &str, relations: &[Relation]) {
+        for relation in relations {
+            let condition = relation.condition.map_or("", |condition| condition.as_str());
+            self.pair(tag, relation.unit.as_str(), condition);
+        }
+    }
+
+    fn account(&mut self, tag: &str, account: &Account) {
+        match account {
+            Account::Id(id) => self.pair(tag, "id", &id.to_string()),
+            Account::Name(name) => self.pair(tag, "name", name),
+        }
+    }
+
+    fn pod(&mut self, pod: &PodTemplate) {
+        self.number("policy", pod.restart_policy as u64);
+        self.duration("deadline", pod.active_deadline);
+        for step in &pod.init {
+            self.text("init", &step.name);
+            self.process(step);
+        }
+        self.bytes(b"main");
+        self.process(&pod.main);
+        self.backoff("backoff", &pod.backoff);
+        self.number("signal", pod.stop.signal.unsigned_abs().into());
+        self.duration("grace", Some(pod.stop.grace));
+        if let Some(probe) = &pod.readiness {
+            self.probe("readiness", probe);
+        }
+        self.duration("startup", pod.startup_deadline);
+        self.number("stdout", pod.logs.stdout as u64);
+        self.number("stderr", pod.logs.stderr as u64);
+    }
+
+    fn process(&mut self, process: &Process) {
+        process.exec.iter().for_each(|text| self.variable_text("exec", text));
+        for (name, text) in &process.env {
+            self.text("env", name);
+            self.variable_text("value", text);
+        }
+        for file in &process.env_file {
+            self.variable_text(if file.optional { "env_file?" } else { "env_file" }, &file.path);
+        }
+        process.env_pass.iter().for_each(|name| self.text("env_pass", name));
+        if let Some(directory) = &process.working_dir {
+            self.variable_text("working_dir", directory);
+        }
+        if let Some(user) = &process.user {
+            self.account("user", user);
+        }
+        if let Some(group) = &process.group {
+            self.account("group", group);
+        }
+        if let Some(groups) = &process.supplementary_groups {
+            self.bytes(b"groups");
+            groups.iter().for_each(|group| self.account("supplementary", group));
+        }
+        self.option("umask", process.umask.map(u64::from));
+        for limit in &process.rlimits {
+            self.option(&limit.name, Some(limit.value));
+        }
+        process.success_exit.iter().for_each(|code| self.option("success", Some(u64::from(*code))));
+    }
+
+    fn backoff(&mut self, tag: &str, backoff: &Backoff) {
+        self.bytes(tag.as_bytes());
+        self.duration("initial", Some(backoff.initial));
+        self.number("factor", backoff.factor.to_bits());
+        self.duration("max", Some(backoff.max));
+        self.number("jitter", backoff.jitter.to_bits());
+        self.duration("reset", Some(backoff.reset_after));
+    }
+
+    fn probe(&mut self, tag: &str, probe: &Probe) {
+        self.bytes(tag.as_bytes());
+        match &probe.handler {
+            Handler::Notify => self.bytes(b"notify"),
+            Handler::Fd(fd) => self.option("fd", Some(u64::from(fd.unsigned_abs()))),
+            Handler::Tcp { host, port } => {
+                self.variable_text("tcp", host);
+                self.variable_text("port", port);
+            }
+            Handler::Http { host, port, path, headers } => {
+                self.variable_text("http", host);
+                self.variable_text("port", port);
+                self.variable_text("path", path);
+                for (name, value) in headers {
+                    self.text("header", name);
+                    self.variable_text("value", value);
+                }
+            }
+            Handler::Exec(exec) => exec.iter().for_each(|text| self.variable_text("probe", text)),
+        }
+        self.duration("delay", Some(probe.initial_delay));
+        self.duration("period", Some(probe.period));
+        self.duration("timeout", Some(probe.timeout));
+        self.number("successes", probe.success_threshold.into());
+        self.number("failures", probe.failure_threshold.into());
+    }
+
+    fn job(&mut self, job: &Job) {
+        self.option("completions", job.completions.map(u64::from));
+        self.option("parallelism", Some(job.parallelism.into()));
+        self.option("backoff_limit", Some(job.backoff_limit.into()));
+        self.duration("job_deadline", job.active_deadline);
+        self.number("suspend", u64::from(job.suspend));
+        self.option("keep_pods", Some(job.keep_pods.into()));
+        self.backoff("job_backoff", &job.backoff);
+    }
+
+    fn cron(&mut self, cron: &CronJob) {
+        self.job(&cron.job);
+        self.text("schedule", cron.schedule.expression());
+        self.text("zone", cron.schedule.zone().unwrap_or(""));
+        self.number("concurrency", cron.concurrency_policy as u64);
+        self.duration("starting_deadline", cron.starting_deadline);
+        self.number("cron_suspend", u64::from(cron.suspend));
+        self.option("successful", Some(cron.successful_history.into()));
+        self.option("failed", Some(cron.failed_history.into()));
+        self.number("catch_up", cron.catch_up as u64);
+    }
+}
