@@ -16,6 +16,7 @@ use super::name;
 use super::style::Tone;
 use super::table::Cell;
 use crate::control::objects::{Noun, Time};
+use crate::engine::time::Wall;
 
 /// What a row depends on beside its object.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +98,11 @@ impl Look {
             (false, _) => "%b %d %H:%M",
         };
         self.zoned(time).strftime(format).to_string()
+    }
+
+    /// The time before a log line, as journalctl has it: `Nov 23 13:20:11`.
+    pub fn stamp(self, time: Wall) -> String {
+        self.zoned(time.into()).strftime("%b %d %H:%M:%S").to_string()
     }
 
     /// A time in full: `Mon 2026-11-23 09:14:02 UTC`.

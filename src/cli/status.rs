@@ -7,6 +7,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::format::{self, Format, OutputOptions};
 use super::headline::Headline;
+use super::logs;
 use super::rows::Tabular;
 use super::server::Server;
 use super::style::Tone;
@@ -82,7 +83,9 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
     let failing: Vec<&Unit> = units.iter().filter(|unit| unit.tone() == Tone::Failing).collect();
     // Only one failing unit is quoted, and only where somebody reads it.
     let last_line = match failing.as_slice() {
-        [unit] if context.screen.terminal => last_line(server, unit),
+        [unit] if context.screen.terminal => {
+            logs::last_line(server, &Subject::Unit(Box::new((*unit).clone())))
+        }
         _ => None,
     };
     let headline = Headline { info: &info, units: units.iter().collect(), last_line, headers: !options.no_headers };
@@ -130,20 +133,9 @@ fn block_of(options: &Options, context: &Context, server: &Server, subject: &Sub
         _ => Vec::new(),
     };
     let mut text = block::render(subject, &pods, context.screen, context.look());
-    let lines = last_lines(server, subject, options.lines, context);
-    for line in lines {
+    for line in logs::last_lines(server, subject, options.lines, context.look()) {
         text.push_str(&line);
         text.push('\n');
     }
     Ok(text)
-}
-
-/// The last line that a failing unit has printed.
-fn last_line(_server: &Server, _unit: &Unit) -> Option<String> {
-    None
-}
-
-/// The last lines that a unit, job or pod has printed.
-fn last_lines(_server: &Server, _subject: &Subject, _lines: usize, _context: &Context) -> Vec<String> {
-    Vec::new()
 }
