@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::time::Wall;
 use crate::limits::{LOG_ENTRY_BYTES_MAX, LOG_READER_BYTES};
@@ -49,15 +50,21 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// At the beginning of a run's log as it is now. With `tail`, at a place from which at least that many
+    /// At the beginning of a run's log as it is now; files that end before `since` are left out. With `tail`, at a place from which at least that many
     /// entries follow, if there are as many; `counts` says which streams count.
     pub(super) fn open(
         root: &Path,
         run: RunPath,
+        since: Option<Wall>,
         tail: Option<usize>,
         counts: impl Fn(Stream) -> bool,
     ) -> io::Result<Self> {
         let (mut found, _) = newer_than(root, &run, None)?;
+        // The newest stays, as the place from which to go on. Files are dated by a clock that ticks coarsely.
+        let since = since.map(|since| since - Duration::from_secs(1));
+        while found.len() > 1 && found.last().is_some_and(|oldest| since > Some(oldest.modified)) {
+            found.pop();
+        }
         let stop = found.first().map(|newest| newest.length);
         let mut start = 0;
         if let Some(tail) = tail {

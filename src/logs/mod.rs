@@ -16,6 +16,7 @@ pub mod follow;
 pub mod line;
 pub mod logger;
 pub mod path;
+pub mod print;
 pub mod read;
 pub mod relay;
 

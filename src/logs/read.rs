@@ -61,7 +61,7 @@ impl LogQuery {
     }
 }
 
-/// Reads what is there now.
+/// Reads what is there now. The directory may be given as `/proc/self/fd/N` by who holds a descriptor of it.
 pub fn read(
     root: &Path,
     runs: Vec<RunPath>,
@@ -102,7 +102,8 @@ impl Entries {
             return Err(io::Error::other(message));
         }
         let wanted = self.query.stream;
-        let cursor = Cursor::open(&self.root, run, tail, |stream| wanted.is_none_or(|only| only == stream))?;
+        let counts = |stream| wanted.is_none_or(|only| only == stream);
+        let cursor = Cursor::open(&self.root, run, self.query.since, tail, counts)?;
         let number = self.cursors.iter().position(Option::is_none).unwrap_or(self.cursors.len());
         if number == self.cursors.len() {
             self.cursors.push(None);

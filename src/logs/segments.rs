@@ -17,6 +17,8 @@ pub(super) struct Segment {
     pub(super) id: (u64, u64),
     /// Its length when it was opened.
     pub(super) length: u64,
+    /// When it was last written to, by a clock that may be some milliseconds behind.
+    pub(super) modified: Wall,
 }
 
 impl Segment {
@@ -33,7 +35,8 @@ impl Segment {
             }
         };
         let meta = file.metadata()?;
-        let segment = Self { id: (meta.dev(), meta.ino()), length: meta.len(), file };
+        let modified = Wall(Wall::from_seconds(meta.mtime()).0.saturating_add(meta.mtime_nsec()));
+        let segment = Self { id: (meta.dev(), meta.ino()), length: meta.len(), modified, file };
         Ok(meta.is_file().then_some(segment))
     }
 
@@ -88,7 +91,11 @@ pub(super) fn backward(
     while end > 0 {
         let begin = end.saturating_sub(block_bytes as u64);
         let mut block = vec![0; usize::try_from(end - begin).unwrap_or_default()];
-        segment.file.read_exact_at(&mut block, begin)?;
+        match segment.file.read_exact_at(&mut block, begin) {
+            // Somebody cut it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            other => other?,
+        }
         block.append(&mut rest);
         let mut line_end = block.len();
         while let Some(newline) = block[..line_end].iter().rposition(|byte| *byte == b'\n') {
