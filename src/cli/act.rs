@@ -122,7 +122,9 @@ fn ask(server: &Server, act: Act, subject: &Subject) -> Result<String, Failure> 
     let answer = match (subject, act) {
         (Subject::Unit(_), _) => server.verb::<Unit>(name, act.word(), &NoOptions {})?,
         (Subject::Pod(_), Act::Stop | Act::Restart) => server.verb::<Pod>(name, act.word(), &NoOptions {})?,
-        (Subject::Pod(pod), _) => return unfit(format!("its unit: supctl {} {}", act.word(), pod.status.unit)),
+        (Subject::Pod(pod), _) => {
+            return unfit(format!("its unit: supctl {} {}", act.word(), pod.status.unit));
+        }
         (Subject::Job(_), Act::Suspend | Act::Resume) => {
             let wish = SuspendRequest { spec: SuspendWish { suspend: act == Act::Suspend } };
             let path = format!("{}/{name}", Job::PATH);
@@ -151,7 +153,10 @@ pub fn wait_for(
     let report = follow::follow(context, server, subjects, wish, &progress, |name, verdict| match verdict {
         Verdict::Reached(word) => context.say(&format!("{name}: {word}")),
         Verdict::Missed(cause) => {
-            context.complain(&Failure::new(Exit::FAILED, format!("{name}: {cause}")).hint(format!("see: supctl logs {name}")));
+            context.complain(
+                &Failure::new(Exit::FAILED, format!("{name}: {cause}"))
+                    .hint(format!("see: supctl logs {name}")),
+            );
             Ok(())
         }
         Verdict::Pending => Ok(()),
@@ -162,8 +167,11 @@ pub fn wait_for(
         End::TimedOut => {
             let pending = report.verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Pending);
             let pending: Vec<&str> = pending.map(|(name, _)| name.as_str()).collect();
-            Err(Failure::new(Exit::TIMED_OUT, format!("the time is up; not done yet: {}", pending.join(", ")))
-                .hint(format!("it goes on: supctl status {}", pending.join(" "))))
+            Err(Failure::new(
+                Exit::TIMED_OUT,
+                format!("the time is up; not done yet: {}", pending.join(", ")),
+            )
+            .hint(format!("it goes on: supctl status {}", pending.join(" "))))
         }
         End::Judged if report.verdicts.iter().any(|(_, verdict)| matches!(verdict, Verdict::Missed(_))) => {
             Ok(Exit::FAILED)

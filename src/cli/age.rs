@@ -155,7 +155,8 @@ mod tests {
         assert_eq!(long(Duration::from_millis(250)), "250ms");
         assert_eq!(uptime(Duration::from_secs(4 * 86_400 + 3 * 3600)), "4d 3h");
         assert_eq!(uptime(Duration::from_secs(190)), "3m 10s");
-        let table = [(0, "Less than a second"), (59, "59 seconds"), (60, "About a minute"), (180, "3 minutes")];
+        let table =
+            [(0, "Less than a second"), (59, "59 seconds"), (60, "About a minute"), (180, "3 minutes")];
         for (seconds, expected) in table {
             assert_eq!(words(seconds), expected);
         }

@@ -4,8 +4,21 @@
 //! what it stands for, and no verb at all is `status`.
 
 /// Flags before the verb that take a value of their own.
-const VALUED: &[&str] =
-    &["-o", "--output", "--socket", "--color", "--timeout", "-n", "--lines", "-l", "--selector", "-H", "--host", "--context", "--root"];
+const VALUED: &[&str] = &[
+    "-o",
+    "--output",
+    "--socket",
+    "--color",
+    "--timeout",
+    "-n",
+    "--lines",
+    "-l",
+    "--selector",
+    "-H",
+    "--host",
+    "--context",
+    "--root",
+];
 
 /// Other tools' words, and ours for the same. Where arguments change places, see [`reorder`].
 const ALIASES: &[(&str, &[&str])] = &[
@@ -76,7 +89,10 @@ fn verb_position(words: &[String]) -> Option<usize> {
 }
 
 /// Our words for a verb, with the arguments in our order; the arguments as they came where it is no alias.
-fn expand(verb: &str, mut behind: Vec<String>) -> Result<(&'static [&'static str], Vec<String>), Vec<String>> {
+fn expand(
+    verb: &str,
+    mut behind: Vec<String>,
+) -> Result<(&'static [&'static str], Vec<String>), Vec<String>> {
     if let Some((_, ours)) = ALIASES.iter().find(|(theirs, _)| *theirs == verb) {
         return Ok((ours, behind));
     }

@@ -65,7 +65,8 @@ fn read(path: &Path) -> Result<ApplyFile, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::new(Exit::CONFIGURATION, format!("cannot read {}: {error}", path.display()))
     };
-    let too_long = || Failure::new(Exit::CONFIGURATION, format!("{} is longer than a unit file may be", path.display()));
+    let too_long =
+        || Failure::new(Exit::CONFIGURATION, format!("{} is longer than a unit file may be", path.display()));
     let mut text = String::new();
     let limit = UNIT_FILE_BYTES_MAX.saturating_add(1);
     if path == Path::new("-") {
@@ -82,7 +83,9 @@ fn read(path: &Path) -> Result<ApplyFile, Failure> {
     }
     let name = match path.file_name() {
         Some(name) if path != Path::new("-") => name.to_string_lossy().into_owned(),
-        _ if text.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:")) => "stdin.yaml".to_owned(),
+        _ if text.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:")) => {
+            "stdin.yaml".to_owned()
+        }
         _ => "stdin.toml".to_owned(),
     };
     Ok(ApplyFile { name, text })

@@ -37,7 +37,16 @@ pub struct Global {
     #[arg(long, global = true, value_name = "PATH", env = "SUPD_SOCKET", hide_env_values = true)]
     pub socket: Option<PathBuf>,
     /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true, env = "SUPCTL_COLOR", hide_env = true)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        env = "SUPCTL_COLOR",
+        hide_env = true
+    )]
     pub color: ColorChoice,
     /// No progress, no words: exit codes and data only
     #[arg(short, long, global = true)]
@@ -126,3 +135,7 @@ pub enum Verb {
     #[command(external_subcommand)]
     Unknown(Vec<String>),
 }
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

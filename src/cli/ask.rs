@@ -65,7 +65,11 @@ pub fn run(question: Question, options: &Options, context: &Context) -> Outcome 
     for failure in &found.missing {
         context.complain(failure);
     }
-    let yes = if options.all_of { found.missing.is_empty() && answers.iter().all(|yes| *yes) } else { answers.contains(&true) };
+    let yes = if options.all_of {
+        found.missing.is_empty() && answers.iter().all(|yes| *yes)
+    } else {
+        answers.contains(&true)
+    };
     Ok(match found.missing.first() {
         _ if yes => Exit::DONE,
         Some(failure) => failure.exit,

@@ -101,7 +101,8 @@ fn loaded(unit: &Unit) -> String {
         notes.insert(0, kind_word(unit.status.kind).to_owned());
     }
     if !unit.spec.drop_ins.is_empty() {
-        let files = unit.spec.drop_ins.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+        let files =
+            unit.spec.drop_ins.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
         notes.push(format!("drop-ins: {}", files.collect::<Vec<_>>().join(", ")));
     }
     match unit.status.stale {
@@ -140,8 +141,16 @@ fn pods_of(unit: &Unit, screen: Screen) -> String {
 fn restarts(unit: &Unit, look: Look) -> String {
     let status = &unit.status;
     let last = status.last_exit.as_ref().map(|exit| {
-        let reason = if matches!(exit.reason.as_str(), "Error" | "Completed" | "") { String::new() } else { format!(", {}", exit.reason) };
-        format!(" (last: {}{reason}, {} ago)", ending(exit.exit_code, exit.exit_signal), age::since(exit.finished_at, look.now))
+        let reason = if matches!(exit.reason.as_str(), "Error" | "Completed" | "") {
+            String::new()
+        } else {
+            format!(", {}", exit.reason)
+        };
+        format!(
+            " (last: {}{reason}, {} ago)",
+            ending(exit.exit_code, exit.exit_signal),
+            age::since(exit.finished_at, look.now)
+        )
     });
     match (status.kind, last) {
         (Kind::CronJob | Kind::Target, _) => String::new(),
@@ -169,7 +178,10 @@ fn of_job(subject: &Subject, job: &Job, screen: Screen, look: Look) -> String {
     }
     let wanted = job.spec.completions.map_or_else(String::new, |completions| format!("/{completions}"));
     let status = &job.status;
-    block.line("Complete", format!("{}{wanted} ({} active, {} failed)", status.succeeded, status.active, status.failed));
+    block.line(
+        "Complete",
+        format!("{}{wanted} ({} active, {} failed)", status.succeeded, status.active, status.failed),
+    );
     block.line("Indexes", status.completed_indexes.as_deref().unwrap_or_default());
     if let Some(next) = status.next_pod_time {
         block.line("Next", format!("pod in {}", age::until(next, look.now)));
@@ -209,9 +221,11 @@ fn process_line(process: &ContainerStatus, look: Look) -> String {
             format!("pid {}, running for {}", running.pid, age::since(running.started_at, look.now))
         }
         ContainerState::Waiting(waiting) => {
-            let next = waiting.next_restart_time.map(|next| format!(", next in {}", age::until(next, look.now)));
+            let next =
+                waiting.next_restart_time.map(|next| format!(", next in {}", age::until(next, look.now)));
             let last = last.map(|last| format!(" (last: {last})")).unwrap_or_default();
-            let message = if waiting.message.is_empty() { String::new() } else { format!(": {}", waiting.message) };
+            let message =
+                if waiting.message.is_empty() { String::new() } else { format!(": {}", waiting.message) };
             format!("{}{}{last}{message}", waiting.reason, next.unwrap_or_default())
         }
         ContainerState::Terminated(end) => {

@@ -72,7 +72,8 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     if matches!(options.output.format(), Format::Json | Format::JsonLines | Format::Yaml) {
         let written = upcoming.iter().map(|time| (schedule.format(time.at), time.note.clone()));
         let (next, notes): (Vec<_>, Vec<_>) = written.unzip();
-        let notes = next.iter().zip(notes).filter_map(|(time, note)| Some(Note { time: time.clone(), note: note? }));
+        let notes =
+            next.iter().zip(notes).filter_map(|(time, note)| Some(Note { time: time.clone(), note: note? }));
         let notes = notes.collect();
         let answer = Answer {
             expression: &expression,
@@ -101,11 +102,14 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
         let mut table = Table::new(&["NEXT", "IN", "NOTE"]);
         for time in &upcoming {
             let left = age::until(Time(time.at), age::now());
-            table.push(Tone::Plain, vec![
-                schedule.format(time.at).into(),
-                left.into(),
-                time.note.clone().unwrap_or_default().into(),
-            ]);
+            table.push(
+                Tone::Plain,
+                vec![
+                    schedule.format(time.at).into(),
+                    left.into(),
+                    time.note.clone().unwrap_or_default().into(),
+                ],
+            );
         }
         text.push_str(&table.headers(false).render(context.screen));
     }
@@ -133,7 +137,8 @@ fn explain(expression: &str, error: &ScheduleError) -> Failure {
     if let Some(span) = error.span.as_ref() {
         let before = expression.get(..span.start).map_or(0, unicode_width::UnicodeWidthStr::width);
         let inside = expression.get(span.clone()).map_or(1, unicode_width::UnicodeWidthStr::width);
-        failure = failure.hint(expression).hint(format!("{}{}", " ".repeat(before), "^".repeat(inside.max(1))));
+        failure =
+            failure.hint(expression).hint(format!("{}{}", " ".repeat(before), "^".repeat(inside.max(1))));
     }
     match &error.help {
         Some(help) => failure.hint(help.clone()),

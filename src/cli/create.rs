@@ -46,7 +46,10 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     }
     let from = Reference::parse(&options.from)?;
     if from.noun.is_some_and(|noun| noun != Noun::CronJob) {
-        return Err(Failure::usage(format!("--from: `{}` is no cronjob; write --from=cronjob/NAME", options.from)));
+        return Err(Failure::usage(format!(
+            "--from: `{}` is no cronjob; write --from=cronjob/NAME",
+            options.from
+        )));
     }
     let server = Server::connect(context, Asker::Action)?;
     let from = format!("cronjob/{}", from.name);
@@ -71,6 +74,7 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
 
 /// A name that no scheduled job has: these end in minutes or seconds, not in a word and seconds.
 fn made_up(cronjob: &str, now: i64) -> String {
-    let stem: String = cronjob.replace('@', "-").chars().take(UNIT_NAME_BYTES_MAX - "-manual".len()).collect();
+    let stem: String =
+        cronjob.replace('@', "-").chars().take(UNIT_NAME_BYTES_MAX - "-manual".len()).collect();
     format!("{}-manual-{:03}", stem.trim_end_matches('-'), now.rem_euclid(1000))
 }

@@ -36,7 +36,6 @@ pub struct ResetOptions {
     names: Vec<String>,
 }
 
-
 /// `supctl enable NAME...`, `supctl disable NAME...`
 pub fn run(options: &Options, enabled: bool, context: &Context) -> Outcome {
     let server = Server::connect(context, Asker::Action)?;
@@ -81,9 +80,11 @@ fn each_unit(
     for subject in found.subjects {
         let acted = match &subject {
             Subject::Unit(_) => act(subject.name()),
-            Subject::Job(_) | Subject::Pod(_) => {
-                Err(Failure::usage(format!("`{verb}` is for units; `{}` is a {}", subject.name(), subject.noun().singular())))
-            }
+            Subject::Job(_) | Subject::Pod(_) => Err(Failure::usage(format!(
+                "`{verb}` is for units; `{}` is a {}",
+                subject.name(),
+                subject.noun().singular()
+            ))),
         };
         match acted {
             Ok(message) => {

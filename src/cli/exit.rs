@@ -26,19 +26,20 @@ pub struct Failure {
 /// What each code means, as `supctl help exit-codes` prints it.
 pub const TABLE: &[(&str, &str)] = &[
     ("0", "done; true; at least one is active (`is-active`)"),
-    ("1", "an operation failed; `is-failed`: none has failed; `wait`: the condition can no longer come"),
+    ("1", "an operation failed; `is-failed`: none has; `wait`: it can no longer come"),
     ("2", "wrong usage, or a verb that is not built yet"),
     ("3", "`is-active`, `is-ready`, `status`: known, but not active or not ready"),
-    ("4", "`status`, `is-*`, `get`, `logs`, `wait`: no such unit; actions: permission denied"),
+    ("4", "questions (`status`, `is-*`, `get`, `logs`, `wait`): no such unit;"),
+    ("", "actions: permission denied"),
     ("5", "actions: no such unit"),
-    ("6", "the unit is there, but invalid"),
+    ("6", "the unit is there, but its file is invalid"),
     ("7", "`kill`, `exec`: the unit is not running"),
     ("69", "supd cannot be reached"),
     ("78", "the configuration is invalid (`validate`, `apply`, `calendar`)"),
     ("124", "`--timeout` ran out"),
     ("130", "interrupted; what was asked for goes on"),
-    ("other", "`run --wait`, `create job --wait`, `exec`: the program's own code, 128 + n for signal n;"),
-    ("", "126 and 127 where it could not be started"),
+    ("other", "`run --wait`, `create job --wait`, `exec`: the program's own code,"),
+    ("", "128 + n for signal n; 125, 126, 127 where it could not be started"),
 ];
 
 impl Exit {

@@ -59,20 +59,44 @@ pub(super) fn units() -> Vec<Unit> {
         unit_pod("web-2", 4713, old, json!({})),
     ];
     vec![
-        unit("backup", 30 * DAY, json!({"kind": "cronjob", "state": "Armed", "desired": null,
-            "nextScheduleTime": ago(-13 * 3600 - 238), "podCount": 0})),
-        unit("web", old, json!({"ready": 3, "desired": 3, "restartCount": 1, "stale": "Changed",
-            "lastRestartTime": ago(3 * 3600), "cpuPercent": 11.2, "memoryBytes": 96 << 20, "pods": pods, "podCount": 3})),
+        unit(
+            "backup",
+            30 * DAY,
+            json!({"kind": "cronjob", "state": "Armed", "desired": null,
+            "nextScheduleTime": ago(-13 * 3600 - 238), "podCount": 0}),
+        ),
+        unit(
+            "web",
+            old,
+            json!({"ready": 3, "desired": 3, "restartCount": 1, "stale": "Changed",
+            "lastRestartTime": ago(3 * 3600), "cpuPercent": 11.2, "memoryBytes": 96 << 20, "pods": pods, "podCount": 3}),
+        ),
         unit("db", old, json!({"cpuPercent": 2.0, "memoryBytes": 312 << 20})),
-        unit("api", 8, json!({"state": "Waiting", "ready": 0, "desired": 2, "podCount": 0,
-            "waitingFor": [{"unit": "db", "condition": "ready"}]})),
-        unit("mailer", 1320, json!({"state": "CrashLoopBackOff", "ready": 0, "restartCount": 12,
+        unit(
+            "api",
+            8,
+            json!({"state": "Waiting", "ready": 0, "desired": 2, "podCount": 0,
+            "waitingFor": [{"unit": "db", "condition": "ready"}]}),
+        ),
+        unit(
+            "mailer",
+            1320,
+            json!({"state": "CrashLoopBackOff", "ready": 0, "restartCount": 12,
             "lastRestartTime": ago(37), "nextRestartTime": ago(-37),
             "lastExit": {"pod": "mailer-0", "exitCode": 3, "reason": "Error", "failed": true, "finishedAt": ago(37),
-                "usage": {"userCpuSeconds": 0.1, "systemCpuSeconds": 0.0, "maxRssBytes": 1024}}})),
-        unit("import", 120, json!({"kind": "job", "ready": 7, "desired": 10, "active": 3, "failed": 0,
-            "cpuPercent": 88.0, "memoryBytes": 240 << 20, "podCount": 3})),
-        unit("migrate", old, json!({"kind": "job", "state": "Complete", "active": 0, "failed": 0, "podCount": 0})),
+                "usage": {"userCpuSeconds": 0.1, "systemCpuSeconds": 0.0, "maxRssBytes": 1024}}}),
+        ),
+        unit(
+            "import",
+            120,
+            json!({"kind": "job", "ready": 7, "desired": 10, "active": 3, "failed": 0,
+            "cpuPercent": 88.0, "memoryBytes": 240 << 20, "podCount": 3}),
+        ),
+        unit(
+            "migrate",
+            old,
+            json!({"kind": "job", "state": "Complete", "active": 0, "failed": 0, "podCount": 0}),
+        ),
     ]
 }
 

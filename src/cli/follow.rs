@@ -165,11 +165,13 @@ impl Watched {
 
     /// What is not among those that are present is gone.
     fn present(&mut self, noun: Noun, present: &[Subject]) -> Vec<(String, Verdict)> {
-        let uids: Vec<String> = self.order.iter().filter(|uid| self.verdicts[*uid].0 == noun).cloned().collect();
-        let settled = uids.iter().filter_map(|uid| match present.iter().find(|subject| subject.uid() == uid) {
-            Some(subject) => self.changed(subject),
-            None => self.gone(uid),
-        });
+        let uids: Vec<String> =
+            self.order.iter().filter(|uid| self.verdicts[*uid].0 == noun).cloned().collect();
+        let settled =
+            uids.iter().filter_map(|uid| match present.iter().find(|subject| subject.uid() == uid) {
+                Some(subject) => self.changed(subject),
+                None => self.gone(uid),
+            });
         settled.collect()
     }
 

@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn yaml_keeps_what_looks_like_a_number_a_text() {
-        let value = serde_json::json!({"name": "123", "on": true, "text": "a: b", "list": [1, 2], "none": null});
+        let value =
+            serde_json::json!({"name": "123", "on": true, "text": "a: b", "list": [1, 2], "none": null});
         insta::assert_snapshot!(yaml(&value).unwrap(), @r#"
         list:
         - 1

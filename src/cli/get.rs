@@ -104,7 +104,12 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
 }
 
 /// What is asked of each noun. Bare names say themselves which noun they are.
-fn sections(query: Query, server: &Server, context: &Context, exit: &mut Exit) -> Result<Vec<Section>, Failure> {
+fn sections(
+    query: Query,
+    server: &Server,
+    context: &Context,
+    exit: &mut Exit,
+) -> Result<Vec<Section>, Failure> {
     if query.names.is_empty() {
         let nouns = if query.nouns.is_empty() { vec![Noun::Unit] } else { query.nouns };
         return Ok(nouns.into_iter().map(|noun| Section { noun, names: Vec::new() }).collect());
@@ -170,7 +175,10 @@ fn items(server: &Server, noun: Noun, selector: Option<&str>, look: Look) -> Res
     match noun {
         Noun::Unit | Noun::Target => {
             let units: Vec<Unit> = server.select(selector)?;
-            units.iter().map(|unit| Ok(Item { kind: Some(unit.status.kind), ..Item::new(unit, look)? })).collect()
+            units
+                .iter()
+                .map(|unit| Ok(Item { kind: Some(unit.status.kind), ..Item::new(unit, look)? }))
+                .collect()
         }
         Noun::Service => of::<Deployment>(server, selector, look),
         Noun::Pod => of::<Pod>(server, selector, look),
@@ -210,7 +218,12 @@ fn headers(noun: Noun, wide: bool) -> &'static [&'static str] {
 }
 
 /// Prints what was found. One name that was asked for is the object itself, all else is a list.
-fn print(options: &Options, context: &Context, found: &[(Noun, Vec<Item>)], one: bool) -> Result<(), Failure> {
+fn print(
+    options: &Options,
+    context: &Context,
+    found: &[(Noun, Vec<Item>)],
+    one: bool,
+) -> Result<(), Failure> {
     let all = || found.iter().flat_map(|(noun, items)| items.iter().map(move |item| (*noun, item)));
     let document = || match all().next() {
         Some((_, item)) if one && all().count() == 1 => Ok(item.value.clone()),
@@ -226,7 +239,9 @@ fn print(options: &Options, context: &Context, found: &[(Noun, Vec<Item>)], one:
         }
         Format::Json => format::json(&document()?)?,
         Format::Yaml => format::yaml(&document()?)?,
-        Format::JsonLines => all().map(|(_, item)| format::json_line(&item.value)).collect::<Result<_, _>>()?,
+        Format::JsonLines => {
+            all().map(|(_, item)| format::json_line(&item.value)).collect::<Result<_, _>>()?
+        }
         Format::Name => all().map(|(noun, item)| format!("{}/{}\n", noun.singular(), item.name)).collect(),
     };
     context.print(&text)
@@ -281,19 +296,31 @@ fn watch(
     };
     let selector = options.selector.as_deref();
     match section.noun {
-        Noun::Unit | Noun::Target => changes::<Unit>(server, selector, context, look, |object, item, gone| {
-            tell(Item { kind: Some(object.status.kind), ..item }, gone)
-        }),
-        Noun::Service => changes::<Deployment>(server, selector, context, look, |_, item, gone| tell(item, gone)),
+        Noun::Unit | Noun::Target => {
+            changes::<Unit>(server, selector, context, look, |object, item, gone| {
+                tell(Item { kind: Some(object.status.kind), ..item }, gone)
+            })
+        }
+        Noun::Service => {
+            changes::<Deployment>(server, selector, context, look, |_, item, gone| tell(item, gone))
+        }
         Noun::Pod => changes::<Pod>(server, selector, context, look, |_, item, gone| tell(item, gone)),
         Noun::Job => changes::<Job>(server, selector, context, look, |_, item, gone| tell(item, gone)),
-        Noun::CronJob => changes::<CronJob>(server, selector, context, look, |_, item, gone| tell(item, gone)),
+        Noun::CronJob => {
+            changes::<CronJob>(server, selector, context, look, |_, item, gone| tell(item, gone))
+        }
         Noun::Event => changes::<Event>(server, selector, context, look, |_, item, gone| tell(item, gone)),
         Noun::Run => changes::<Run>(server, selector, context, look, |_, item, gone| tell(item, gone)),
     }
 }
 
-fn change(options: &Options, screen: Screen, noun: Noun, above: &Table, item: &Item) -> Result<String, Failure> {
+fn change(
+    options: &Options,
+    screen: Screen,
+    noun: Noun,
+    above: &Table,
+    item: &Item,
+) -> Result<String, Failure> {
     Ok(match options.output.format() {
         Format::Table | Format::Wide => {
             let mut table = above.clone();

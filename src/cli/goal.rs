@@ -176,7 +176,9 @@ fn down(subject: &Subject) -> Verdict {
         Subject::Unit(unit) => match unit.status.state {
             // A cronjob's running jobs go on.
             UnitState::Stopped | UnitState::Disabled => stopped,
-            UnitState::Complete | UnitState::Failed | UnitState::Suspended if unit.status.pod_count == 0 => stopped,
+            UnitState::Complete | UnitState::Failed | UnitState::Suspended if unit.status.pod_count == 0 => {
+                stopped
+            }
             _ => Verdict::Pending,
         },
         Subject::Job(job) if job.is_finished() || !subject.has_processes() => stopped,
@@ -193,7 +195,11 @@ pub fn cause(subject: &Subject) -> String {
             let exit = unit.status.last_exit.as_ref().filter(|exit| exit.failed);
             let exit = exit.map(|exit| {
                 let ending = ending(exit.exit_code, exit.exit_signal);
-                if matches!(exit.reason.as_str(), "Error" | "") { ending } else { format!("{ending}, {}", exit.reason) }
+                if matches!(exit.reason.as_str(), "Error" | "") {
+                    ending
+                } else {
+                    format!("{ending}, {}", exit.reason)
+                }
             });
             let reason = Some(unit.status.reason.clone()).filter(|reason| !reason.is_empty());
             let parts: Vec<String> = reason.into_iter().chain(exit).collect();
@@ -205,7 +211,10 @@ pub fn cause(subject: &Subject) -> String {
         }
         Subject::Pod(pod) => {
             let end = pod.main().and_then(super::rows::pod::last_end);
-            end.map_or_else(|| "failed".to_owned(), |end| format!("failed: {}", ending(end.exit_code, end.exit_signal)))
+            end.map_or_else(
+                || "failed".to_owned(),
+                |end| format!("failed: {}", ending(end.exit_code, end.exit_signal)),
+            )
         }
     }
 }
@@ -256,7 +265,10 @@ mod tests {
         assert_eq!(Goal::Failed.judge(&subject(complete.clone())), Verdict::Missed("is complete".to_owned()));
         assert_eq!(Goal::Exited.judge(&subject(complete.clone())), reached("complete"));
         assert_eq!(Goal::Ready.judge(&subject(complete)), reached("ready"));
-        assert_eq!(Goal::Complete.judge(&subject(json!({"state": "Failed"}))), Verdict::Missed("failed".to_owned()));
+        assert_eq!(
+            Goal::Complete.judge(&subject(json!({"state": "Failed"}))),
+            Verdict::Missed("failed".to_owned())
+        );
         assert_eq!(Goal::Complete.judge_gone(), Verdict::Missed("was deleted".to_owned()));
         assert_eq!(Goal::Deleted.judge_gone(), reached("deleted"));
     }
@@ -266,7 +278,9 @@ mod tests {
         assert_eq!(Goal::parse("condition=Complete"), Ok(Goal::Complete));
         assert_eq!(Goal::parse("condition=Available=True"), Ok(Goal::Ready));
         assert_eq!(Goal::parse("delete"), Ok(Goal::Deleted));
-        assert!(Goal::parse("jsonpath={.status}").is_err_and(|failure| failure.message.contains("not built yet")));
+        assert!(
+            Goal::parse("jsonpath={.status}").is_err_and(|failure| failure.message.contains("not built yet"))
+        );
         assert!(Goal::parse("happy").is_err());
     }
 }

@@ -78,15 +78,20 @@ impl Headline<'_> {
     }
 
     fn nothing(&self) -> String {
-        let directories = self.info.status.unit_directories.iter().map(|directory| directory.display().to_string());
+        let directories =
+            self.info.status.unit_directories.iter().map(|directory| directory.display().to_string());
         let directories: Vec<String> = directories.collect();
-        format!("no units in {}\n", if directories.is_empty() { "any directory".into() } else { directories.join(", ") })
+        format!(
+            "no units in {}\n",
+            if directories.is_empty() { "any directory".into() } else { directories.join(", ") }
+        )
     }
 
     /// What is wrong, and the line to type next.
     fn footer(&self, look: Look) -> Vec<(String, String)> {
         let mut lines = Vec::new();
-        let failing: Vec<&Unit> = self.units.iter().copied().filter(|unit| unit.tone() == Tone::Failing).collect();
+        let failing: Vec<&Unit> =
+            self.units.iter().copied().filter(|unit| unit.tone() == Tone::Failing).collect();
         if let Some(first) = failing.first() {
             let text = match failing.as_slice() {
                 [unit] => format!("1 unit is failing: {}", self.failure(unit, look)),

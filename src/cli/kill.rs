@@ -26,7 +26,6 @@ pub struct Options {
     kill_whom: String,
 }
 
-
 /// `supctl kill NAME...`
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let signal = parse_signal(&options.signal)?;

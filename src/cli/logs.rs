@@ -92,7 +92,8 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
         timestamps: options.timestamps,
         raw: !context.screen.terminal,
     };
-    let query = LogQuery { tail: options.tail.filter(|tail| *tail != usize::MAX), since, ..LogQuery::default() };
+    let query =
+        LogQuery { tail: options.tail.filter(|tail| *tail != usize::MAX), since, ..LogQuery::default() };
     if options.follow {
         follow(&place, wanted, query, style)?;
         return Ok(exit);
@@ -155,7 +156,9 @@ impl Place {
                 Subject::Unit(unit) => {
                     wanted.push(Wanted { unit: Some(unit.metadata.name.clone()), ..Wanted::default() });
                 }
-                Subject::Job(_) => wanted.extend(pods.iter().filter(belongs).map(|pod| of_pod(pod, Attempts::All))),
+                Subject::Job(_) => {
+                    wanted.extend(pods.iter().filter(belongs).map(|pod| of_pod(pod, Attempts::All)))
+                }
                 Subject::Pod(pod) => wanted.push(of_pod(pod, Attempts::Last)),
             }
         }

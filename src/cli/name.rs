@@ -58,7 +58,8 @@ const NOUNS: &[(Noun, &[&str])] = &[
 const ALL: [Noun; 4] = [Noun::Pod, Noun::Service, Noun::CronJob, Noun::Job];
 
 /// Nouns of a later release.
-const NOUNS_NOT_YET: &[&str] = &["slice", "slices", "socket", "sockets", "path", "paths", "node", "nodes", "namespaces"];
+const NOUNS_NOT_YET: &[&str] =
+    &["slice", "slices", "socket", "sockets", "path", "paths", "node", "nodes", "namespaces"];
 
 impl Noun {
     /// Reads one spelling; case does not matter, since kinds are written `CronJob` too.

@@ -76,7 +76,8 @@ const NOT_YET: &[(&str, &str)] = &[
 /// What to say to a verb that no parser knew.
 pub fn refuse(verb: &str, built: &[String]) -> Failure {
     if let Some((_, instead)) = NOT_YET.iter().find(|(known, _)| *known == verb) {
-        return Failure::usage(format!("`supctl {verb}` is not built yet")).hint(format!("nearest: {instead}"));
+        return Failure::usage(format!("`supctl {verb}` is not built yet"))
+            .hint(format!("nearest: {instead}"));
     }
     let failure = Failure::usage(format!("there is no verb `{verb}`"));
     match nearest(verb, built.iter().map(String::as_str)).as_slice() {

@@ -25,7 +25,8 @@ const BAR_WIDTH: &str = "20";
 impl Progress {
     /// A line for each name.
     pub fn new(context: &Context, names: &[&str], look: Look) -> Self {
-        let target = if context.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target =
+            if context.progress { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let lines = MultiProgress::with_draw_target(target);
         let widest = names.iter().map(|name| unicode_width::UnicodeWidthStr::width(*name)).max().unwrap_or(0);
         let bars = names.iter().map(|name| {
@@ -82,7 +83,8 @@ fn spinner(unicode: bool) -> ProgressStyle {
 
 fn counted(unicode: bool) -> ProgressStyle {
     let (signs, bar) = if unicode { ("◐◓◑◒ ", "━━ ") } else { ("|/-\\ ", "##.") };
-    let template = format!("{{spinner:.yellow}} {{prefix}}  {{bar:{BAR_WIDTH}.yellow}} {{pos}}/{{len}}  {{wide_msg}}");
+    let template =
+        format!("{{spinner:.yellow}} {{prefix}}  {{bar:{BAR_WIDTH}.yellow}} {{pos}}/{{len}}  {{wide_msg}}");
     let style = ProgressStyle::with_template(&template);
     style.unwrap_or_else(|_| ProgressStyle::default_bar()).tick_chars(signs).progress_chars(bar)
 }

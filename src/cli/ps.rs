@@ -1,5 +1,6 @@
 //! `ps`: pods as docker shows containers.
 
+use super::age;
 use super::context::Context;
 use super::exit::{Exit, Outcome};
 use super::format::{self, Format, OutputOptions};
@@ -9,7 +10,6 @@ use super::server::Server;
 use super::style::Tone;
 use super::table::{Cell, Table};
 use super::target::Asker;
-use super::age;
 use crate::control::objects::{ContainerState, List, Pod};
 
 /// Arguments of `ps`.
@@ -64,12 +64,15 @@ fn table(pods: &[Pod], look: Look, whole: bool) -> Table {
     for pod in pods {
         let created = pod.metadata.creation_timestamp.map(|created| look.now.0 - created.0);
         let created = created.map(|seconds| format!("{} ago", age::words(seconds)));
-        table.push(Tone::Plain, vec![
-            pod.metadata.name.as_str().into(),
-            command(pod, whole).into(),
-            created.unwrap_or_default().into(),
-            Cell::toned(status(pod, look), pod.tone()),
-        ]);
+        table.push(
+            Tone::Plain,
+            vec![
+                pod.metadata.name.as_str().into(),
+                command(pod, whole).into(),
+                created.unwrap_or_default().into(),
+                Cell::toned(status(pod, look), pod.tone()),
+            ],
+        );
     }
     table
 }
@@ -99,7 +102,9 @@ fn status(pod: &Pod, look: Look) -> String {
         }
         ContainerState::Terminated(end) => ended(end.exit_code, end.finished_at.0),
         ContainerState::Waiting(waiting) => match last_end(main) {
-            Some(end) => format!("Restarting ({}) {} ago", end.exit_code, age::words(look.now.0 - end.finished_at.0)),
+            Some(end) => {
+                format!("Restarting ({}) {} ago", end.exit_code, age::words(look.now.0 - end.finished_at.0))
+            }
             None if waiting.reason == "PodInitializing" => pod.state(),
             None => "Created".to_owned(),
         },

@@ -9,13 +9,15 @@ use super::*;
 pub(in crate::cli) fn pod(name: &str, state: Value, ready: bool) -> Pod {
     let truth = if ready { "True" } else { "False" };
     let started = state.get("running").is_some();
-    read(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "creationTimestamp": ago(7300)},
+    read(
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "creationTimestamp": ago(7300)},
         "spec": {"restartPolicy": "Always", "containers": [{"name": "main", "command": ["/usr/bin/web", "--port", "8080"]}]},
         "status": {"phase": "Running", "unit": "web", "terminating": false, "outdated": false,
             "conditions": [{"type": "Initialized", "status": "True", "lastTransitionTime": ago(7300)},
                            {"type": "Ready", "status": truth, "lastTransitionTime": ago(60)}],
             "containerStatuses": [{"name": "main", "ready": ready, "started": started, "restartCount": 2, "attempt": 2,
-                "state": state, "lastState": {}}]}}))
+                "state": state, "lastState": {}}]}}),
+    )
 }
 
 fn end(code: u8, seconds: i64) -> Value {

@@ -149,11 +149,14 @@ pub fn ending(exit_code: u8, signal: Option<u8>) -> String {
 mod tests {
     use super::*;
 
-    pub(in crate::cli) const LOOK: Look = Look { now: Time(1_795_500_000), wide: true, unicode: true, utc: true };
+    pub(in crate::cli) const LOOK: Look =
+        Look { now: Time(1_795_500_000), wide: true, unicode: true, utc: true };
 
     #[test]
     fn sizes() {
-        for (bytes, expected) in [(0, "0"), (1023, "1023"), (96 << 20, "96Mi"), (3 << 29, "1.5Gi"), (2 << 30, "2Gi")] {
+        for (bytes, expected) in
+            [(0, "0"), (1023, "1023"), (96 << 20, "96Mi"), (3 << 29, "1.5Gi"), (2 << 30, "2Gi")]
+        {
             assert_eq!(size(bytes), expected);
         }
     }

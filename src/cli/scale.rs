@@ -26,7 +26,6 @@ pub struct Options {
     blocking: Blocking,
 }
 
-
 /// How many pods are wished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {
@@ -93,7 +92,8 @@ fn split(options: &Options) -> Result<(Vec<String>, Amount), Failure> {
         Some(replicas) => parse_amount(replicas),
         None => names.pop().and_then(|last| parse_amount(&last)),
     };
-    let amount = amount.ok_or_else(|| Failure::usage("how many? write --replicas=N, or N, +N or -N behind the name"))?;
+    let amount = amount
+        .ok_or_else(|| Failure::usage("how many? write --replicas=N, or N, +N or -N behind the name"))?;
     if names.is_empty() {
         return Err(Failure::usage("which service? write supctl scale NAME N"));
     }
@@ -102,7 +102,9 @@ fn split(options: &Options) -> Result<(Vec<String>, Amount), Failure> {
 
 fn parse_amount(text: &str) -> Option<Amount> {
     // Rust reads `+2` as a number, too; a second sign is none of ours.
-    let number = |digits: &str| digits.starts_with(|c: char| c.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    let number = |digits: &str| {
+        digits.starts_with(|c: char| c.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    };
     Some(match text.split_at_checked(1)? {
         ("+", more) => Amount::More(number(more)?),
         ("-", fewer) => Amount::Fewer(number(fewer)?),

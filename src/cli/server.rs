@@ -100,7 +100,9 @@ pub fn failure(error: &ClientError, asker: Asker) -> Failure {
             let failure = Failure::new(exit, error.to_string());
             match cause.kind() {
                 io::ErrorKind::PermissionDenied => failure,
-                _ => failure.hint("to start one: supd --units DIR").hint("to name another: supctl --socket PATH"),
+                _ => failure
+                    .hint("to start one: supd --units DIR")
+                    .hint("to name another: supctl --socket PATH"),
             }
         }
         ClientError::Refused(status) => refused(status, asker),

@@ -16,7 +16,8 @@ pub fn path(context: &Context) -> Result<PathBuf, Failure> {
             .control_socket(),
     };
     if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
-        let message = format!("the socket's path is longer than {SOCKET_PATH_BYTES_MAX} bytes: {}", path.display());
+        let message =
+            format!("the socket's path is longer than {SOCKET_PATH_BYTES_MAX} bytes: {}", path.display());
         return Err(Failure::usage(message).hint("name a shorter one with --socket or SUPD_SOCKET"));
     }
     Ok(path)

@@ -77,7 +77,9 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
         Format::Json => return format::json(&List::mixed(units)),
         Format::JsonLines => return units.iter().map(format::json_line).collect(),
         Format::Yaml => return format::yaml(&List::mixed(units)),
-        Format::Name => return Ok(units.iter().map(|unit| format!("unit/{}\n", unit.metadata.name)).collect()),
+        Format::Name => {
+            return Ok(units.iter().map(|unit| format!("unit/{}\n", unit.metadata.name)).collect());
+        }
     }
     let info = server.info()?;
     let failing: Vec<&Unit> = units.iter().filter(|unit| unit.tone() == Tone::Failing).collect();
@@ -88,7 +90,8 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
         }
         _ => None,
     };
-    let headline = Headline { info: &info, units: units.iter().collect(), last_line, headers: !options.no_headers };
+    let headline =
+        Headline { info: &info, units: units.iter().collect(), last_line, headers: !options.no_headers };
     Ok(headline.render(context.screen, context.look()))
 }
 
@@ -123,7 +126,12 @@ fn named(options: &Options, context: &Context, server: &Server) -> Result<(Strin
     Ok((text, exit))
 }
 
-fn block_of(options: &Options, context: &Context, server: &Server, subject: &Subject) -> Result<String, Failure> {
+fn block_of(
+    options: &Options,
+    context: &Context,
+    server: &Server,
+    subject: &Subject,
+) -> Result<String, Failure> {
     let pods = match subject {
         Subject::Unit(unit) if unit.status.pod_count > 0 => {
             let mut pods: Vec<Pod> = server.list()?;

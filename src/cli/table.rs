@@ -95,7 +95,15 @@ impl Table {
         text
     }
 
-    fn line(&self, text: &mut String, mark: &str, cells: &[Cell], shown: &[usize], widths: &[usize], screen: Screen) {
+    fn line(
+        &self,
+        text: &mut String,
+        mark: &str,
+        cells: &[Cell],
+        shown: &[usize],
+        widths: &[usize],
+        screen: Screen,
+    ) {
         let start = text.len();
         if self.margin {
             text.push_str(mark);
@@ -155,7 +163,11 @@ impl Table {
 impl Column {
     fn new(header: &'static str) -> Self {
         let turn = DROPPED_FIRST_TO_LAST.iter().position(|dropped| *dropped == header);
-        Self { header, right: AMOUNTS.contains(&header), dropped: turn.and_then(|turn| u8::try_from(turn).ok()) }
+        Self {
+            header,
+            right: AMOUNTS.contains(&header),
+            dropped: turn.and_then(|turn| u8::try_from(turn).ok()),
+        }
     }
 }
 
@@ -184,7 +196,10 @@ mod tests {
     fn table() -> Table {
         let mut table = Table::new(&["NAME", "READY", "STATUS", "RESTARTS", "AGE"]);
         table.push(Tone::Well, ["web-0", "1/1", "Running", "0", "4d3h"].map(Cell::from).to_vec());
-        table.push(Tone::Failing, ["mailer-0", "0/1", "CrashLoopBackOff", "12 (37s ago)", "22m"].map(Cell::from).to_vec());
+        table.push(
+            Tone::Failing,
+            ["mailer-0", "0/1", "CrashLoopBackOff", "12 (37s ago)", "22m"].map(Cell::from).to_vec(),
+        );
         table
     }
 

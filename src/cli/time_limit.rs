@@ -12,7 +12,8 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(trouble)?;
-        let letters = rest[digits..].find(|c: char| c.is_ascii_digit() || c == ' ').unwrap_or(rest.len() - digits);
+        let letters =
+            rest[digits..].find(|c: char| c.is_ascii_digit() || c == ' ').unwrap_or(rest.len() - digits);
         let count: u32 = rest[..digits].parse().map_err(|_| trouble())?;
         let unit = unit(&rest[digits..digits + letters]).ok_or_else(trouble)?;
         let part = unit.checked_mul(count).ok_or_else(trouble)?;
@@ -40,7 +41,9 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, seconds) in [("60s", 60), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("5", 5), ("1min 4s", 64)] {
+        for (text, seconds) in
+            [("60s", 60), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("5", 5), ("1min 4s", 64)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));

@@ -145,6 +145,8 @@ mod tests {
         std::fs::write(&web, "exce = [\"/bin/true\"]\n").unwrap();
         let loaded = check(&[web]).unwrap();
         assert!(in_words(&loaded, false).contains("error"), "{}", in_words(&loaded, false));
-        assert!(check(&[temp.path().join("none.toml")]).is_err_and(|failure| failure.exit == Exit::CONFIGURATION));
+        assert!(
+            check(&[temp.path().join("none.toml")]).is_err_and(|failure| failure.exit == Exit::CONFIGURATION)
+        );
     }
 }

@@ -50,22 +50,24 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     let names: Vec<&str> = found.subjects.iter().map(Subject::name).collect();
     let progress = Progress::new(context, &names, context.look());
     let wish = Wish { goal, any: options.any, timeout: options.timeout };
-    let report = follow::follow(context, &server, &found.subjects, wish, &progress, |name, verdict| {
-        match verdict {
+    let report =
+        follow::follow(context, &server, &found.subjects, wish, &progress, |name, verdict| match verdict {
             Verdict::Reached(word) => context.say(&format!("{name}: {word}")),
             Verdict::Missed(cause) => {
                 context.complain(&Failure::new(Exit::FAILED, format!("{name}: {cause}")));
                 Ok(())
             }
             Verdict::Pending => Ok(()),
-        }
-    })?;
+        })?;
     drop(progress);
     let reached = |(_, verdict): &(String, Verdict)| matches!(verdict, Verdict::Reached(_));
     Ok(match report.end {
         End::Interrupted => Exit::INTERRUPTED,
         End::TimedOut => {
-            return Err(Failure::new(Exit::TIMED_OUT, format!("the time is up before `{}`", options.condition)));
+            return Err(Failure::new(
+                Exit::TIMED_OUT,
+                format!("the time is up before `{}`", options.condition),
+            ));
         }
         End::Judged if options.any && report.verdicts.iter().any(reached) => Exit::DONE,
         End::Judged if report.verdicts.iter().all(reached) => Exit::DONE,

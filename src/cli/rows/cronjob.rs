@@ -8,10 +8,8 @@ use crate::control::objects::CronJob;
 
 impl Tabular for CronJob {
     const NOUN: name::Noun = name::Noun::CronJob;
-    const HEADERS: (&'static [&'static str], usize) = (
-        &["NAME", "SCHEDULE", "TIMEZONE", "SUSPEND", "ACTIVE", "LAST SCHEDULE", "AGE", "NEXT", "MISSED"],
-        7,
-    );
+    const HEADERS: (&'static [&'static str], usize) =
+        (&["NAME", "SCHEDULE", "TIMEZONE", "SUSPEND", "ACTIVE", "LAST SCHEDULE", "AGE", "NEXT", "MISSED"], 7);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
         let last = self.status.last_schedule_time.map(|last| age::since(last, look.now));

@@ -12,7 +12,8 @@ impl Tabular for Event {
         (&["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE", "SEQUENCE", "UNIT"], 5);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
-        let object = format!("{}/{}", self.involved_object.kind.to_ascii_lowercase(), self.involved_object.name);
+        let object =
+            format!("{}/{}", self.involved_object.kind.to_ascii_lowercase(), self.involved_object.name);
         vec![
             look.age(Some(self.last_timestamp)).into(),
             Cell::toned(self.severity.as_ref(), self.tone()),

@@ -8,10 +8,8 @@ use crate::control::objects::Job;
 
 impl Tabular for Job {
     const NOUN: name::Noun = name::Noun::Job;
-    const HEADERS: (&'static [&'static str], usize) = (
-        &["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE", "ACTIVE", "FAILED", "POLICY"],
-        5,
-    );
+    const HEADERS: (&'static [&'static str], usize) =
+        (&["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE", "ACTIVE", "FAILED", "POLICY"], 5);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
         let duration = self.status.start_time.map(|start| {

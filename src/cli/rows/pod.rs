@@ -9,10 +9,8 @@ use crate::engine::view::Phase;
 
 impl Tabular for Pod {
     const NOUN: name::Noun = name::Noun::Pod;
-    const HEADERS: (&'static [&'static str], usize) = (
-        &["NAME", "READY", "STATUS", "RESTARTS", "AGE", "PID", "UNIT", "EXIT", "CPU", "MEMORY"],
-        5,
-    );
+    const HEADERS: (&'static [&'static str], usize) =
+        (&["NAME", "READY", "STATUS", "RESTARTS", "AGE", "PID", "UNIT", "EXIT", "CPU", "MEMORY"], 5);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
         let total = self.status.container_statuses.len();
@@ -88,9 +86,9 @@ fn initializing(pod: &Pod) -> Option<String> {
     if initialized {
         return None;
     }
-    let (done, step) = steps.iter().enumerate().find(|(_, step)| {
-        !matches!(&step.state, ContainerState::Terminated(end) if end.reason == "Completed")
-    })?;
+    let (done, step) = steps.iter().enumerate().find(
+        |(_, step)| !matches!(&step.state, ContainerState::Terminated(end) if end.reason == "Completed"),
+    )?;
     Some(match &step.state {
         ContainerState::Terminated(end) => format!("Init:{}", reason_of(end)),
         ContainerState::Waiting(waiting)

@@ -10,10 +10,8 @@ use crate::control::objects::Run;
 
 impl Tabular for Run {
     const NOUN: name::Noun = name::Noun::Run;
-    const HEADERS: (&'static [&'static str], usize) = (
-        &["POD", "PROCESS", "ATTEMPT", "STARTED", "DURATION", "EXIT", "REASON", "CPU", "PEAK MEMORY"],
-        7,
-    );
+    const HEADERS: (&'static [&'static str], usize) =
+        (&["POD", "PROCESS", "ATTEMPT", "STARTED", "DURATION", "EXIT", "REASON", "CPU", "PEAK MEMORY"], 7);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
         let status = &self.status;

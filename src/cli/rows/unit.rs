@@ -10,10 +10,8 @@ use crate::unit::model::{Condition, Kind};
 
 impl Tabular for Unit {
     const NOUN: name::Noun = name::Noun::Unit;
-    const HEADERS: (&'static [&'static str], usize) = (
-        &["UNIT", "KIND", "READY", "STATUS", "RESTARTS", "CPU", "MEMORY", "AGE", "ENABLED", "FILE"],
-        8,
-    );
+    const HEADERS: (&'static [&'static str], usize) =
+        (&["UNIT", "KIND", "READY", "STATUS", "RESTARTS", "CPU", "MEMORY", "AGE", "ENABLED", "FILE"], 8);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
         let status = &self.status;
@@ -42,7 +40,9 @@ impl Tabular for Unit {
         match self.status.state {
             UnitState::Running if self.status.kind == Kind::Job => Tone::Moving,
             UnitState::Running => Tone::Well,
-            UnitState::Starting | UnitState::Waiting | UnitState::Degraded | UnitState::Stopping => Tone::Moving,
+            UnitState::Starting | UnitState::Waiting | UnitState::Degraded | UnitState::Stopping => {
+                Tone::Moving
+            }
             UnitState::Stopped | UnitState::Disabled | UnitState::Armed => Tone::Rest,
             UnitState::CrashLoopBackOff | UnitState::Failed => Tone::Failing,
             UnitState::Complete => Tone::Complete,
