@@ -62,16 +62,24 @@ impl Context {
         Look { now: age::now(), wide: false, unicode: self.screen.unicode, utc: self.utc }
     }
 
-    /// Data, on standard output.
+    /// Text, on standard output.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
+        self.write(text.as_bytes())
+    }
+
+    /// Data, on standard output.
+    pub fn write(&self, data: &[u8]) -> Result<(), Failure> {
         match &self.output {
             Output::Standard => {
                 let mut stdout = std::io::stdout().lock();
-                stdout.write_all(text.as_bytes())?;
+                stdout.write_all(data)?;
                 stdout.flush()?;
             }
             #[cfg(test)]
-            Output::Kept(kept) => kept.lock().expect("no test panics while it prints").push_str(text),
+            Output::Kept(kept) => {
+                let mut kept = kept.lock().expect("no test panics while it prints");
+                kept.push_str(&String::from_utf8_lossy(data));
+            }
         }
         Ok(())
     }

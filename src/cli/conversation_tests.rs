@@ -22,7 +22,7 @@ struct Host {
     socket: PathBuf,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Host {
@@ -33,18 +33,19 @@ impl Host {
         listener.set_nonblocking(true).unwrap();
         let (calls, called) = mpsc::channel(16);
         let (end, ended) = oneshot::channel();
+        let logs = directory.path().to_owned();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             tokio::task::LocalSet::new().block_on(&runtime, async {
                 let listener = tokio::net::UnixListener::from_std(listener).unwrap();
                 tokio::select! {
                     _ = Server::new(calls).serve(listener) => {}
-                    () = Manager::new().work(called) => {}
+                    () = Manager::new(logs).work(called) => {}
                     _ = ended => {}
                 }
             });
         });
-        Self { socket, end: Some(end), thread: Some(thread), _directory: directory }
+        Self { socket, end: Some(end), thread: Some(thread), directory }
     }
 
     /// What a command line prints, data and complaints in one, and its exit code.
@@ -70,6 +71,7 @@ impl Drop for Host {
 
 /// A manager that knows the units of the manual's picture, and two pods of `web`.
 struct Manager {
+    logs: PathBuf,
     units: Vec<Unit>,
     pods: Vec<Pod>,
     watchers: Watchers,
@@ -78,10 +80,10 @@ struct Manager {
 }
 
 impl Manager {
-    fn new() -> Self {
+    fn new(logs: PathBuf) -> Self {
         let mut pods = vec![pod("web-0"), pod("web-1")];
         pods[1].status.pid = None;
-        Self { units: fixture::units(), pods, watchers: Watchers::new(1), then: Vec::new() }
+        Self { logs, units: fixture::units(), pods, watchers: Watchers::new(1), then: Vec::new() }
     }
 
     async fn work(mut self, mut calls: mpsc::Receiver<Call>) {
@@ -121,7 +123,11 @@ impl Manager {
     fn reply(&mut self, request: Request) -> Result<Reply, Status> {
         let done = |words: &str| Ok(Reply::Status(Status::success(words)));
         match request {
-            Request::Info => Ok(Reply::Object(fixture::info().into())),
+            Request::Info => {
+                let mut info = fixture::info();
+                info.status.log_directory = self.logs.clone();
+                Ok(Reply::Object(info.into()))
+            }
             Request::List { collection, filter } => {
                 let mut items = self.objects(collection);
                 items.retain(|object| filter.matches(object));
@@ -211,7 +217,7 @@ impl ScaleObject {
 
 fn pod(name: &str) -> Pod {
     let mut pod = ps::tests::pod(name, json!({"running": {"startedAt": ago(60), "pid": 4711}}), true);
-    pod.metadata.uid = format!("uid of {name}");
+    pod.metadata.uid = format!("{:08x}-0000-8000-8000-000000000000", name.len() + usize::from(name.ends_with('1')));
     pod.status.pid = Some(4711);
     pod
 }
@@ -329,6 +335,38 @@ fn waits() {
     assert_eq!(host.ctl("wait gone --for=ready").1, 4);
     assert_eq!(host.ctl("wait web --for=happiness").1, 2);
     assert_eq!(host.ctl("wait pod/web-0 web --for=ready").1, 0);
+}
+
+#[test]
+fn logs_of_units_and_pods() {
+    let host = Host::new();
+    let write = |path: &str, lines: &[&str]| {
+        let path = host.directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, lines.concat()).unwrap();
+    };
+    write("web_web-0_00000005/main/1.log", &["2026-11-23T13:20:11.000000000Z stdout F before\n"]);
+    write("web_web-0_00000005/main/2.log", &[
+        "2026-11-23T13:20:12.000000000Z stdout F one\n",
+        "2026-11-23T13:20:14.000000000Z stderr F three\n",
+    ]);
+    write("web_web-1_00000006/main/0.log", &["2026-11-23T13:20:13.000000000Z stdout F two\n"]);
+
+    assert_eq!(host.ctl("logs web"), ("before\none\ntwo\nthree\n".to_owned(), 0));
+    assert_eq!(host.ctl("logs web --tail 2"), ("two\nthree\n".to_owned(), 0));
+    assert_eq!(host.ctl("logs web --tail=0"), (String::new(), 0));
+    assert_eq!(host.ctl("logs web-0"), ("one\nthree\n".to_owned(), 0));
+    assert_eq!(host.ctl("logs -p web-0"), ("before\n".to_owned(), 0));
+    assert_eq!(host.ctl("logs web --stderr").0, "three\n");
+    assert_eq!(host.ctl("logs web -g tw --prefix").0, "[pod/web-1/main] two\n");
+    assert_eq!(host.ctl("logs web --since 2026-11-23T13:20:13Z").0, "two\nthree\n");
+    assert_eq!(host.ctl("logs web-1 --timestamps").0, "2026-11-23T13:20:13.000000000Z two\n");
+    let json: Value = serde_json::from_str(&host.ctl("logs web-1 -o json").0).unwrap();
+    assert_eq!(json["text"], "two");
+    assert_eq!(host.ctl("logs db"), (String::new(), 0));
+    assert_eq!(host.ctl("logs nope").1, 4);
+    let (text, _) = host.ctl("status web -n 1");
+    assert!(text.ends_with("\nNov 23 13:20:14 web-0 err | three\n"), "{text}");
 }
 
 #[test]
