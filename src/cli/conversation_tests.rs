@@ -217,7 +217,8 @@ impl ScaleObject {
 
 fn pod(name: &str) -> Pod {
     let mut pod = ps::tests::pod(name, json!({"running": {"startedAt": ago(60), "pid": 4711}}), true);
-    pod.metadata.uid = format!("{:08x}-0000-8000-8000-000000000000", name.len() + usize::from(name.ends_with('1')));
+    pod.metadata.uid =
+        format!("{:08x}-0000-8000-8000-000000000000", name.len() + usize::from(name.ends_with('1')));
     pod.status.pid = Some(4711);
     pod
 }
@@ -346,10 +347,10 @@ fn logs_of_units_and_pods() {
         std::fs::write(path, lines.concat()).unwrap();
     };
     write("web_web-0_00000005/main/1.log", &["2026-11-23T13:20:11.000000000Z stdout F before\n"]);
-    write("web_web-0_00000005/main/2.log", &[
-        "2026-11-23T13:20:12.000000000Z stdout F one\n",
-        "2026-11-23T13:20:14.000000000Z stderr F three\n",
-    ]);
+    write(
+        "web_web-0_00000005/main/2.log",
+        &["2026-11-23T13:20:12.000000000Z stdout F one\n", "2026-11-23T13:20:14.000000000Z stderr F three\n"],
+    );
     write("web_web-1_00000006/main/0.log", &["2026-11-23T13:20:13.000000000Z stdout F two\n"]);
 
     assert_eq!(host.ctl("logs web"), ("before\none\ntwo\nthree\n".to_owned(), 0));

@@ -138,7 +138,12 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
 }
 
 /// Goes on until nobody reads any more.
-fn follow(place: &Place, wanted: Vec<Wanted>, query: LogQuery, printer: &mut Printer<'_>) -> Result<(), Failure> {
+fn follow(
+    place: &Place,
+    wanted: Vec<Wanted>,
+    query: LogQuery,
+    printer: &mut Printer<'_>,
+) -> Result<(), Failure> {
     let unreadable = |error: io::Error| place.unreadable(&error);
     let mut follow = Follow::open(&place.root, wanted, query).map_err(unreadable)?;
     loop {

@@ -124,9 +124,9 @@ fn refused(status: &Status, asker: Asker) -> Failure {
     let mut failure = Failure::new(exit, printable_lines(&status.message));
     for cause in &status.details.causes {
         let place = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
-        failure = failure.hint(printable_lines(&format!("{place}{}", cause.message)).replace('
-', "
-  "));
+        // Lines below the first stand as deep as a hint does.
+        let words = printable_lines(&format!("{place}{}", cause.message));
+        failure = failure.hint(words.lines().collect::<Vec<_>>().join("\n  "));
     }
     failure
 }

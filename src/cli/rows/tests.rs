@@ -50,8 +50,10 @@ fn pod(phase: &str, init: &[Value], main: Value, changes: Value) -> Pod {
     for (key, value) in changes.as_object().into_iter().flatten() {
         status[key] = value.clone();
     }
-    read(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-0", "creationTimestamp": ago(120)},
-        "spec": {"restartPolicy": "Always", "containers": []}, "status": status}))
+    read(
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-0", "creationTimestamp": ago(120)},
+        "spec": {"restartPolicy": "Always", "containers": []}, "status": status}),
+    )
 }
 
 /// OUT-002 to OUT-005.
@@ -75,7 +77,10 @@ fn words_of_pods() {
         (pod("Pending", &[done, running()], waiting("PodInitializing"), none.clone()), "Init:1/2"),
         (pod("Pending", &[ended(1, "Error")], waiting("PodInitializing"), none.clone()), "Init:Error"),
         (pod("Pending", &[ended(2, "")], waiting("PodInitializing"), none.clone()), "Init:ExitCode:2"),
-        (pod("Pending", &[waiting("CrashLoopBackOff")], waiting("PodInitializing"), none), "Init:CrashLoopBackOff"),
+        (
+            pod("Pending", &[waiting("CrashLoopBackOff")], waiting("PodInitializing"), none),
+            "Init:CrashLoopBackOff",
+        ),
     ];
     for (pod, expected) in table {
         assert_eq!(super::pod::word(&pod), expected);
@@ -93,8 +98,10 @@ fn job(name: &str, spec: Value, status: Value) -> Job {
     for (key, value) in spec.as_object().into_iter().flatten() {
         wishes[key] = value.clone();
     }
-    read(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "creationTimestamp": ago(130)},
-        "spec": wishes, "status": whole}))
+    read(
+        json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name, "creationTimestamp": ago(130)},
+        "spec": wishes, "status": whole}),
+    )
 }
 
 fn condition(kind: &str) -> Value {
@@ -106,11 +113,19 @@ fn condition(kind: &str) -> Value {
 fn jobs() {
     let jobs = [
         job("import", json!({"completions": 10, "parallelism": 3}), json!({"active": 3, "succeeded": 7})),
-        job("done", json!({}), json!({"succeeded": 1, "completionTime": ago(5), "conditions": condition("Complete")})),
+        job(
+            "done",
+            json!({}),
+            json!({"succeeded": 1, "completionTime": ago(5), "conditions": condition("Complete")}),
+        ),
         job("failed", json!({}), json!({"failed": 7, "conditions": condition("Failed")})),
         job("queue", json!({"completions": null, "parallelism": 4}), json!({"active": 4})),
         job("drain", json!({"completions": null}), json!({})),
-        job("held", json!({"suspend": true}), json!({"startTime": null, "conditions": condition("Suspended")})),
+        job(
+            "held",
+            json!({"suspend": true}),
+            json!({"startTime": null, "conditions": condition("Suspended")}),
+        ),
         job("ending", json!({}), json!({"conditions": condition("FailureTarget")})),
     ];
     insta::assert_snapshot!(table(&jobs, true), @r"
@@ -177,7 +192,9 @@ fn events_and_runs() {
 
 #[test]
 fn sizes() {
-    for (bytes, expected) in [(0, "0"), (1023, "1023"), (96 << 20, "96Mi"), (3 << 29, "1.5Gi"), (2 << 30, "2Gi")] {
+    for (bytes, expected) in
+        [(0, "0"), (1023, "1023"), (96 << 20, "96Mi"), (3 << 29, "1.5Gi"), (2 << 30, "2Gi")]
+    {
         assert_eq!(size(bytes), expected);
     }
 }
