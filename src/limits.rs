@@ -26,14 +26,6 @@ pub const MANAGER_SILENCE_MS: u64 = 60_000;
 pub const UNIT_NAME_BYTES_MAX: usize = 52;
 /// Longest unit file that is read: a thousand times what people write.
 pub const UNIT_FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Units in one load: ten times the largest host we know.
-pub const UNITS_MAX: usize = 100_000;
-/// Longest chain of requirements: deeper than any boot, shallow enough to print.
-pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
-/// Replicas of one service, and slots of one job: as many as there are slots for runs.
-pub const REPLICAS_MAX: u32 = 10_000;
-/// `parallelism` of an Indexed job (JVL-003).
-pub const PARALLELISM_MAX: u32 = 100_000;
 /// Faults shown of one unit; the rest are counted.
 pub const FAULTS_SHOWN_MAX: usize = 50;
 /// Columns of a source line that a diagnostic shows: what a wide terminal holds beside the line number.
@@ -42,6 +34,14 @@ pub const SOURCE_LINE_WIDTH_MAX: usize = 120;
 pub const UNIT_NESTING_MAX: usize = 16;
 /// Longest duration that is read: a hundred years, well inside 64 bits of nanoseconds.
 pub const DURATION_MAX: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
+/// Units in one load: ten times the largest host we know.
+pub const UNITS_MAX: usize = 100_000;
+/// Longest chain of requirements: deeper than any boot, shallow enough to print.
+pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
+/// Replicas of one service, and slots of one job: as many as there are slots for runs.
+pub const REPLICAS_MAX: u32 = 10_000;
+/// `parallelism` of an Indexed job (JVL-003).
+pub const PARALLELISM_MAX: u32 = 100_000;
 
 /// Longest schedule of a cronjob: every value of every field written out takes half of it.
 pub const SCHEDULE_BYTES_MAX: usize = 1_024;

@@ -1,5 +1,6 @@
 //! From a tree to a checked unit: which kind it is, and whether its parts go together.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::diagnostic::{Code, Diagnostic, Faults};
@@ -221,17 +222,14 @@ impl Reader<'_> {
         ];
         let mut links: Vec<Link> = Vec::new();
         for (key, kind) in LISTS {
-            let from = links.len();
+            let mut seen = HashSet::new();
             for (written, span) in self.strings(table, key).unwrap_or_default() {
                 let Some(link) = self.link(kind, written, span) else { continue };
-                if links[from..]
-                    .iter()
-                    .any(|other| other.unit == link.unit && other.condition == link.condition)
-                {
+                if seen.insert((link.unit.clone(), link.condition)) {
+                    links.push(link);
+                } else {
                     self.fault(span, Code::KeyTwice, format!("`{}` stands twice in `{key}`", short(written)));
-                    continue;
                 }
-                links.push(link);
             }
         }
         links
@@ -314,5 +312,164 @@ fn relations(links: &[Link]) -> Relations {
         wants: list(LinkKind::Wants),
         after: list(LinkKind::After),
         before: list(LinkKind::Before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use crate::unit::load::parse_one;
+    use crate::unit::model::{
+        Account, Body, CatchUp, CompletionMode, ConcurrencyPolicy, Handler, Kind, RestartPolicy, Sink, Unit,
+    };
+
+    fn unit(text: &str) -> Unit {
+        let loaded = parse_one(text.as_bytes(), Path::new("web.toml"), &|_| None, false);
+        assert!(loaded.faults.is_empty(), "{}", loaded.faults[0].render(false));
+        Unit::clone(&loaded.units[0])
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn defaults_of_a_service() {
+        let unit = unit("exec = ['/bin/x']");
+        let Body::Service(service) = &unit.body else { panic!("{:?}", unit.kind()) };
+        let pod = &service.pod;
+        assert_eq!((service.replicas, pod.restart_policy), (1, RestartPolicy::Always));
+        assert_eq!((pod.stop.signal, pod.stop.grace), (15, 30 * SECOND));
+        assert_eq!(
+            (pod.backoff.initial, pod.backoff.factor, pod.backoff.max),
+            (10 * SECOND, 2.0, 300 * SECOND)
+        );
+        assert_eq!((pod.backoff.jitter, pod.backoff.reset_after), (0.0, 600 * SECOND));
+        assert_eq!((pod.logs.stdout, pod.logs.stderr), (Sink::Default, Sink::Default));
+        assert!(pod.readiness.is_none() && pod.active_deadline.is_none() && pod.startup_deadline.is_none());
+        assert_eq!((pod.main.name.as_str(), &pod.main.success_exit[..]), ("main", &[0][..]));
+        assert!(!unit.essential);
+    }
+
+    #[test]
+    fn defaults_of_a_job_and_of_a_cronjob() {
+        let unit = unit("exec = ['/bin/x']\n[cron]\nschedule = '@daily'\n");
+        let Body::CronJob(cron) = &unit.body else { panic!("{:?}", unit.kind()) };
+        assert_eq!((cron.concurrency_policy, cron.catch_up), (ConcurrencyPolicy::Allow, CatchUp::Last));
+        assert_eq!((cron.successful_history, cron.failed_history, cron.suspend), (3, 1, false));
+        let job = &cron.job;
+        assert_eq!((job.completions, job.parallelism, job.mode), (Some(1), 1, CompletionMode::NonIndexed));
+        assert_eq!((job.backoff_limit, job.keep_pods, job.suspend), (6, 100, false));
+        assert_eq!(
+            (job.backoff.initial, job.backoff.factor, job.backoff.max),
+            (10 * SECOND, 2.0, 600 * SECOND)
+        );
+        assert_eq!(job.pod.restart_policy, RestartPolicy::Never);
+    }
+
+    #[test]
+    fn kinds() {
+        let kind = |text| unit(text).kind();
+        assert_eq!(kind("exec = ['/bin/x']\n[service]\n"), Kind::Service);
+        assert_eq!(kind("shell = 'x'\n[job]\n"), Kind::Job);
+        assert_eq!(kind("shell = 'x'\n[job]\n[cron]\nschedule = '@daily'\n"), Kind::CronJob);
+        assert_eq!(kind("wants = ['a']\n"), Kind::Target);
+        assert_eq!(kind("description = 'a point to meet'\n"), Kind::Target);
+    }
+
+    #[test]
+    fn completions_and_parallelism() {
+        let job = |text: &str| {
+            let unit = unit(&format!("exec = ['/bin/x']\n[job]\n{text}"));
+            let job = unit.job().unwrap();
+            (job.completions, job.parallelism)
+        };
+        assert_eq!(job("completions = 5"), (Some(5), 1));
+        assert_eq!(job("parallelism = 5"), (None, 5));
+        assert_eq!(job("parallelism = 0\ncompletions = 0"), (Some(0), 0));
+    }
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let unit = unit(concat!(
+            "exec = ['/bin/x', '$$a']\nuser = 1000\ngroup = 'web'\nsupplementary_groups = [1, 'audio']\n",
+            "umask = '027'\nworking_dir = '/srv'\nenv_file = ['?/a', '/b']\nenv_pass = ['TZ']\n",
+            "success_exit = [0, 143]\nactive_deadline = '1d'\n",
+            "[env]\nZ = '1'\nA = '2'\n[resources]\nrlimits = { nofile = 10, core = '1Ki', cpu = 'infinity' }\n",
+            "[stop]\nsignal = 'SIGINT'\ngrace = '1m30s'\n[startup]\ndeadline = '5s'\n",
+            "[readiness]\nhttp = { port = '80', path = '/z' }\nperiod = '2s'\ntimeout = '3s'\n",
+            "initial_delay = '4s'\nsuccess_threshold = 5\nfailure_threshold = 6\n[logs]\nstderr = 'null'\n",
+        ));
+        let pod = unit.pod().unwrap();
+        let main = &pod.main;
+        assert_eq!(
+            main.exec.iter().map(|t| t.expand(&|_| String::new())).collect::<Vec<_>>(),
+            ["/bin/x", "$a"]
+        );
+        assert_eq!((&main.user, &main.group), (&Some(Account::Id(1000)), &Some(Account::Name("web".into()))));
+        assert_eq!(main.supplementary_groups.as_ref().map(Vec::len), Some(2));
+        assert_eq!((main.umask, &main.success_exit[..]), (Some(0o27), &[0, 143][..]));
+        assert_eq!(main.env.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Z", "A"]);
+        let files: Vec<_> = main.env_file.iter().map(|file| (file.path.to_string(), file.optional)).collect();
+        assert_eq!(files, [("/a".to_owned(), true), ("/b".to_owned(), false)]);
+        assert_eq!(main.rlimits.iter().map(|limit| limit.value).collect::<Vec<_>>(), [10, 1024, u64::MAX]);
+        assert_eq!((pod.stop.signal, pod.stop.grace), (2, 90 * SECOND));
+        assert_eq!((pod.active_deadline, pod.startup_deadline), (Some(86_400 * SECOND), Some(5 * SECOND)));
+        let probe = pod.readiness.as_ref().unwrap();
+        assert_eq!((probe.period, probe.timeout, probe.initial_delay), (2 * SECOND, 3 * SECOND, 4 * SECOND));
+        assert_eq!((probe.success_threshold, probe.failure_threshold), (5, 6));
+        let Handler::Http { host, port, path, .. } = &probe.handler else { panic!("{probe:?}") };
+        assert_eq!([host, port, path].map(ToString::to_string), ["127.0.0.1", "80", "/z"]);
+        assert_eq!((pod.logs.stdout, pod.logs.stderr), (Sink::Default, Sink::Null));
+    }
+
+    #[test]
+    fn a_lower_maximum_lowers_the_first_delay_and_a_longer_first_delay_counts() {
+        let delays = |text: &str| {
+            let unit = unit(&format!("exec = ['/bin/x']\n[backoff]\n{text}"));
+            let backoff = unit.pod().unwrap().backoff;
+            (backoff.initial, backoff.max)
+        };
+        assert_eq!(delays("max = '3s'"), (3 * SECOND, 3 * SECOND));
+        assert_eq!(delays("initial = '10m'"), (600 * SECOND, 600 * SECOND));
+    }
+
+    #[test]
+    fn an_essential_unit_may_end() {
+        let unit = unit("exec = ['/bin/x']\nessential = true\n");
+        assert_eq!(unit.pod().unwrap().restart_policy, RestartPolicy::Never);
+    }
+
+    #[test]
+    fn the_template_hash_covers_what_pods_are_made_from() {
+        let base = unit("exec = ['/bin/x']\n[service]\nreplicas = 1\n");
+        let same_pods = [
+            "exec = ['/bin/x']\n[service]\nreplicas = 2\n",
+            "exec = ['/bin/x']\nlabels = { a = 'b' }\n",
+            "exec = ['/bin/x']\nafter = ['b']\n",
+        ];
+        for text in same_pods {
+            let other = unit(text);
+            assert_eq!(other.template_hash, base.template_hash, "{text}");
+            assert_ne!(other.hash, base.hash, "{text}");
+        }
+        for text in [
+            "exec = ['/bin/y']",
+            "exec = ['/bin', '/x']",
+            "exec = ['/bin/x']\nuser = 1",
+            "exec = ['/bin/x']\n[env]\nA = ''",
+        ] {
+            let other = unit(text);
+            assert_ne!(other.template_hash, base.template_hash, "{text}");
+        }
+        let literal = unit("exec = ['/bin/x', '$${pod}']");
+        assert_ne!(literal.template_hash, unit("exec = ['/bin/x', '${pod}']").template_hash);
+        // Fixed for ever: a new release must not take every pod for changed.
+        assert_eq!(base.template_hash, unit("# other bytes\nexec=[\"/bin/x\"]").template_hash);
+        let job = |text: &str| unit(&format!("exec = ['/bin/x']\n[job]\n{text}")).template_hash;
+        assert_eq!(
+            job("parallelism = 1\ncompletions = 1"),
+            job("parallelism = 2\ncompletions = 9\nsuspend = true")
+        );
     }
 }

@@ -46,6 +46,7 @@ pub enum Severity {
 
 /// A place in a file, in characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Position {
     /// Line.
     pub line: usize,
@@ -53,8 +54,10 @@ pub struct Position {
     pub column: usize,
     /// How many characters of the line are meant; at least one.
     pub length: usize,
-    /// The line itself.
+    /// The line, or that part of a long one in which the place is.
     pub text: String,
+    /// The column of the first character of `text`; 1 but for long lines.
+    pub text_column: usize,
 }
 
 /// The faults of one unit or file while it is read.
@@ -163,21 +166,21 @@ impl Position {
     /// The part of the line that is shown, with the width of what stands before the caret and of what it
     /// underlines.
     fn window(&self) -> (String, usize, usize) {
-        // One character more than can be shown on either side is all that is ever looked at: a line may
-        // have a megabyte.
-        let from = self.column.saturating_sub(SOURCE_LINE_WIDTH_MAX / 2).max(1);
-        let from = if self.column + self.length <= SOURCE_LINE_WIDTH_MAX { 1 } else { from };
+        let from = match self.column + self.length <= SOURCE_LINE_WIDTH_MAX {
+            true => 1,
+            false => self.column.saturating_sub(SOURCE_LINE_WIDTH_MAX / 2).max(self.text_column),
+        };
         let mut text = if from > 1 { "…".to_owned() } else { String::new() };
         let (mut before, mut width) = (text.width(), 0);
         let mut shown = text.width();
-        for (index, character) in self.text.chars().enumerate().skip(from - 1) {
+        for (index, character) in self.text.chars().enumerate().skip(from.saturating_sub(self.text_column)) {
             let piece = visible_character(character);
             let columns = piece.width();
             if shown + columns > SOURCE_LINE_WIDTH_MAX {
                 text.push('…');
                 break;
             }
-            let column = index + 1;
+            let column = index + self.text_column;
             if column < self.column {
                 before += columns;
             } else if column < self.column + self.length {
@@ -219,7 +222,7 @@ impl<'a> Faults<'a> {
     /// Takes in one fault; label and help can be added to what comes back.
     pub(super) fn add(&mut self, span: Span, code: Code, message: impl Into<String>) -> &mut Diagnostic {
         self.errors += usize::from(code.is_error());
-        if self.list.len() >= FAULTS_SHOWN_MAX {
+        if self.is_full() {
             self.hidden += 1;
             return &mut self.spare;
         }
@@ -227,6 +230,11 @@ impl<'a> Faults<'a> {
         fault.unit.clone_from(&self.unit);
         self.list.push(fault);
         self.list.last_mut().unwrap_or(&mut self.spare)
+    }
+
+    /// Whether further ones are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= FAULTS_SHOWN_MAX
     }
 
     /// How many of them refuse the unit.
@@ -265,6 +273,19 @@ mod tests {
         let expected = "error[E0107]: unknown key `x`\n  --> units/backup.toml:2:1\n   |\n 2 | concurency = 2\n   | ^^^^^^^^^^ not a key of [cron]\n   = help: did you mean `concurrency`?\n";
         assert_eq!(fault.render(false), expected);
         assert!(fault.render(true).contains("\u{1b}["));
+    }
+
+    #[test]
+    fn is_json_for_programs() {
+        let mut fault = fault("a = 1\nconcurency = 2\n", 6, 16);
+        fault.unit = UnitName::parse("backup").ok();
+        let json = serde_json::to_value(&fault).unwrap();
+        let expected = serde_json::json!({
+            "severity": "error", "code": "E0107", "message": "unknown key `x`", "unit": "backup",
+            "file": "units/backup.toml", "line": 2, "column": 1, "length": 10, "text": "concurency = 2",
+            "textColumn": 1, "label": "", "help": null,
+        });
+        assert_eq!(json, expected);
     }
 
     #[test]

@@ -15,6 +15,9 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use super::diagnostic::{Code, Diagnostic};
+
+/// Why a file is not read; boxed, since it is large and rare.
+pub(super) type Refusal = Box<Diagnostic>;
 use crate::limits::{UNIT_FILE_BYTES_MAX, UNITS_MAX};
 
 /// How often a file that changes while it is read is read again.
@@ -36,7 +39,7 @@ pub(super) enum Opened {
 }
 
 /// Opens a directory, or the directory of a file.
-pub(super) fn open(path: &Path, as_root: bool) -> Result<Opened, Diagnostic> {
+pub(super) fn open(path: &Path, as_root: bool) -> Result<Opened, Refusal> {
     let flags =
         OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
     match nix::fcntl::open(path, flags, Mode::empty()) {
@@ -75,9 +78,9 @@ impl Directory {
     }
 
     /// The names in it, in order; hidden ones are left out.
-    pub(super) fn names(&self) -> Result<Vec<String>, Diagnostic> {
+    pub(super) fn names(&self) -> Result<Vec<String>, Refusal> {
         let failed = |error: std::io::Error| {
-            Diagnostic::of_file(Code::Unreadable, &self.path, format!("cannot list the directory: {error}"))
+            refusal(Code::Unreadable, &self.path, format!("cannot list the directory: {error}"))
         };
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path).map_err(failed)? {
@@ -87,7 +90,7 @@ impl Directory {
             names.push(name.to_owned());
             if names.len() > UNITS_MAX {
                 let message = format!("more than {UNITS_MAX} files in one directory");
-                return Err(Diagnostic::of_file(Code::TooManyUnits, &self.path, message));
+                return Err(refusal(Code::TooManyUnits, &self.path, message));
             }
         }
         names.sort_unstable();
@@ -95,7 +98,7 @@ impl Directory {
     }
 
     /// A directory in it.
-    pub(super) fn directory(&self, name: &str) -> Result<Self, Diagnostic> {
+    pub(super) fn directory(&self, name: &str) -> Result<Self, Refusal> {
         let path = self.join(name);
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         match openat(self.fd.as_fd(), name, flags, Mode::empty()) {
@@ -110,7 +113,7 @@ impl Directory {
     }
 
     /// The text of a file in it: one whole version, even while somebody writes it anew.
-    pub(super) fn read(&self, name: &str) -> Result<String, Diagnostic> {
+    pub(super) fn read(&self, name: &str) -> Result<String, Refusal> {
         let path = self.join(name);
         // Looked at first and again once it is open: opening a device may already do something.
         let flags = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
@@ -124,11 +127,11 @@ impl Directory {
                 return text(bytes, &path);
             }
         }
-        Err(Diagnostic::of_file(Code::Unreadable, &path, "the file changes while it is read"))
+        Err(refusal(Code::Unreadable, &path, "the file changes while it is read"))
     }
 
     /// The bytes, or nothing where the file changed meanwhile.
-    fn read_once(&self, name: &str, path: &Path) -> Result<Option<Vec<u8>>, Diagnostic> {
+    fn read_once(&self, name: &str, path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
         let flags =
             OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let fd = openat(self.fd.as_fd(), name, flags, Mode::empty()).map_err(|errno| match errno {
@@ -136,9 +139,7 @@ impl Directory {
             errno => unreadable(path, errno),
         })?;
         let mut file = File::from(fd);
-        let failed = |error: std::io::Error| {
-            Diagnostic::of_file(Code::Unreadable, path, format!("cannot read: {error}"))
-        };
+        let failed = |error: std::io::Error| refusal(Code::Unreadable, path, format!("cannot read: {error}"));
         let before = file.metadata().map_err(failed)?;
         if !before.is_file() {
             return Err(not_regular(path, type_name(before.mode())));
@@ -147,7 +148,7 @@ impl Directory {
         if before.len() > UNIT_FILE_BYTES_MAX {
             let message =
                 format!("the file has {} bytes; at most {UNIT_FILE_BYTES_MAX} are read", before.len());
-            return Err(Diagnostic::of_file(Code::TooLarge, path, message));
+            return Err(refusal(Code::TooLarge, path, message));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or(0) + 1);
         (&mut file).take(UNIT_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
@@ -158,7 +159,7 @@ impl Directory {
     }
 
     /// As root: the directory, and what could put another in its place.
-    fn check(&self) -> Result<(), Diagnostic> {
+    fn check(&self) -> Result<(), Refusal> {
         if !self.as_root {
             return Ok(());
         }
@@ -171,7 +172,7 @@ impl Directory {
         safe(above.st_uid, above.st_gid, above.st_mode, &self.path, "the directory above")
     }
 
-    fn check_owner(&self, metadata: &Metadata, path: &Path) -> Result<(), Diagnostic> {
+    fn check_owner(&self, metadata: &Metadata, path: &Path) -> Result<(), Refusal> {
         if !self.as_root {
             return Ok(());
         }
@@ -181,7 +182,7 @@ impl Directory {
 
 /// Whether only root and we could have written it. In a sticky directory (`/tmp`) nobody can replace what
 /// belongs to another.
-fn safe(uid: u32, gid: u32, mode: u32, path: &Path, what: &str) -> Result<(), Diagnostic> {
+fn safe(uid: u32, gid: u32, mode: u32, path: &Path, what: &str) -> Result<(), Refusal> {
     let trusted = [0, nix::unistd::geteuid().as_raw()];
     let path_text = path.display();
     let (reason, help) = if !trusted.contains(&uid) {
@@ -195,7 +196,7 @@ fn safe(uid: u32, gid: u32, mode: u32, path: &Path, what: &str) -> Result<(), Di
     } else {
         return Ok(());
     };
-    let mut fault = Diagnostic::of_file(Code::Unsafe, path, format!("not read as root: {reason}"));
+    let mut fault = refusal(Code::Unsafe, path, format!("not read as root: {reason}"));
     if what != "the directory above" {
         fault.help(help);
     }
@@ -203,11 +204,11 @@ fn safe(uid: u32, gid: u32, mode: u32, path: &Path, what: &str) -> Result<(), Di
 }
 
 /// UTF-8 without a byte order mark and without NUL.
-fn text(bytes: Vec<u8>, path: &Path) -> Result<String, Diagnostic> {
+fn text(bytes: Vec<u8>, path: &Path) -> Result<String, Refusal> {
     let line = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-    let fault = |message: String| Err(Diagnostic::of_file(Code::NotText, path, message));
+    let fault = |message: String| Err(refusal(Code::NotText, path, message));
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
-        let mut fault = Diagnostic::of_file(Code::NotText, path, "the file begins with a byte order mark");
+        let mut fault = refusal(Code::NotText, path, "the file begins with a byte order mark");
         fault.help("save it as UTF-8 without BOM");
         return Err(fault);
     }
@@ -226,26 +227,31 @@ fn text(bytes: Vec<u8>, path: &Path) -> Result<String, Diagnostic> {
 }
 
 /// The same checks for a text that comes from elsewhere.
-pub(super) fn checked_text(bytes: &[u8], path: &Path) -> Result<String, Diagnostic> {
+pub(super) fn checked_text(bytes: &[u8], path: &Path) -> Result<String, Refusal> {
     if bytes.len() as u64 > UNIT_FILE_BYTES_MAX {
         let message = format!("the text has {} bytes; at most {UNIT_FILE_BYTES_MAX} are read", bytes.len());
-        return Err(Diagnostic::of_file(Code::TooLarge, path, message));
+        return Err(refusal(Code::TooLarge, path, message));
     }
     text(bytes.to_vec(), path)
 }
 
-fn name_of(name: Option<&OsStr>, path: &Path) -> Result<String, Diagnostic> {
+fn name_of(name: Option<&OsStr>, path: &Path) -> Result<String, Refusal> {
     let name = name.and_then(OsStr::to_str).map(str::to_owned);
-    name.ok_or_else(|| Diagnostic::of_file(Code::BadName, path, "the name of the file is not UTF-8"))
+    name.ok_or_else(|| refusal(Code::BadName, path, "the name of the file is not UTF-8"))
 }
 
-fn unreadable(path: &Path, errno: Errno) -> Diagnostic {
-    Diagnostic::of_file(Code::Unreadable, path, format!("cannot open: {} ({errno:?})", errno.desc()))
+/// A fault of the file as a whole.
+fn refusal(code: Code, path: &Path, message: impl Into<String>) -> Refusal {
+    Box::new(Diagnostic::of_file(code, path, message))
 }
 
-fn not_regular(path: &Path, what: &str) -> Diagnostic {
+fn unreadable(path: &Path, errno: Errno) -> Refusal {
+    refusal(Code::Unreadable, path, format!("cannot open: {} ({errno:?})", errno.desc()))
+}
+
+fn not_regular(path: &Path, what: &str) -> Refusal {
     let message = format!("a unit file is a regular file; this is {what}");
-    Diagnostic::of_file(Code::NotRegular, path, message)
+    refusal(Code::NotRegular, path, message)
 }
 
 fn type_name(mode: u32) -> &'static str {

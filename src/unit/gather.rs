@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::check::Draft;
 use super::diagnostic::{Code, Diagnostic, Faults};
-use super::file::{self, Directory, Opened};
+use super::file::{self, Directory, Opened, Refusal};
 use super::keys::{self, nearest};
 use super::name::UnitName;
 use super::reader::short;
@@ -63,7 +63,7 @@ pub(super) fn gather(paths: &[PathBuf], must_exist: bool, as_root: bool) -> Gath
     for path in paths {
         let rank = all.directories.len();
         match file::open(path, as_root) {
-            Err(fault) => all.faults.push(fault),
+            Err(fault) => all.faults.push(*fault),
             Ok(Opened::Absent) if must_exist => {
                 all.faults.push(Diagnostic::of_file(
                     Code::Unreadable,
@@ -81,7 +81,7 @@ pub(super) fn gather(paths: &[PathBuf], must_exist: bool, as_root: bool) -> Gath
                 all.directories.push(directory);
                 match names {
                     Ok(names) => all.directory(rank, &names),
-                    Err(fault) => all.faults.push(fault),
+                    Err(fault) => all.faults.push(*fault),
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Gathered {
                 let stem = name.strip_suffix(ENDING).filter(|_| name != BUNDLE);
                 fault.unit = stem.and_then(|stem| UnitName::parse(stem).ok());
                 self.unreadable.extend(fault.unit.clone());
-                self.faults.push(fault);
+                self.faults.push(*fault);
             }
         }
     }
@@ -240,7 +240,7 @@ impl Gathered {
             }
             Err(mut fault) => {
                 fault.unit = Some(unit.clone());
-                self.faults.push(fault);
+                self.faults.push(*fault);
                 self.broken.insert(unit);
             }
         }
@@ -292,7 +292,7 @@ impl Gathered {
     }
 
     /// The tree of one file of a unit.
-    fn tree(&mut self, unit: &UnitName, path: PathBuf, text: Result<String, Diagnostic>) -> Option<Table> {
+    fn tree(&mut self, unit: &UnitName, path: PathBuf, text: Result<String, Refusal>) -> Option<Table> {
         match text {
             Ok(text) => {
                 let source = self.sources.add(path, text);
@@ -306,7 +306,7 @@ impl Gathered {
             }
             Err(mut fault) => {
                 fault.unit = Some(unit.clone());
-                self.faults.push(fault);
+                self.faults.push(*fault);
                 None
             }
         }
@@ -317,7 +317,8 @@ impl Gathered {
         if !self.drafts.contains_key(name) {
             let template = name.instance().is_some_and(|(template, _)| self.drafts.contains_key(&template));
             let faulty = self.unreadable.contains(name) || self.broken.contains(name);
-            if !(is_instance && template) && !faulty {
+            let of_template = is_instance && template;
+            if !of_template && !faulty {
                 let path = self.drop_ins.get(name).and_then(|files| files.values().next());
                 let directory = path.and_then(|number| self.drop_in_directories.get(*number));
                 let path = directory.map_or(PathBuf::from(name.as_str()), |directory| directory.join(""));

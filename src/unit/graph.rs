@@ -9,7 +9,7 @@ use super::diagnostic::{Code, Diagnostic};
 use super::model::{Condition, Kind, RestartPolicy, Unit};
 use super::name::UnitName;
 use super::source::{Sources, Span};
-use crate::limits::DEPENDENCY_DEPTH_MAX;
+use crate::limits::{DEPENDENCY_DEPTH_MAX, FAULTS_SHOWN_MAX};
 
 /// Circles shown of one knot of units; each names its units in full.
 const CIRCLES_MAX: usize = 10;
@@ -49,7 +49,7 @@ fn impossible(
         for link in &checked.links {
             let (Some(condition), Some(other)) = (link.condition, units.get(&link.unit)) else { continue };
             let Some(why) = never(condition, &other.unit) else { continue };
-            let message = format!("`{}` is never {}", link.unit, condition.as_str());
+            let message = format!("`{}:{}` never comes", link.unit, condition.as_str());
             let mut fault = fault_at(sources, name, link.span, Code::NeverComes, message);
             fault.label(why);
             faults.push(fault);
@@ -170,10 +170,10 @@ impl<'u> Graph<'u> {
                     circle.reverse();
                     return circle;
                 }
-                if !came.contains_key(&edge.to) {
-                    came.insert(edge.to, (unit, *edge));
+                came.entry(edge.to).or_insert_with(|| {
                     queue.push_back(edge.to);
-                }
+                    (unit, *edge)
+                });
             }
         }
         Vec::new()
@@ -294,7 +294,8 @@ fn missing(
         for link in checked.links.iter().filter(|link| link.kind == LinkKind::Requires) {
             requirers.entry(&link.unit).or_default().push(name);
         }
-        for link in requires(checked).iter().filter(|link| !units.contains_key(&link.unit)) {
+        let gone = requires(checked).into_iter().filter(|link| !units.contains_key(&link.unit));
+        for link in &gone.take(FAULTS_SHOWN_MAX).collect::<Vec<_>>() {
             faults.push(no_requirement(units, refused, sources, name, link, faults.len() < GUESSES_MAX));
             if bad.insert(name.clone()) {
                 queue.push_back(name);
@@ -353,7 +354,7 @@ fn lost(
     let mut faults = Vec::new();
     for (name, checked) in &*units {
         let loose = checked.links.iter().filter(|link| link.kind != LinkKind::Requires);
-        for link in loose.filter(|link| !units.contains_key(&link.unit)) {
+        for link in loose.filter(|link| !units.contains_key(&link.unit)).take(FAULTS_SHOWN_MAX) {
             let (message, label) = if refused.contains(&link.unit) {
                 (format!("`{}` is not loaded", link.unit), "it has faults of its own")
             } else {
@@ -365,4 +366,106 @@ fn lost(
         }
     }
     faults
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::unit::load::{Loaded, parse_one};
+
+    /// Units with one relation each, loaded as a bundle and checked against one another.
+    fn check_units(count: usize, relation: impl Fn(usize) -> String) -> (Vec<UnitName>, Vec<Diagnostic>) {
+        let mut sources = Sources::default();
+        let mut units = BTreeMap::new();
+        for number in 0..count {
+            let path = std::path::PathBuf::from(format!("u{number}.toml"));
+            let text = format!("exec = ['/bin/true']\n{}", relation(number));
+            let source = sources.add(path.clone(), text);
+            let mut faults = crate::unit::diagnostic::Faults::new(&sources, None);
+            let table = crate::unit::tree::parse(&sources, source, false, &mut faults);
+            let name = UnitName::parse(&format!("u{number}")).unwrap();
+            let draft = crate::unit::check::Draft { name: name.clone(), table, path, drop_ins: Vec::new() };
+            let (checked, faults) = crate::unit::check::check(&draft, &sources, &|_| None);
+            assert!(faults.is_empty(), "{}", faults[0].render(false));
+            units.insert(name, checked.unwrap());
+        }
+        let faults = check(&mut units, &mut BTreeSet::new(), &sources);
+        (units.into_keys().collect(), faults)
+    }
+
+    fn codes(faults: &[Diagnostic]) -> Vec<Code> {
+        faults.iter().map(|fault| fault.code).collect()
+    }
+
+    #[test]
+    fn circles_of_any_length_are_shown_in_full() {
+        for count in [1, 2, 3, 1_000] {
+            let (left, faults) = check_units(count, |n| format!("requires = ['u{}']", (n + 1) % count));
+            assert!(left.is_empty());
+            assert_eq!(codes(&faults), [Code::Cycle]);
+            let path = faults[0].help.as_ref().unwrap();
+            assert_eq!(path.matches(" → ").count(), count);
+            assert!((0..count).all(|n| path.contains(&format!("u{n}"))), "{path}");
+        }
+    }
+
+    #[test]
+    fn two_circles_are_two_faults_and_the_rest_goes_on() {
+        let (left, faults) = check_units(7, |n| match n {
+            0 => "after = ['u1']".into(),
+            1 => "wants = ['u0']".into(),
+            2 => "before = ['u3']\nrequires = ['u3']".into(),
+            4 => "requires = ['u0']".into(),
+            5 => "wants = ['u4']".into(),
+            _ => String::new(),
+        });
+        assert_eq!(left.iter().map(UnitName::as_str).collect::<Vec<_>>(), ["u5", "u6"]);
+        assert_eq!(codes(&faults), [Code::Cycle, Code::Cycle, Code::Refused, Code::RelationMissing]);
+    }
+
+    #[test]
+    fn everything_in_one_knot_is_named_though_not_each_circle_of_it() {
+        let count = 60;
+        let all: Vec<String> = (0..count).map(|n| format!("'u{n}'")).collect();
+        let (left, faults) = check_units(count, |_| format!("after = [{}]", all.join(", ")));
+        assert!(left.is_empty());
+        assert_eq!(faults.len(), CIRCLES_MAX);
+    }
+
+    #[test]
+    fn a_chain_may_have_a_thousand_units() {
+        let chain = |n: usize| if n == 0 { String::new() } else { format!("requires = ['u{}']", n - 1) };
+        let (left, faults) = check_units(DEPENDENCY_DEPTH_MAX, chain);
+        assert_eq!((left.len(), faults.len()), (DEPENDENCY_DEPTH_MAX, 0));
+        let (left, faults) = check_units(10_000, chain);
+        assert_eq!(left.len(), DEPENDENCY_DEPTH_MAX);
+        assert_eq!(codes(&faults), [Code::TooDeep]);
+        assert_eq!(faults[0].help.as_deref(), Some("8999 more units are beyond it, and not loaded either"));
+    }
+
+    #[test]
+    fn a_diamond_of_many_levels_is_no_circle() {
+        // Two units on each level, each waiting for both of the level below: 2^400 paths.
+        let (left, faults) = check_units(800, |n| match n / 2 {
+            0 => String::new(),
+            level => format!("requires = ['u{}', 'u{}']", level * 2 - 2, level * 2 - 1),
+        });
+        assert_eq!((left.len(), faults.len()), (800, 0));
+    }
+
+    #[test]
+    fn many_missing_requirements_take_no_long_time() {
+        let (left, faults) = check_units(3_000, |n| format!("requires = ['gone-{n}']"));
+        assert_eq!((left.len(), faults.len()), (0, 3_000));
+    }
+
+    #[test]
+    fn a_text_by_itself_is_not_asked_for_its_relations() {
+        let loaded: Loaded =
+            parse_one(b"exec = ['x']\nrequires = ['y']", Path::new("a.toml"), &|_| None, false);
+        assert!(loaded.faults.is_empty());
+        assert_eq!(loaded.units[0].relations.requires.len(), 1);
+    }
 }

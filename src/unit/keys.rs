@@ -76,7 +76,10 @@ const KUBERNETES: [(&str, &str, bool); 10] = [
 ];
 
 /// Words of other systems, in snake_case, with what to write here.
-const FOREIGN: [(&str, &str); 86] = [
+const FOREIGN: [(&str, &str); 88] = [
+    // our own bundles
+    ("unit", "tables of units stand in a bundle: a file `supd.toml`"),
+    ("defaults", "`[defaults]` stands in a bundle: a file `supd.toml`"),
     // supervisord
     ("autorestart", "did you mean `restart_policy`? supervisord's `unexpected` is `OnFailure`"),
     (

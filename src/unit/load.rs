@@ -9,7 +9,7 @@ use super::diagnostic::{Code, Diagnostic, Severity};
 use super::gather::{self, Gathered};
 use super::model::Unit;
 use super::name::UnitName;
-use super::{file, graph, host};
+use super::{cat, file, graph, host};
 use crate::limits::UNITS_MAX;
 
 /// What to load, and for whom.
@@ -50,7 +50,8 @@ impl Loaded {
 
     /// The unit of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<Unit>> {
-        self.units.iter().find(|unit| unit.name.as_str() == name)
+        let place = self.units.binary_search_by(|unit| unit.name.as_str().cmp(name)).ok()?;
+        self.units.get(place)
     }
 }
 
@@ -71,7 +72,7 @@ pub fn load(options: &LoadOptions<'_>) -> Loaded {
 pub fn parse_one(text: &[u8], path: &Path, env: &dyn Fn(&str) -> Option<String>, look_up: bool) -> Loaded {
     let text = match file::checked_text(text, path) {
         Ok(text) => text,
-        Err(fault) => return Loaded { faults: vec![fault], ..Loaded::default() },
+        Err(fault) => return Loaded { faults: vec![*fault], ..Loaded::default() },
     };
     let mut load = Load::new(gather::gather_text(text, path), env);
     load.check_all(&[]);
@@ -79,6 +80,16 @@ pub fn parse_one(text: &[u8], path: &Path, env: &dyn Fn(&str) -> Option<String>,
         load.look_up();
     }
     load.finish()
+}
+
+/// A unit as all its files together make it, each value with where it was written: `supctl cat`. Nothing
+/// where there is no such unit.
+pub fn cat(options: &LoadOptions<'_>, name: &UnitName) -> Option<String> {
+    let mut gathered = gather::gather(options.paths, options.must_exist, options.as_root);
+    if !gathered.drafts.contains_key(name) {
+        gathered.instance(name);
+    }
+    gathered.drafts.get(name).map(|draft| cat::text(draft, &gathered.sources))
 }
 
 struct Load<'e> {
@@ -173,8 +184,10 @@ impl<'e> Load<'e> {
             seen.insert((fault.code, fault.file.clone(), place, fault.message.clone()))
         });
         faults.sort_by(|a, b| {
+            // The count of those that are not shown comes last.
+            let last = |fault: &Diagnostic| fault.code == Code::TooManyFaults;
             let place = |fault: &Diagnostic| fault.position.as_ref().map(|at| (at.line, at.column));
-            (&a.file, place(a)).cmp(&(&b.file, place(b)))
+            (&a.file, last(a), place(a)).cmp(&(&b.file, last(b), place(b)))
         });
         let units = self.good.into_values().map(|checked| Arc::new(checked.unit)).collect();
         Loaded { units, faults, refused: self.refused, templates: self.templates }

@@ -12,6 +12,7 @@ pub mod name;
 pub mod text;
 pub mod transient;
 
+mod cat;
 mod check;
 mod code;
 mod file;
@@ -21,6 +22,7 @@ mod hash;
 mod host;
 mod job;
 mod keys;
+mod misplaced;
 mod pod;
 mod process;
 mod reader;

@@ -200,7 +200,8 @@ impl Reader<'_> {
         let entry = unit.get("readiness")?;
         let table = self.table(unit, "readiness")?;
         self.check_keys(table, &keys::READINESS, unit);
-        let written: Vec<&Entry> = HANDLERS.iter().filter_map(|key| table.get(key)).collect();
+        let handlers = table.entries.iter().filter(|entry| HANDLERS.contains(&entry.key.as_str()));
+        let written: Vec<&Entry> = handlers.collect();
         let handler = match written[..] {
             [one] => self.handler(one, unit),
             [first, second, ..] => {
@@ -209,8 +210,8 @@ impl Reader<'_> {
                 None
             }
             [] => {
-                // One that is known and not built has its own fault already.
-                if !table.entries.iter().any(|entry| keys::READINESS.later.contains(&entry.key.as_str())) {
+                // One that is misspelt or not built has its own fault already.
+                if table.entries.iter().all(|entry| keys::READINESS.built.contains(&entry.key.as_str())) {
                     self.fault(entry.node.span, Code::OneHandler, "this probe has nothing to ask")
                         .help("give it one of `notify`, `fd`, `tcp`, `http`, `exec`");
                 }
@@ -278,8 +279,9 @@ impl Reader<'_> {
     }
 
     fn http(&mut self, entry: &Entry, unit: &Table) -> Option<Handler> {
-        let (host, port) = self.endpoint(entry, &keys::HTTP, unit)?;
+        let endpoint = self.endpoint(entry, &keys::HTTP, unit);
         let Some(table) = entry.node.as_table() else {
+            let (host, port) = endpoint?;
             return Some(Handler::Http { host, port, path: Text::literal("/"), headers: Vec::new() });
         };
         if let Some((scheme, span)) = self.string(table, "scheme") {
@@ -315,6 +317,7 @@ impl Reader<'_> {
             }
             headers.extend(self.text(value, header.node.span).map(|value| (header.key.clone(), value)));
         }
+        let (host, port) = endpoint?;
         Some(Handler::Http { host, port, path: path?, headers })
     }
 

@@ -154,7 +154,7 @@ impl Reader<'_> {
         }
         let Some(env) = table.get("env").and_then(|env| env.node.as_table()) else { return };
         let Some((header, first)) = self.headers(env, unit, entry.key_span.source) else { return };
-        let header = self.sources.line_text(header).trim().to_owned();
+        let header = self.sources.header(header).to_owned();
         let line = self.sources.line(first);
         let key = &entry.key;
         self.fault(entry.key_span, Code::LooksMisplaced, format!("`{key}` below `{header}` is a variable"))

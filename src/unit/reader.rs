@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Faults};
-use super::keys::{TableSpec, UNIT, has, meant, nearest};
+use super::keys::nearest;
 use super::model::Account;
 use super::source::{Sources, Span};
 use super::text::{LoadVariables, Text, TextErrorKind, Variable};
@@ -38,98 +38,6 @@ impl Reader<'_> {
     /// One more fault.
     pub(super) fn fault(&mut self, span: Span, code: Code, message: impl Into<String>) -> &mut Diagnostic {
         self.faults.add(span, code, message)
-    }
-
-    /// Refuses keys that the table does not have, and those that this build does not honour.
-    pub(super) fn check_keys(&mut self, table: &Table, spec: &TableSpec, unit: &Table) {
-        for entry in &table.entries {
-            let key = entry.key.as_str();
-            if spec.built.contains(&key) {
-                continue;
-            }
-            if spec.later.contains(&key) {
-                self.not_yet(entry, spec);
-            } else if !self.misplaced(entry, spec, table, unit) {
-                self.unknown(entry, spec);
-            }
-        }
-    }
-
-    fn not_yet(&mut self, entry: &Entry, spec: &TableSpec) {
-        let is_table = self.sources.in_header(entry.key_span);
-        let key = &entry.key;
-        let message = match (is_table, &entry.node.value) {
-            (true, Value::Array(_)) => format!("`[[{key}]]` is not built yet"),
-            (true, _) => format!("`[{key}]` is not built yet"),
-            (false, _) => format!("`{key}` is not built yet"),
-        };
-        let label = match spec.name {
-            "a unit" => "this release would ignore it, so it is refused".to_owned(),
-            name => format!("this release has no such key of {name} yet"),
-        };
-        self.fault(entry.key_span, Code::NotYet, message).label(label);
-    }
-
-    fn unknown(&mut self, entry: &Entry, spec: &TableSpec) {
-        let written = unquoted(self.sources.slice(entry.key_span)).to_owned();
-        let help = meant(spec, &written);
-        let shown = short(&written);
-        let fault = self.fault(entry.key_span, Code::UnknownKey, format!("unknown key `{shown}`"));
-        fault.label(format!("not a key of {}", spec.name));
-        if let Some(help) = help {
-            fault.help(help);
-        }
-    }
-
-    /// TOML's trap: a key of the unit that stands below a table header.
-    fn misplaced(&mut self, entry: &Entry, spec: &TableSpec, table: &Table, unit: &Table) -> bool {
-        let is_units = std::ptr::eq(table, unit);
-        if is_units || !has(&UNIT, &entry.key) || self.sources.in_header(entry.key_span) {
-            return false;
-        }
-        let Some((header, first)) = self.headers(table, unit, entry.key_span.source) else { return false };
-        let header = self.sources.line_text(header).trim().to_owned();
-        let line = self.sources.line(first);
-        let key = &entry.key;
-        self.fault(
-            entry.key_span,
-            Code::BelowTable,
-            format!("`{key}` belongs above `{header}`: move it to line {line}"),
-        )
-        .label(format!("below this header it is a key of {}", spec.name));
-        true
-    }
-
-    /// The header of a table and the first header of its unit, where both are in that source.
-    pub(super) fn headers(&self, table: &Table, unit: &Table, source: u32) -> Option<(Span, Span)> {
-        let mut own = None;
-        let mut first: Option<Span> = None;
-        for entry in &unit.entries {
-            let candidates: Vec<&Node> = match &entry.node.value {
-                Value::Table(_) => vec![&entry.node],
-                Value::Array(items) => items.iter().collect(),
-                _ => continue,
-            };
-            for node in candidates {
-                let (true, Some(inner)) = (self.sources.in_header(node.span), node.as_table()) else {
-                    continue;
-                };
-                if node.span.source != source {
-                    continue;
-                }
-                if first.is_none_or(|first| node.span.start < first.start) {
-                    first = Some(node.span);
-                }
-                let below =
-                    inner.entries.iter().find(|e| e.node.as_table().is_some_and(|t| std::ptr::eq(t, table)));
-                match below {
-                    Some(below) if self.sources.in_header(below.node.span) => own = Some(below.node.span),
-                    _ if std::ptr::eq(inner, table) => own = Some(node.span),
-                    _ => {}
-                }
-            }
-        }
-        Some((own?, first?))
     }
 
     /// A value of the wrong type.
@@ -200,9 +108,19 @@ impl Reader<'_> {
     }
 
     fn out_of_range(&mut self, entry: &Entry, low: &dyn std::fmt::Display, high: &dyn std::fmt::Display) {
-        let written = short(self.sources.slice(entry.node.span));
-        let message = format!("`{} = {written}` is out of range", entry.key);
-        self.fault(entry.node.span, Code::OutOfRange, message).label(format!("it is {low} to {high}"));
+        // What 32 bits hold is no bound that anybody could have meant to cross.
+        let label = match high.to_string() {
+            high if high == u32::MAX.to_string() => format!("it is at least {low}"),
+            high => format!("it is {low} to {high}"),
+        };
+        let message = format!("`{}` is out of range", self.written(entry));
+        self.fault(entry.node.span, Code::OutOfRange, message).label(label);
+    }
+
+    /// A key and its value as they stand in the file.
+    fn written(&self, entry: &Entry) -> String {
+        let (key, value) = (self.sources.slice(entry.key_span), self.sources.slice(entry.node.span));
+        format!("{} = {}", short(key), short(value))
     }
 
     /// A duration of at least `least`.
@@ -212,8 +130,8 @@ impl Reader<'_> {
         if value >= least {
             return Some(value);
         }
-        let written = short(self.sources.slice(entry.node.span));
-        self.fault(entry.node.span, Code::OutOfRange, format!("`{key} = {written}` is out of range"))
+        let message = format!("`{}` is out of range", self.written(entry));
+        self.fault(entry.node.span, Code::OutOfRange, message)
             .label(format!("it is at least {}ms", least.as_millis()));
         None
     }
@@ -239,20 +157,21 @@ impl Reader<'_> {
                 fits
             }
             (Value::Integer(number, _), false) => {
-                let number = number.unwrap_or(0);
-                let message = format!("`{key} = {number}` has no unit");
+                let written = short(self.sources.slice(span));
+                let message = format!("`{}` has no unit", self.written(entry));
                 let fault = self.fault(span, Code::BadDuration, message);
-                if number < 0 {
-                    fault.label("a duration is not negative");
-                } else {
-                    fault.label("a duration carries its unit").help(format!("write `{key} = \"{number}s\"`"));
-                }
+                match number {
+                    Some(0..) => fault
+                        .label("a duration carries its unit")
+                        .help(format!("write `{key} = \"{written}s\"`")),
+                    _ => fault.label("a duration is not negative, and carries its unit"),
+                };
                 None
             }
             (Value::String(text), false) => match value::duration(text) {
                 Ok(value) => Some(value),
                 Err(error) => {
-                    let message = format!("`{key} = {}` is no duration", short(self.sources.slice(span)));
+                    let message = format!("`{}` is no duration", self.written(entry));
                     let fault = self.fault(span, Code::BadDuration, message).label(error.message);
                     if let Some(meant) = error.meant {
                         fault.help(format!("did you mean `{key} = \"{meant}\"`?"));
@@ -443,10 +362,14 @@ impl Reader<'_> {
     /// The place of a piece of a string, where the string stands in the file as it is.
     pub(super) fn inside(&self, span: Span, text: &str, at: usize, length: usize) -> Span {
         let written = self.sources.slice(span);
-        // Without escapes a string is its text between two quotes; else the whole is pointed at.
-        if written.len() != text.len() + 2 || written.get(1..text.len() + 1) != Some(text) {
-            return span;
-        }
+        // Without escapes a string is its text between two quotes; with some, what is looked for can still
+        // be unique in it; else the whole is pointed at.
+        let plain = written.len() == text.len() + 2 && written.get(1..text.len() + 1) == Some(text);
+        let at = match text.get(at..at + length) {
+            _ if plain => at,
+            Some(piece) if written.matches(piece).count() == 1 => written.find(piece).unwrap_or(1) - 1,
+            _ => return span,
+        };
         let offset = |by: usize| span.start + 1 + u32::try_from(by).unwrap_or(0);
         Span { start: offset(at), end: offset(at + length), ..span }
     }
@@ -524,9 +447,4 @@ pub(super) fn short(text: &str) -> String {
         return text.to_owned();
     }
     line.chars().take(WIDTH).chain(['…']).collect()
-}
-
-/// A key without the quotes it may stand in.
-fn unquoted(key: &str) -> &str {
-    key.strip_prefix(['"', '\'']).and_then(|key| key.strip_suffix(['"', '\''])).unwrap_or(key)
 }

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::Position;
+use crate::limits::SOURCE_LINE_WIDTH_MAX;
 
 /// A piece of one source, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,13 @@ impl Sources {
         self.line_text(span).trim_start().starts_with('[')
     }
 
+    /// The header of a table as written, where a span stands in one: `[job.backoff]`.
+    pub(super) fn header(&self, span: Span) -> &str {
+        let line = self.line_text(span).trim_start();
+        let close = if line.starts_with("[[") { "]]" } else { "]" };
+        line.find(close).map_or(line.trim_end(), |at| &line[..at + close.len()])
+    }
+
     /// For people.
     pub(super) fn position(&self, span: Span) -> Position {
         let line_text = self.line_text(span);
@@ -74,11 +82,16 @@ impl Sources {
         let start = ((span.start - line_start) as usize).min(line_text.len());
         let end = (span.end.saturating_sub(line_start) as usize).clamp(start, line_text.len());
         let characters = |from: usize, to: usize| line_text.get(from..to).map_or(0, |t| t.chars().count());
+        // A line may have a megabyte, and each of its faults would carry it: what can be shown is enough.
+        let before = line_text.get(..start).unwrap_or("").chars().rev().take(SOURCE_LINE_WIDTH_MAX);
+        let from = start - before.map(char::len_utf8).sum::<usize>();
+        let shown = line_text.get(from..).unwrap_or("").chars().take(2 * SOURCE_LINE_WIDTH_MAX).collect();
         Position {
             line: self.line(span),
             column: characters(0, start) + 1,
             length: characters(start, end).max(1),
-            text: line_text.to_owned(),
+            text: shown,
+            text_column: characters(0, from) + 1,
         }
     }
 

@@ -23,7 +23,7 @@ pub struct TransientOptions<'a> {
 }
 
 /// Writes the unit that the options ask for, so that it is checked, shown and explained as any other.
-pub fn transient_text(options: &TransientOptions<'_>) -> Result<String, Diagnostic> {
+pub fn transient_text(options: &TransientOptions<'_>) -> Result<String, Box<Diagnostic>> {
     let mut text = String::new();
     let exec: Vec<String> = options.exec.iter().map(|word| quoted(&word.replace('$', "$$"))).collect();
     // Writing to a String cannot fail.
@@ -33,7 +33,7 @@ pub fn transient_text(options: &TransientOptions<'_>) -> Result<String, Diagnost
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if key.is_empty() || !key.chars().all(legal) || key.split('.').any(str::is_empty) {
             let message = format!("`{key}` is no key");
-            return Err(Diagnostic::of_file(Code::UnknownKey, Path::new("-p"), message));
+            return Err(Box::new(Diagnostic::of_file(Code::UnknownKey, Path::new("-p"), message)));
         }
         has_job |= key.starts_with("job.");
         let free = ["env.", "labels.", "annotations."].iter().any(|table| key.starts_with(table));
@@ -53,7 +53,7 @@ pub fn transient(
     options: &TransientOptions<'_>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Unit, Vec<Diagnostic>> {
-    let text = transient_text(options).map_err(|fault| vec![fault])?;
+    let text = transient_text(options).map_err(|fault| vec![*fault])?;
     let path = format!("{name}.toml");
     let mut loaded = parse_one(text.as_bytes(), Path::new(&path), env, false);
     match loaded.units.pop() {

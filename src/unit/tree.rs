@@ -110,24 +110,46 @@ pub(super) fn parse(sources: &Sources, source: u32, bundle: bool, faults: &mut F
             .label("tables, arrays and dotted keys go no deeper");
         return Table::default();
     }
-    let (document, errors) = DeTable::parse_recoverable(text);
+    let (document, mut errors) = DeTable::parse_recoverable(text);
+    errors.sort_by_key(|error| error.span().map_or(usize::MAX, |span| span.start));
+    let mut last_line = 0;
     for error in errors {
         let at = error.span().unwrap_or(text.len()..text.len());
         let at = span(at.start, at.end);
-        let code = if error.message() == "duplicate key" { Code::KeyTwice } else { Code::Syntax };
-        match code {
-            Code::KeyTwice => {
-                faults.add(at, code, format!("`{}` is written twice", sources.slice(at).trim()));
-            }
-            _ => {
-                faults.add(at, code, error.message());
-            }
+        // What comes after the first fault of a line mostly follows from it.
+        let line = sources.line(at);
+        if line != last_line {
+            last_line = line;
+            syntax_fault(sources, at, error.message(), faults);
         }
     }
     let bundle = bundle || document.get_ref().contains_key("unit");
     let mut reader = TreeReader { source, sources, faults };
     let words = if bundle { Words::Bundle } else { Words::Ours };
     reader.table(document.into_inner(), words)
+}
+
+/// One fault that the parser found, with a guess at what it comes from.
+fn syntax_fault(sources: &Sources, at: Span, message: &str, faults: &mut Faults<'_>) {
+    if message == "duplicate key" {
+        let written = format!("`{}` is written twice", sources.slice(at).trim());
+        faults.add(at, Code::KeyTwice, written).help("keep one of the two");
+        return;
+    }
+    let unquoted = message.starts_with("string values must be quoted");
+    if unquoted && sources.slice(at).is_empty() {
+        faults.add(at, Code::Syntax, "a value is missing");
+        return;
+    }
+    let fault = faults.add(at, Code::Syntax, message);
+    if unquoted {
+        let written = super::reader::short(sources.slice(at));
+        fault.help(format!("write `\"{written}\"`"));
+    } else if message.starts_with("missing comma") || message.starts_with("unclosed array") {
+        fault.help("is a `]`, a comma or a quote missing here or before?");
+    } else if message.starts_with("invalid basic string") {
+        fault.help("is the closing quote missing?");
+    }
 }
 
 struct TreeReader<'r, 's> {

@@ -177,6 +177,7 @@ pub(super) fn is_account_name(name: &str) -> bool {
 }
 
 /// Resource limits by name: number, and whether sizes may be written.
+#[allow(clippy::unnecessary_cast, reason = "musl has these numbers as signed ones")]
 const RLIMITS: [(&str, u32, bool); 16] = [
     ("as", libc::RLIMIT_AS as u32, true),
     ("core", libc::RLIMIT_CORE as u32, true),
