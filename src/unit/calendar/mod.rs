@@ -14,6 +14,7 @@ mod interval;
 mod lint;
 mod notes;
 mod parse;
+mod reader;
 mod wall;
 mod words;
 mod zone;

@@ -30,13 +30,13 @@ fn skipped(reading: Reading, wall: &Matcher, change: &Change, at: i64) -> Option
         times.push(civil(next)?.strftime(if next % 60 == 0 { "%H:%M" } else { "%H:%M:%S" }).to_string());
     }
     let date = civil(last)?.strftime("%Y-%m-%d");
-    let (verb, pronoun) = if times.len() > 1 { ("do", "they run") } else { ("does", "it runs") };
+    let (verb, act) = if times.len() > 1 { ("do", "they run once") } else { ("does", "it runs") };
     let times = super::words::list(&times)?;
     Some(match reading {
         Reading::EveryPass => format!("skipped: {times} {verb} not exist on {date}"),
         // The end of a gap that holds a time is itself a run.
         Reading::FirstPass if change.at == at => {
-            format!("{times} {verb} not exist on {date}: {pronoun} now, right after the gap")
+            format!("{times} {verb} not exist on {date}: {act} right after the gap")
         }
         Reading::FirstPass => return None,
     })

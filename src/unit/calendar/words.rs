@@ -33,23 +33,22 @@ const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Frid
 
 /// An interval in words.
 pub(super) fn interval(seconds: i64) -> String {
-    let parts = [(seconds / 3_600, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
-    let parts: Vec<_> = parts.into_iter().filter(|(count, _)| *count != 0).collect();
-    if let [(count, unit)] = parts[..] {
-        return u32::try_from(count)
-            .map_or_else(|_| format!("every {count} {unit}s"), |count| every(count, unit));
+    // `every 90 minutes` reads better than its parts.
+    if seconds < 120 || seconds < 7_200 && seconds % 60 == 0 || seconds % 3_600 == 0 {
+        return every_seconds(seconds);
     }
+    let parts = [(seconds / 3_600, "hour"), (seconds / 60 % 60, "minute"), (seconds % 60, "second")];
     let plural = |count| if count == 1 { "" } else { "s" };
-    let parts: Vec<String> =
-        parts.iter().map(|(count, unit)| format!("{count} {unit}{}", plural(*count))).collect();
+    let parts = parts.iter().filter(|(count, _)| *count != 0);
+    let parts: Vec<String> = parts.map(|(count, unit)| format!("{count} {unit}{}", plural(*count))).collect();
     format!("every {}", list(&parts).unwrap_or_default())
 }
 
 /// A calendar in words.
 pub(super) fn calendar(fields: &Fields) -> String {
     let mut text = time(fields);
-    let whole_day = text.starts_with("every");
-    text.push_str(&day(fields, whole_day));
+    let says_every = text.contains("every");
+    text.push_str(&day(fields, says_every));
     text
 }
 
@@ -71,12 +70,15 @@ fn time(fields: &Fields) -> String {
         return every_seconds(step);
     }
     if count <= LISTED_MAX {
-        let times: Vec<String> = times(fields).map(clock).collect();
+        let seconds = times(fields).any(|time| time % 60 != 0);
+        let times: Vec<String> = times(fields).map(|time| clock(time, seconds)).collect();
         return format!("at {}", list(&times).unwrap_or_default());
     }
     if let Some(step) = step.filter(|_| !fields.hour.values.is_full(Unit::Hour)) {
         let last = times(fields).last().unwrap_or(first);
-        return format!("{} from {} to {}", every_seconds(step), clock(first), clock(last));
+        let seconds = first % 60 != 0 || last % 60 != 0;
+        let (first, last) = (clock(first, seconds), clock(last, seconds));
+        return format!("{} from {first} to {last}", every_seconds(step));
     }
     by_field(fields)
 }
@@ -114,7 +116,11 @@ fn day(fields: &Fields, time_says_every: bool) -> String {
     let (all_dates, all_days) = (dates.is_full(Unit::DayOfMonth), days.is_full(Unit::DayOfWeek));
     let all_months = months.is_full(Unit::Month);
     let every_day = if fields.either_day() { all_dates || all_days } else { all_dates && all_days };
-    let in_months = if all_months { String::new() } else { format!(" in {}", month_names(months)) };
+    let in_months = if all_months {
+        String::new()
+    } else {
+        format!(" {} {}", if is_run(months) { "from" } else { "in" }, month_names(months))
+    };
     if every_day {
         let day = if time_says_every { "" } else { " every day" };
         return format!("{day}{in_months}");
@@ -242,10 +248,10 @@ fn times(fields: &Fields) -> impl Iterator<Item = i64> {
     fields.hour.values.iter().map(i64::from).flat_map(of_hour).flat_map(of_minute)
 }
 
-/// `02:30`, with seconds where there are some.
-fn clock(time: i64) -> String {
+/// `02:30` or `02:30:00`.
+fn clock(time: i64, seconds: bool) -> String {
     let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
-    if second == 0 { format!("{hour:02}:{minute:02}") } else { format!("{hour:02}:{minute:02}:{second:02}") }
+    if seconds { format!("{hour:02}:{minute:02}:{second:02}") } else { format!("{hour:02}:{minute:02}") }
 }
 
 fn every_seconds(seconds: i64) -> String {
