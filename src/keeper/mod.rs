@@ -20,6 +20,7 @@ mod runs;
 mod signals;
 pub mod solo;
 mod spawners;
+mod telling;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -316,3 +316,17 @@ pub fn close_on_exec_from(first: RawFd) {
     // SAFETY: a plain call.
     unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
 }
+
+/// The path by which we were executed, from the kernel; for when there is no /proc.
+pub fn executed_path() -> Option<std::path::PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    // SAFETY: the kernel put the string on our stack at exec, and it stays there.
+    let path = unsafe {
+        let path = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
+        if path.is_null() {
+            return None;
+        }
+        CStr::from_ptr(path)
+    };
+    Some(std::ffi::OsStr::from_bytes(path.to_bytes()).into())
+}

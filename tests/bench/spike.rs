@@ -30,9 +30,9 @@ use supd::limits::MESSAGE_BYTES_MAX;
 use supd::settings::{Invocation, Place, Role};
 use supd::sys::process::{Which, adopt, kill, wait};
 use supd::wire::channel::Channel;
-use supd::wire::message::{KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
+use supd::wire::message::{FromSpawner, KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
 use supd::wire::plan::{Output, Plan};
-use supd::wire::run::Run;
+use supd::wire::run::{Ending, Run};
 use supd::{keeper, spawner, sys, wire};
 
 /// The service: stamps the clock as the first thing it does, and waits.
@@ -116,12 +116,7 @@ impl Task {
     }
 
     fn argv(&self, place: u32) -> Vec<Vec<u8>> {
-        match self.work {
-            Work::Services(_) => {
-                [&self.program, &self.events, &place.to_string()].map(|s| s.clone().into_bytes()).to_vec()
-            }
-            Work::Jobs { .. } => vec![self.program.clone().into_bytes()],
-        }
+        [&self.program, &self.events, &place.to_string()].map(|word| word.clone().into_bytes()).to_vec()
     }
 
     fn is_service(&self) -> bool {
@@ -139,6 +134,8 @@ struct Trivial {
     free: Vec<(u16, u32)>,
     /// Places (or job numbers) by slot.
     places: Vec<u32>,
+    /// Starts that nobody has answered: (slot, message).
+    unanswered: Vec<(u16, Vec<u8>)>,
     begun: u32,
     ended: u32,
     attempt: u32,
@@ -155,6 +152,7 @@ fn manager() -> u8 {
         epoch: 0,
         free: (0..8_192).rev().map(|slot| (slot, 0)).collect(),
         places: vec![0; 16_384],
+        unanswered: Vec::new(),
         begun: 0,
         ended: 0,
         attempt: 0,
@@ -175,8 +173,7 @@ impl Trivial {
             poll(&mut fds, PollTimeout::NONE).unwrap();
             let ready = fds.map(|fd| fd.any() == Some(true));
             if ready[1] {
-                // Whom it started we know already.
-                let _ = self.queue.try_receive(&mut buffer);
+                self.take_answers();
             }
             if !ready[0] {
                 continue;
@@ -200,8 +197,18 @@ impl Trivial {
                         self.spawn(place);
                     }
                 }
+                KeeperToManager::SpawnerGone => {
+                    let again = std::mem::take(&mut self.unanswered);
+                    for (slot, message) in again {
+                        self.send(slot, message);
+                    }
+                }
                 KeeperToManager::Exited(exited) => {
+                    self.unanswered.retain(|(slot, _)| *slot != exited.slot);
                     self.ended += 1;
+                    if let Ending::NotStarted(fault) = exited.ending {
+                        eprintln!("run {} was not started: {fault:?}", self.places[usize::from(exited.slot)]);
+                    }
                     let (_, all) = self.task.counts();
                     if self.task.is_service() {
                         self.spawn(self.places[usize::from(exited.slot)]);
@@ -243,13 +250,30 @@ impl Trivial {
             log_path: b"",
             plan: PlanAt::Inline(&self.plan),
         };
-        ToSpawner::Spawn(spawn).encode(&mut self.out);
+        let mut message = Vec::new();
+        ToSpawner::Spawn(spawn).encode(&mut message);
+        self.send(slot, message);
+    }
+
+    fn send(&mut self, slot: u16, message: Vec<u8>) {
         // The spawner may be waiting for room to tell us about a start.
-        let mut buffer = [0; 256];
-        while self.queue.try_send(&self.out, &[]).is_err() {
+        while self.queue.try_send(&message, &[]).is_err() {
             let events = PollFlags::POLLIN | PollFlags::POLLOUT;
             poll(&mut [PollFd::new(self.queue.as_fd(), events)], PollTimeout::NONE).unwrap();
-            while self.queue.try_receive(&mut buffer).is_ok_and(|received| received.length > 0) {}
+            self.take_answers();
+        }
+        self.unanswered.push((slot, message));
+    }
+
+    fn take_answers(&mut self) {
+        let mut buffer = [0; 256];
+        while let Ok(received) = self.queue.try_receive(&mut buffer) {
+            if received.length == 0 {
+                return;
+            }
+            if let Ok(FromSpawner::Started { slot, .. }) = FromSpawner::decode(&buffer[..received.length]) {
+                self.unanswered.retain(|(other, _)| *other != slot);
+            }
         }
     }
 
