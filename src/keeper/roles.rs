@@ -44,7 +44,9 @@ impl Program {
         fds: &[(BorrowedFd<'_>, RawFd)],
         nofile: Option<u64>,
     ) -> io::Result<Process> {
-        let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile })?;
+        // A logger outlives us while pods still print: they would die of SIGPIPE without it.
+        let ends_with_us = role != Role::Logger;
+        let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile, ends_with_us })?;
         Ok(Process { pid, pidfd: pidfd_open(pid).ok() })
     }
 }

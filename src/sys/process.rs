@@ -206,9 +206,11 @@ pub struct Inheritance<'a> {
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
     /// Soft limit of descriptors, where it is to be another than ours.
     pub nofile: Option<u64>,
+    /// It is killed when we end, however we do.
+    pub ends_with_us: bool,
 }
 
-/// Starts a role: a child in a session of its own, that ends with us.
+/// Starts a role: a child in a session of its own.
 pub fn start_role(image: &Image, inheritance: &Inheritance<'_>) -> io::Result<i32> {
     // SAFETY: we have one thread, so the child may do whatever we might.
     match unsafe { libc::fork() } {
@@ -220,7 +222,9 @@ pub fn start_role(image: &Image, inheritance: &Inheritance<'_>) -> io::Result<i3
 
 fn become_role(image: &Image, inheritance: &Inheritance<'_>) -> ! {
     reset_signals();
-    let _ = end_with_parent();
+    if inheritance.ends_with_us {
+        let _ = end_with_parent();
+    }
     // Copies above all targets first, so that no source is overwritten before it was copied. Close-on-exec is
     // the state of everything we have, and dup2 takes it off.
     let above = inheritance.fds.iter().map(|(_, target)| *target).max().unwrap_or(2) + 1;

@@ -71,7 +71,7 @@ impl Bed {
             (self.table_fd.as_fd(), fd::TABLE),
             (self.own_log.1.as_fd(), fd::OWN_LOG),
         ];
-        let pid = start_role(&image, &Inheritance { fds: &fds, nofile: None }).unwrap();
+        let pid = start_role(&image, &Inheritance { fds: &fds, nofile: None, ends_with_us: true }).unwrap();
         self.spawners.push((pid, keeper));
     }
 

@@ -303,7 +303,7 @@ fn a_role_started_by_hand_says_so() {
         let words = ["supd", role].map(|word| std::ffi::CString::new(word).unwrap()).to_vec();
         let image = Image::new(File::open(env!("CARGO_BIN_EXE_supd")).unwrap().into(), c"".into(), words);
         let fds = [(output.1.as_fd(), 2)];
-        let pid = start_role(&image, &Inheritance { fds: &fds, nofile: None }).unwrap();
+        let pid = start_role(&image, &Inheritance { fds: &fds, nofile: None, ends_with_us: true }).unwrap();
         drop(output.1);
         let text = read_all(output.0);
         assert!(text.contains("run `supd` instead"), "{text}");
