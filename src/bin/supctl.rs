@@ -1,2 +1,7 @@
-//! supctl: arguments, one request, print, exit code.
-fn main() {}
+//! supctl: arguments, one request, its answer, an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(supd::cli::run(std::env::args_os()).0)
+}

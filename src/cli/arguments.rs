@@ -1,0 +1,141 @@
+//! The grammar of the command line: one line for each verb; what a verb takes is in the verb's own file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::style::ColorChoice;
+use super::{
+    act, apply, ask, calendar, create, delete, enable, exec, get, help, kill, logs, ps, run, scale, shutdown,
+    status, validate, version, wait,
+};
+
+/// What was typed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "supctl",
+    version,
+    about = "Control supd: services, jobs and cronjobs with the semantics of Kubernetes",
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    override_help = help::OVERVIEW
+)]
+pub struct Arguments {
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb; [`super::alias`] has put `status` where there was none.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags of every verb.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The socket of supd
+    #[arg(long, global = true, value_name = "PATH", env = "SUPD_SOCKET", hide_env_values = true)]
+    pub socket: Option<PathBuf>,
+    /// When to use colour
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        env = "SUPCTL_COLOR",
+        hide_env = true
+    )]
+    pub color: ColorChoice,
+    /// No progress, no words: exit codes and data only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Times in UTC
+    #[arg(long, global = true)]
+    pub utc: bool,
+    /// Talk to the supd of this account
+    #[arg(long, global = true, hide = true, conflicts_with = "system")]
+    pub user: bool,
+    /// Talk to the supd of the machine
+    #[arg(long, global = true, hide = true)]
+    pub system: bool,
+    /// Accepted for systemctl's hands: there is no pager yet
+    #[arg(long, global = true, hide = true)]
+    pub no_pager: bool,
+    /// Another host, over ssh
+    #[arg(short = 'H', long, global = true, hide = true, value_name = "HOST")]
+    pub host: Option<String>,
+}
+
+/// The verbs, in the order of the manual.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// How all units are, or one unit with its last log lines
+    Status(status::Options),
+    /// A table of pods, jobs, cronjobs, services, units, events or runs
+    Get(get::Options),
+    /// Pods as docker shows containers
+    Ps(ps::Options),
+    /// Read the output of units, pods and jobs
+    Logs(logs::Options),
+    /// Start units, and wait until they are ready
+    Start(act::Options),
+    /// Stop units or pods, and wait until they are gone
+    Stop(act::Options),
+    /// Replace the pods of units, one by one
+    Restart(act::Options),
+    /// Send a signal to the processes of units or pods
+    Kill(kill::Options),
+    /// Change the number of replicas of a service
+    Scale(scale::Options),
+    /// Hold jobs and cronjobs
+    Suspend(act::Options),
+    /// Let suspended jobs and cronjobs go on
+    Resume(act::Options),
+    /// Start units at boot
+    Enable(enable::Options),
+    /// Do not start units at boot
+    Disable(enable::Options),
+    /// Forget back-off and failures
+    ResetFailed(enable::ResetOptions),
+    /// Stop and forget units, jobs or pods
+    Delete(delete::Options),
+    /// Make a job from a cronjob, now
+    Create(create::Options),
+    /// Run a command as a transient service or job
+    Run(run::Options),
+    /// Run a command in the context of a unit
+    Exec(exec::Options),
+    /// Wait until something has come to pass
+    Wait(wait::Options),
+    /// Whether at least one unit is active
+    IsActive(ask::Options),
+    /// Whether at least one unit has failed
+    IsFailed(ask::Options),
+    /// Whether at least one unit is ready
+    IsReady(ask::Options),
+    /// Load unit files, and change what differs
+    Apply(apply::Options),
+    /// Load unit files only: what runs is left alone
+    DaemonReload(apply::ReloadOptions),
+    /// Check unit files; no supd is needed
+    Validate(validate::Options),
+    /// A schedule in words, and its next times; no supd is needed
+    Calendar(calendar::Options),
+    /// End supd in order
+    Shutdown(shutdown::Options),
+    /// The version of supctl and of supd
+    Version(version::Options),
+    /// Completions for a shell
+    Completion(help::CompletionOptions),
+    /// Help on a verb, or on a topic: exit-codes
+    Help(help::Options),
+    /// A verb that is not built yet, or none at all.
+    #[command(external_subcommand)]
+    Unknown(Vec<String>),
+}
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

@@ -1,0 +1,255 @@
+//! `logs`: what units, pods and jobs have printed.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use super::age;
+use super::calendar::parse_time;
+use super::context::Context;
+use super::exit::{Exit, Failure, Outcome};
+use super::rows::Look;
+use super::server::Server;
+use super::subject::Subject;
+use super::target::{self, Asker};
+use super::time_limit;
+use crate::control::objects::{ContainerState, Pod};
+use crate::engine::time::Wall;
+use crate::logs::discover::{self, Attempts, Wanted};
+use crate::logs::escape::visible;
+use crate::logs::follow::Follow;
+use crate::logs::print::{self, Style};
+use crate::logs::read::{Entry, LogQuery, read};
+
+/// Arguments of `logs`.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  supctl logs -f --tail 20 web\n  supctl logs -p web-0 --timestamps\n\nExit codes: 0 done, 4 no such unit, pod or job, 69 supd cannot be reached, 130 interrupted"
+)]
+pub struct Options {
+    /// Units, pods or jobs
+    #[arg(value_name = "NAME", required = true)]
+    names: Vec<String>,
+    /// Go on with what is printed from now on
+    #[arg(short, long)]
+    follow: bool,
+    /// Only the last lines; `all` is all
+    #[arg(short = 'n', long, visible_alias = "lines", value_name = "N", value_parser = line_count, allow_hyphen_values = true)]
+    tail: Option<usize>,
+    /// Only lines since a time, or newer than a duration
+    #[arg(short = 'S', long, value_name = "TIME|DURATION")]
+    since: Option<String>,
+    /// Of the run before the present one
+    #[arg(short, long)]
+    previous: bool,
+    /// The time of each line before it
+    #[arg(long, short = 't')]
+    timestamps: bool,
+    /// The pod's name before each line; the rule where there are several
+    #[arg(long)]
+    prefix: bool,
+    /// One process of the pod: main, or an init step
+    #[arg(short, long, value_name = "PROCESS")]
+    container: Option<String>,
+}
+
+/// `20`; `all` and kubectl's `-1` are all.
+fn line_count(text: &str) -> Result<usize, String> {
+    match text {
+        "all" | "-1" => Ok(usize::MAX),
+        _ => text.parse().map_err(|_| "not a number of lines, nor `all`".to_owned()),
+    }
+}
+
+/// `supctl logs NAME...`
+pub fn run(options: &Options, context: &Context) -> Outcome {
+    let since = options.since.as_deref().map(parse_since).transpose()?;
+    let server = Server::connect(context, Asker::Question)?;
+    let found = target::resolve(&server, &options.names, Asker::Question)?;
+    let mut exit = Exit::DONE;
+    for failure in &found.missing {
+        context.complain(failure);
+        exit = exit.and(failure.exit);
+    }
+    if found.subjects.is_empty() {
+        return Ok(exit);
+    }
+    let place = Place::of(&server)?;
+    let mut wanted = place.wanted(&server, &found.subjects, options.previous)?;
+    for wanted in &mut wanted {
+        wanted.process = options.container.clone();
+    }
+    if wanted.is_empty() {
+        let names: Vec<&str> = found.subjects.iter().map(Subject::name).collect();
+        let what = if options.previous { "no run before the present one" } else { "no pods" };
+        return Err(Failure::new(Exit::FAILED, format!("{}: {what}", names.join(", "))));
+    }
+    let runs = discover::runs(&place.root, &wanted).map_err(|error| place.unreadable(&error))?;
+    let several = runs.iter().map(|run| run.pod_dir()).collect::<std::collections::BTreeSet<_>>().len() > 1;
+    let style = Style {
+        // In a pipe lines are whatever the program printed, unless more was asked for.
+        prefix: options.prefix || (context.screen.terminal && (several || found.subjects.len() > 1)),
+        timestamps: options.timestamps,
+        raw: !context.screen.terminal,
+    };
+    let query =
+        LogQuery { tail: options.tail.filter(|tail| *tail != usize::MAX), since, ..LogQuery::default() };
+    if options.follow {
+        follow(&place, wanted, query, style)?;
+        return Ok(exit);
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for entry in read(&place.root, runs, query).map_err(|error| place.unreadable(&error))? {
+        let entry = entry.map_err(|error| place.unreadable(&error))?;
+        print::write_text(&mut out, style, &entry)?;
+    }
+    out.flush()?;
+    Ok(exit)
+}
+
+/// Goes on until nobody reads any more.
+fn follow(place: &Place, wanted: Vec<Wanted>, query: LogQuery, style: Style) -> Result<(), Failure> {
+    let unreadable = |error: io::Error| place.unreadable(&error);
+    let mut follow = Follow::open(&place.root, wanted, query).map_err(unreadable)?;
+    let stdout = io::stdout();
+    loop {
+        let mut out = io::BufWriter::new(stdout.lock());
+        while let Some(entry) = follow.next().map_err(unreadable)? {
+            print::write_text(&mut out, style, &entry)?;
+        }
+        out.flush()?;
+        drop(out);
+        if !follow.wait(Some(stdout.as_fd())).map_err(unreadable)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Where the logs are.
+struct Place {
+    root: PathBuf,
+}
+
+impl Place {
+    fn of(server: &Server) -> Result<Self, Failure> {
+        Ok(Self { root: server.info()?.status.log_directory })
+    }
+
+    fn unreadable(&self, error: &io::Error) -> Failure {
+        Failure::new(Exit::FAILED, format!("cannot read the logs in {}: {error}", self.root.display()))
+    }
+
+    /// The logs that subjects stand for: a unit's all that are kept, a pod's of its present run, as kubectl
+    /// has it; with `previous` of the run before.
+    fn wanted(&self, server: &Server, subjects: &[Subject], previous: bool) -> Result<Vec<Wanted>, Failure> {
+        let listed = |subject: &Subject| previous || matches!(subject, Subject::Job(_));
+        let pods: Vec<Pod> = if subjects.iter().any(listed) { server.list()? } else { Vec::new() };
+        let mut wanted = Vec::new();
+        for subject in subjects {
+            let belongs = |pod: &&Pod| match subject {
+                Subject::Unit(unit) => pod.status.unit.as_str() == unit.metadata.name,
+                Subject::Job(job) => pod.status.job.as_deref() == Some(&job.metadata.name),
+                Subject::Pod(own) => pod.metadata.uid == own.metadata.uid,
+            };
+            match subject {
+                _ if previous => wanted.extend(pods.iter().filter(belongs).filter_map(before)),
+                Subject::Unit(unit) => {
+                    wanted.push(Wanted { unit: Some(unit.metadata.name.clone()), ..Wanted::default() });
+                }
+                Subject::Job(_) => {
+                    wanted.extend(pods.iter().filter(belongs).map(|pod| of_pod(pod, Attempts::All)))
+                }
+                Subject::Pod(pod) => wanted.push(of_pod(pod, Attempts::Last)),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+fn of_pod(pod: &Pod, attempts: Attempts) -> Wanted {
+    let uid = pod.metadata.uid.get(..8).map(str::to_owned);
+    Wanted { pod: Some(pod.metadata.name.clone()), uid, attempts, ..Wanted::default() }
+}
+
+/// The run before the present one: while main waits for its next start, the one that has just ended.
+fn before(pod: &Pod) -> Option<Wanted> {
+    let main = pod.main()?;
+    let attempt = match &main.state {
+        ContainerState::Waiting(_) => main.last_state.terminated.as_ref().map(|_| main.attempt)?,
+        ContainerState::Running(_) | ContainerState::Terminated(_) => main.attempt.checked_sub(1)?,
+    };
+    Some(of_pod(pod, Attempts::Number(attempt)))
+}
+
+/// `5m` ago, or since a time.
+fn parse_since(text: &str) -> Result<Wall, Failure> {
+    match time_limit::parse(text) {
+        Ok(ago) => Ok(Wall::from_seconds(age::now().0) - ago),
+        Err(_) => Ok(Wall::from_seconds(parse_time(text)?.0)),
+    }
+}
+
+/// The last lines that units, jobs or pods have printed, as `status` shows them. Logs that cannot be read
+/// are no reason to show nothing of the rest.
+pub fn last_lines(server: &Server, subject: &Subject, count: usize, look: Look) -> Vec<String> {
+    let line = |entry: Entry| {
+        let time = look.stamp(entry.time);
+        let pod = entry.run.pod();
+        let stream = if entry.stream == crate::logs::line::Stream::Stdout { "out" } else { "err" };
+        format!("{time} {pod} {stream} | {}", visible(&entry.text))
+    };
+    entries(server, subject, count).into_iter().map(line).collect()
+}
+
+/// The last line of all.
+pub fn last_line(server: &Server, subject: &Subject) -> Option<String> {
+    entries(server, subject, 1).pop().map(|entry| visible(&entry.text).into_owned())
+}
+
+fn entries(server: &Server, subject: &Subject, count: usize) -> Vec<Entry> {
+    if count == 0 {
+        return Vec::new();
+    }
+    let Ok(place) = Place::of(server) else { return Vec::new() };
+    let Ok(wanted) = place.wanted(server, std::slice::from_ref(subject), false) else { return Vec::new() };
+    tail(&place.root, &wanted, count).unwrap_or_default()
+}
+
+fn tail(root: &Path, wanted: &[Wanted], count: usize) -> io::Result<Vec<Entry>> {
+    let query = LogQuery { tail: Some(count), ..LogQuery::default() };
+    read(root, discover::runs(root, wanted)?, query)?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::fixture::ago;
+    use super::super::ps::tests::pod;
+    use super::*;
+
+    #[test]
+    fn the_run_before() {
+        let attempt = |pod: &Pod| before(pod).map(|wanted| wanted.attempts);
+        let mut running = pod("web-0", json!({"running": {"startedAt": ago(9), "pid": 7}}), true);
+        assert_eq!(attempt(&running), Some(Attempts::Number(1)));
+        running.status.container_statuses[0].attempt = 0;
+        assert_eq!(attempt(&running), None);
+        let waiting = pod("web-0", json!({"waiting": {"reason": "CrashLoopBackOff"}}), false);
+        assert_eq!(attempt(&waiting), None, "it has never run");
+    }
+
+    #[test]
+    fn since_when() {
+        assert_eq!(parse_since("2026-11-23T02:30:00Z"), Ok(Wall::from_seconds(1_795_401_000)));
+        assert!(parse_since("5m").is_ok_and(|since| since < Wall::from_seconds(age::now().0 - 299)));
+        assert!(parse_since("later").is_err());
+    }
+
+    #[test]
+    fn numbers_of_lines() {
+        assert_eq!(line_count("20"), Ok(20));
+        assert_eq!((line_count("all"), line_count("-1")), (Ok(usize::MAX), Ok(usize::MAX)));
+        assert!(line_count("x").is_err());
+    }
+}
