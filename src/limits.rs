@@ -129,3 +129,24 @@ pub const LOG_READER_BYTES: usize = 32 * 1024;
 pub const NOTIFY_BYTES_MAX: usize = 4 * 1024;
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+
+/// Longest password or group file that is read: a hundred thousand accounts.
+pub const ACCOUNT_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Longest `env_file` that is read; execve takes no more than twice that in all.
+pub const ENV_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Supplementary groups of one user: NFS stops at 16, and nobody has been seen with more than some hundred.
+pub const GROUPS_MAX: usize = 1_024;
+/// A stand-in that has had nothing to do for this time ends, unless another spawner is still stuck.
+pub const STAND_IN_IDLE_MS: u64 = 10_000;
+/// Events that the keeper takes from one epoll_wait: a turn of its loop stays short.
+pub const EVENTS_PER_TURN: usize = 64;
+/// Messages that the keeper takes from one socket in one turn: none can starve the others.
+pub const MESSAGES_PER_TURN: usize = 64;
+/// Children that one sweep reaps: with 20 µs for each a storm of orphans holds nothing else up for long.
+pub const REAPED_PER_SWEEP: usize = 512;
+/// Bytes of messages from manager to logger that the keeper keeps while the logger is away or busy.
+pub const RELAY_BYTES_MAX: usize = 64 * 1024;
+/// How much longer than its own timeout the manager's shutdown may take before the keeper ends it.
+pub const HALT_GRACE_MS: u64 = 5_000;
+/// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers.
+pub const HALT_STAGE_MS: u64 = 3_000;

@@ -4,8 +4,11 @@
 //! Owned descriptors in and out, close-on-exec at birth, `EINTR` handled here and nowhere else.
 #![allow(unsafe_code)]
 
+pub mod clock;
+pub mod clone;
 pub mod memory;
 pub mod message;
+pub mod process;
 
 use std::io;
 use std::os::fd::RawFd;

@@ -1,2 +1,41 @@
-//! supd: arguments to role to exit code.
-fn main() {}
+//! supd: arguments → role → exit code.
+
+use std::process::ExitCode;
+
+use supd::keeper::place::Surroundings;
+use supd::settings::{HELP, Invocation, Role};
+use supd::{keeper, logs, manager, spawner};
+
+fn main() -> ExitCode {
+    let surroundings = Surroundings::look();
+    let variable = |name: &str| std::env::var_os(name);
+    let invocation = Invocation::parse(std::env::args_os().skip(1), &surroundings.place(&variable));
+    let code = match invocation {
+        Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
+        Ok(Invocation::Solo(command)) => keeper::solo::run(&command),
+        Ok(Invocation::Role(Role::Keeper, settings)) => keeper::run(settings),
+        Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
+            spawner::run(&settings, number, stand_in)
+        }
+        Ok(Invocation::Role(Role::Manager, settings)) => {
+            u8::try_from(manager::run(settings)).unwrap_or(u8::MAX)
+        }
+        Ok(Invocation::Role(Role::Logger, settings)) => {
+            u8::try_from(logs::logger::run(settings)).unwrap_or(u8::MAX)
+        }
+        Ok(Invocation::Help) => print(HELP),
+        Ok(Invocation::Version) => print(concat!("supd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Err(error) => {
+            eprintln!("supd: {error}");
+            error.code
+        }
+    };
+    ExitCode::from(code)
+}
+
+/// A reader that has gone is no fault of ours.
+fn print(text: &str) -> u8 {
+    use std::io::Write;
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    0
+}

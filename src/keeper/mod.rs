@@ -1,1 +1,295 @@
-//! (being built)
+//! The keeper: the part that must not die.
+//!
+//! PID 1, or a child subreaper elsewhere. Parent of every run and of the other roles. It reaps, holds
+//! descriptors, starts the other roles again when they end, and takes the whole down. It reads no unit file
+//! and touches no path that a unit names; memory is reserved at the start, every queue is bounded, and it is
+//! woken by events alone: an idle supd sleeps.
+//!
+//! One loop over epoll. Level-triggered throughout: what is to be told is kept as state (an exit that is not
+//! acknowledged, a signal that was not passed on), and `pump_*` tells as much of it as a socket takes.
+
+mod books;
+pub mod boot;
+mod halt;
+mod logger;
+mod manager;
+pub mod place;
+mod reap;
+mod roles;
+mod runs;
+mod signals;
+pub mod solo;
+mod spawners;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
+use crate::settings::{Settings, exit};
+use crate::sys;
+use crate::wire::own_log::{self, OwnLog};
+use crate::wire::run::Instant;
+use crate::wire::table::Table;
+use crate::wire::voice::Voice;
+
+/// Everything the keeper has.
+struct Keeper {
+    settings: Settings,
+    voice: Voice,
+    since: Instant,
+    epoll: Epoll,
+    signals: signals::Signals,
+    program: roles::Program,
+    /// The soft limit of descriptors that we were started with, which runs get back.
+    nofile: Option<u64>,
+    table: Table,
+    table_fd: OwnedFd,
+    books: books::Books,
+    /// The highest pod uid that any run had.
+    pod_highest: u64,
+    spawners: spawners::Spawners,
+    manager: manager::Manager,
+    logger: logger::Logger,
+    own_log: (OwnedFd, OwnedFd),
+    reaping: reap::Reaping,
+    halt: halt::Halt,
+    /// One message at a time is read and written.
+    incoming: Vec<u8>,
+    outgoing: Vec<u8>,
+    /// Held for the life of the process.
+    _lock: OwnedFd,
+}
+
+/// Whose descriptor is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Signals,
+    Manager,
+    ManagerEnded,
+    Logger,
+    LoggerEnded,
+    OwnLog,
+    Spawner(u8),
+    SpawnerEnded(u8),
+    Run(u16),
+}
+
+impl Token {
+    fn pack(self) -> u64 {
+        match self {
+            Self::Signals => 0,
+            Self::Manager => 1,
+            Self::ManagerEnded => 2,
+            Self::Logger => 3,
+            Self::LoggerEnded => 4,
+            Self::OwnLog => 5,
+            Self::Spawner(number) => 1 << 16 | u64::from(number),
+            Self::SpawnerEnded(number) => 2 << 16 | u64::from(number),
+            Self::Run(slot) => 3 << 16 | u64::from(slot),
+        }
+    }
+
+    fn unpack(word: u64) -> Self {
+        match (word >> 16, word as u16) {
+            (1, number) => Self::Spawner(number as u8),
+            (2, number) => Self::SpawnerEnded(number as u8),
+            (3, slot) => Self::Run(slot),
+            (_, 1) => Self::Manager,
+            (_, 2) => Self::ManagerEnded,
+            (_, 3) => Self::Logger,
+            (_, 4) => Self::LoggerEnded,
+            (_, 5) => Self::OwnLog,
+            _ => Self::Signals,
+        }
+    }
+}
+
+/// Runs the role; gives supd's exit code.
+pub fn run(settings: Settings) -> u8 {
+    sys::process::set_name(c"supd-keeper");
+    let begun = boot::claimed_lock(&settings).and_then(|lock| {
+        Keeper::new(settings, lock).map_err(|error| boot::Refusal::internal(format!("cannot begin: {error}")))
+    });
+    let mut keeper = match begun {
+        Ok(keeper) => keeper,
+        Err(refusal) => return refusal.report(),
+    };
+    keeper.begin();
+    match keeper.serve() {
+        Ok(code) => code,
+        Err(error) => {
+            keeper.voice.error(format_args!("cannot go on: {error}"));
+            exit::INTERNAL
+        }
+    }
+}
+
+impl Keeper {
+    fn new(settings: Settings, lock: OwnedFd) -> io::Result<Self> {
+        // Handlers before anything else: from here on no signal is lost.
+        let signals = signals::Signals::listen(settings.process_one)?;
+        if !settings.process_one {
+            sys::process::become_subreaper()?;
+        }
+        let nofile = sys::process::raise_nofile().ok();
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        let (table_fd, table) = Table::create()?;
+        let own_log = own_log::pipe()?;
+        let listener = boot::listen(&settings)?;
+        let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
+        let keeper = Self {
+            voice,
+            since: Instant::now(),
+            signals,
+            program: roles::Program::open()?,
+            nofile,
+            table,
+            table_fd,
+            books: books::Books::reserve(),
+            pod_highest: 0,
+            spawners: spawners::Spawners::new(),
+            manager: manager::Manager::new(listener),
+            logger: logger::Logger::new(),
+            own_log,
+            reaping: reap::Reaping::default(),
+            halt: halt::Halt::default(),
+            incoming: vec![0; MESSAGE_BYTES_MAX],
+            outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
+            _lock: lock,
+            epoll,
+            settings,
+        };
+        keeper.watch(keeper.signals.as_fd(), Token::Signals, EpollFlags::EPOLLIN)?;
+        keeper.watch(keeper.own_log.0.as_fd(), Token::OwnLog, EpollFlags::EPOLLIN)?;
+        Ok(keeper)
+    }
+
+    fn begin(&mut self) {
+        let place = match (self.settings.container, self.settings.process_one) {
+            (true, _) => "PID 1 of a container",
+            (false, true) => "PID 1 of the machine",
+            (false, false) => "a subreaper",
+        };
+        self.voice.info(format_args!("supd {} runs as {place}", env!("CARGO_PKG_VERSION")));
+        self.start_manager();
+        // Whoever was our child before we were, and whose signal went to the program that we were then.
+        self.reaping.request(Instant::now().mono);
+    }
+
+    /// The loop.
+    fn serve(&mut self) -> io::Result<u8> {
+        let mut events = [EpollEvent::empty(); EVENTS_PER_TURN];
+        loop {
+            let count = match self.epoll.wait(&mut events, self.patience()) {
+                Ok(count) => count,
+                Err(nix::errno::Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            // What has ended is taken in before anything is decided on, and before any deadline is judged.
+            for event in events.iter().take(count) {
+                self.on_event(Token::unpack(event.data()));
+            }
+            self.on_time(Instant::now().mono);
+            if let Some(code) = self.halt_step() {
+                return Ok(code);
+            }
+            self.pump_manager();
+            self.pump_logger();
+        }
+    }
+
+    fn on_event(&mut self, token: Token) {
+        match token {
+            Token::Run(slot) => self.on_run_readable(slot),
+            // What is left after a turn's share makes the descriptor ready again.
+            Token::Spawner(number) => _ = self.on_spawner_messages(number),
+            Token::Manager => _ = self.on_manager_messages(),
+            Token::Logger => _ = self.on_logger_messages(),
+            Token::Signals => self.on_signals(),
+            Token::OwnLog => self.on_own_log(),
+            Token::ManagerEnded | Token::LoggerEnded | Token::SpawnerEnded(_) => self.on_role_readable(token),
+        }
+    }
+
+    /// Everything that happens because time has passed.
+    fn on_time(&mut self, now: u64) {
+        if self.reaping.is_due(now) {
+            self.sweep(now);
+        }
+        self.manager_on_time(now);
+        self.logger_on_time(now);
+        self.halt_on_time(now);
+    }
+
+    /// Until the nearest deadline; without one, until something happens.
+    fn patience(&self) -> EpollTimeout {
+        let deadlines = [self.reaping.due(), self.manager.due(), self.logger.due(), self.halt.due()];
+        let Some(nearest) = deadlines.into_iter().flatten().min() else { return EpollTimeout::NONE };
+        let left = nearest.saturating_sub(Instant::now().mono);
+        // Rounded up: a wait that ends too early is a turn of the loop for nothing.
+        let milliseconds = left.div_ceil(1_000_000).min(60_000);
+        EpollTimeout::try_from(milliseconds).unwrap_or(EpollTimeout::ZERO)
+    }
+
+    fn on_signals(&mut self) {
+        self.signals.rest();
+        let mut index = 0;
+        while let Some((signal, came)) = self.signals.take(index) {
+            index += 1;
+            if !came {
+                continue;
+            }
+            match signal {
+                libc::SIGCHLD => self.reaping.request(Instant::now().mono),
+                libc::SIGHUP => self.manager.reload_wanted = true,
+                libc::SIGUSR1 => self.renew_listener(),
+                libc::SIGUSR2 => self.show_state(),
+                _ => self.on_stop_request(signal),
+            }
+        }
+    }
+
+    fn watch(&self, fd: BorrowedFd<'_>, token: Token, flags: EpollFlags) -> io::Result<()> {
+        Ok(self.epoll.add(fd, EpollEvent::new(flags, token.pack()))?)
+    }
+
+    /// Takes a descriptor out before it is closed: a copy in a process that is just being started would keep
+    /// its entry alive.
+    fn unwatch(&self, fd: impl AsFd) {
+        let _ = self.epoll.delete(fd);
+    }
+
+    fn show_state(&mut self) {
+        let slots = self.table.taken().count();
+        self.voice.info(format_args!(
+            "{slots} of {SLOTS} slots taken, {} strangers reaped, manager died {} times, logger {} times",
+            self.reaping.strangers, self.manager.deaths, self.logger.deaths,
+        ));
+        self.manager.state_wanted = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_read_back() {
+        for token in [
+            Token::Signals,
+            Token::Manager,
+            Token::ManagerEnded,
+            Token::Logger,
+            Token::LoggerEnded,
+            Token::OwnLog,
+            Token::Spawner(255),
+            Token::SpawnerEnded(0),
+            Token::Run(0),
+            Token::Run(u16::MAX),
+        ] {
+            assert_eq!(Token::unpack(token.pack()), token);
+        }
+    }
+}

@@ -151,6 +151,12 @@ impl Run {
 }
 
 impl Instant {
+    /// Now.
+    pub fn now() -> Self {
+        let (mono, wall) = crate::sys::clock::now();
+        Self { mono, wall }
+    }
+
     /// Writes it.
     pub fn put(&self, to: &mut Writer<'_>) {
         to.u64(self.mono).i64(self.wall);

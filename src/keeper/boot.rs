@@ -1,0 +1,180 @@
+//! From `supd` on a command line to a keeper: directories, the lock, the socket, and a new name.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen as start_listening, socket,
+};
+use nix::sys::stat::{Mode, umask};
+
+use super::roles::Program;
+use crate::settings::{Role, Settings, exit};
+use crate::sys::process::{adopt, hand_over};
+use crate::wire::fd;
+
+/// Why supd does not start.
+pub(super) struct Refusal {
+    message: String,
+    code: u8,
+}
+
+impl Refusal {
+    pub(super) fn internal(message: String) -> Self {
+        Self { message, code: exit::INTERNAL }
+    }
+
+    fn new(code: u8, message: String) -> Self {
+        Self { message, code }
+    }
+
+    /// Says it to whoever started us; gives the exit code.
+    pub(super) fn report(&self) -> u8 {
+        // Standard error may be closed: there is nobody to tell then.
+        let _ = writeln!(io::stderr(), "supd: {}", self.message);
+        self.code
+    }
+}
+
+/// Prepares the directories, takes the lock and executes ourselves as the keeper. Comes back only with an
+/// exit code.
+pub fn start(settings: &Settings) -> u8 {
+    match prepare(settings).and_then(|lock| become_keeper(settings, lock)) {
+        Ok(never) => match never {},
+        Err(refusal) => refusal.report(),
+    }
+}
+
+/// Becomes one program after the other: there is no way back.
+enum Never {}
+
+fn prepare(settings: &Settings) -> Result<File, Refusal> {
+    // Numbers 0 to 2 are valid: the standard library opens /dev/null for those that are closed.
+    // Nobody's directory is held busy, and no relative path means anything from here on.
+    let _ = std::env::set_current_dir("/");
+    umask(Mode::from_bits_truncate(0o022));
+    private_directory(&settings.runtime_dir)?;
+    for (directory, what) in [(&settings.state_dir, "state"), (&settings.log_dir, "logs")] {
+        if let Err(error) = DirBuilder::new().recursive(true).mode(0o755).create(directory) {
+            let _ = writeln!(
+                io::stderr(),
+                "supd: cannot create {}: {error}; going on without keeping {what} there",
+                directory.display()
+            );
+        }
+    }
+    lock(settings)
+}
+
+/// The runtime directory holds the control socket: whoever can write there could take its place.
+fn private_directory(path: &Path) -> Result<(), Refusal> {
+    let cannot = |error: io::Error| {
+        let code = match error.kind() {
+            io::ErrorKind::PermissionDenied => exit::PRIVILEGE,
+            _ => exit::CONFIGURATION,
+        };
+        Refusal::new(
+            code,
+            format!("cannot use {}: {error}; `--runtime-dir DIR` names another", path.display()),
+        )
+    };
+    if let Some(parent) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o755).create(parent).map_err(cannot)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let meta = fs::symlink_metadata(path).map_err(cannot)?;
+            let owner = nix::unistd::geteuid().as_raw();
+            if !meta.is_dir() || meta.uid() != owner || meta.mode() & 0o022 != 0 {
+                let message = "it must be a directory of our own that nobody else can write to";
+                return Err(cannot(io::Error::other(message)));
+            }
+            Ok(())
+        }
+        Err(error) => Err(cannot(error)),
+    }
+}
+
+/// One supd for each runtime directory. The lock is the descriptor: it ends with the last process that has it.
+fn lock(settings: &Settings) -> Result<File, Refusal> {
+    let path = settings.runtime_dir.join("lock");
+    let cannot = |error: io::Error| {
+        Refusal::new(exit::CONFIGURATION, format!("cannot lock {}: {error}", path.display()))
+    };
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+    let file = options.open(&path).map_err(cannot)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(locked) => {
+            let mut file = locked.try_clone().map_err(cannot)?;
+            // The clone keeps the lock, which belongs to the open file; the guard would end it.
+            std::mem::forget(locked);
+            let written = file.set_len(0).and_then(|()| file.rewind());
+            let written = written.and_then(|()| writeln!(file, "{}", std::process::id()));
+            written.map(|()| file).map_err(cannot)
+        }
+        Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            let holder = match holder.trim().parse::<u32>() {
+                Ok(pid) => format!("pid {pid}"),
+                Err(_) => "just being started".into(),
+            };
+            let directory = settings.runtime_dir.display();
+            Err(Refusal::new(exit::UNAVAILABLE, format!("another supd runs in {directory} ({holder})")))
+        }
+        Err((_, errno)) => Err(cannot(errno.into())),
+    }
+}
+
+/// Executes ourselves, so that `ps` shows the role; the lock goes along as descriptor [`fd::CHANNEL`], which a
+/// keeper has no other use for.
+fn become_keeper(settings: &Settings, lock: File) -> Result<Never, Refusal> {
+    let cannot = |error: io::Error| Refusal::internal(format!("cannot execute ourselves: {error}"));
+    let image = Program::open().and_then(|program| program.image(settings, Role::Keeper)).map_err(cannot)?;
+    hand_over(lock.into(), fd::CHANNEL).map_err(cannot)?;
+    Err(cannot(image.execute()))
+}
+
+/// The keeper's side of [`become_keeper`]: what is on the descriptor must be the lock.
+pub(super) fn claimed_lock(settings: &Settings) -> Result<OwnedFd, Refusal> {
+    let refused = || {
+        let message = "the keeper is a part of supd, started by it; run `supd` instead";
+        Refusal::new(exit::USAGE, message.into())
+    };
+    let lock = File::from(adopt(fd::CHANNEL).ok_or_else(refused)?);
+    let (ours, theirs) = (lock.metadata(), fs::metadata(settings.runtime_dir.join("lock")));
+    match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) if (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()) => Ok(lock.into()),
+        _ => Err(refused()),
+    }
+}
+
+/// Makes the control socket. Only the holder of the lock may take a stale one away.
+pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
+    let path = settings.control_socket();
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        None,
+    )?;
+    // Born with its mode: the umask is ours alone, we have one thread.
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let bound = bind(listener.as_raw_fd(), &UnixAddr::new(&path)?);
+    umask(before);
+    bound?;
+    // Clients wait there while there is no manager.
+    start_listening(&listener.as_fd(), Backlog::MAXCONN)?;
+    Ok(listener)
+}

@@ -1,0 +1,180 @@
+//! The end of supd: in order where there is a manager, and in any case.
+
+use super::Keeper;
+use crate::limits::{HALT_GRACE_MS, HALT_STAGE_MS};
+use crate::settings::exit;
+use crate::sys::process::{Which, kill, wait};
+use crate::wire::run::Instant;
+
+/// How far the end has come.
+#[derive(Default)]
+pub(super) struct Halt {
+    stage: Stage,
+    /// When the present stage is over, whatever is left of it.
+    deadline: Option<u64>,
+    /// The exit code.
+    code: u8,
+}
+
+/// The stages, in order.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    /// Not ending.
+    #[default]
+    None,
+    /// Somebody wants an end: the manager stops its units, and says `End`.
+    Requested,
+    /// There is no manager that could: runs have had TERM from us.
+    Alone,
+    /// KILL was sent to every run; the manager may end by itself.
+    Runs,
+    /// The logger has been told all, writes what is left, and ends.
+    Logger,
+    /// Orphans and what else is ours are killed.
+    Strangers,
+    /// Nothing is left.
+    Over,
+}
+
+impl Halt {
+    /// Nothing is started again.
+    pub(super) fn is_halting(&self) -> bool {
+        self.stage >= Stage::Alone
+    }
+
+    /// The last logger has gone.
+    pub(super) fn refuses_loggers(&self) -> bool {
+        self.stage >= Stage::Logger
+    }
+
+    pub(super) fn due(&self) -> Option<u64> {
+        self.deadline
+    }
+
+    fn enter(&mut self, stage: Stage, within_ms: u64) {
+        self.stage = stage;
+        self.deadline = Some(Instant::now().mono + within_ms * 1_000_000);
+    }
+}
+
+impl PartialOrd for Stage {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some((*self as u8).cmp(&(*other as u8)))
+    }
+}
+
+impl Keeper {
+    /// Somebody wants us to end. The first request sets the time; the manager is told of each.
+    pub(super) fn begin_stop(&mut self) {
+        if self.halt.stage != Stage::None {
+            return;
+        }
+        let timeout =
+            u64::try_from(self.settings.shutdown_timeout.as_millis()).unwrap_or(u64::MAX / 2_000_000);
+        if self.manager.is_ready() || self.manager.pid().is_some() {
+            self.halt.enter(Stage::Requested, timeout.saturating_add(HALT_GRACE_MS));
+        } else {
+            self.voice.warn(format_args!("there is no manager; stopping what runs without it"));
+            self.halt.enter(Stage::Alone, timeout);
+            self.close_queue();
+            self.signal_all_runs(libc::SIGTERM);
+            self.signal_all_runs(libc::SIGCONT);
+        }
+    }
+
+    /// The manager is through, or the time is.
+    pub(super) fn begin_halt(&mut self, code: u8) {
+        if self.halt.stage >= Stage::Runs {
+            return;
+        }
+        self.halt.code = code;
+        self.halt.enter(Stage::Runs, HALT_STAGE_MS);
+        self.kill_spawners();
+        self.signal_all_runs(libc::SIGKILL);
+    }
+
+    pub(super) fn halt_on_time(&mut self, now: u64) {
+        if self.halt.deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        self.halt.deadline = None;
+        match self.halt.stage {
+            Stage::Requested => {
+                self.voice.error(format_args!("the manager did not end in time; killing what is left"));
+                self.begin_halt(exit::INTERNAL);
+            }
+            Stage::Alone => self.begin_halt(0),
+            Stage::Runs => self.end_logger(),
+            Stage::Logger => {
+                self.logger.kill();
+                self.end_strangers();
+            }
+            Stage::Strangers => self.halt.stage = Stage::Over,
+            Stage::None | Stage::Over => {}
+        }
+    }
+
+    /// Goes on as soon as a stage has done its work. Gives the exit code at the end.
+    pub(super) fn halt_step(&mut self) -> Option<u8> {
+        match self.halt.stage {
+            Stage::Requested if self.manager.pid().is_none() => {
+                // It died on the way and was not ready: nobody will say `End`.
+                self.halt.stage = Stage::None;
+                self.begin_stop();
+            }
+            Stage::Alone if !self.any_run_lives() => self.begin_halt(0),
+            Stage::Runs if self.only_the_logger_is_left() => {
+                self.pump_logger();
+                if self.logger_is_told() || !self.logger_runs() {
+                    self.end_logger();
+                }
+            }
+            Stage::Logger if !self.logger_runs() => self.end_strangers(),
+            Stage::Strangers => self.kill_children(),
+            _ => {}
+        }
+        if self.halt.stage != Stage::Over {
+            return None;
+        }
+        let _ = std::fs::remove_file(self.settings.control_socket());
+        Some(self.halt.code)
+    }
+
+    fn only_the_logger_is_left(&self) -> bool {
+        !self.any_run_lives() && self.manager.pid().is_none() && self.spawners.is_empty()
+    }
+
+    fn end_logger(&mut self) {
+        self.manager.kill();
+        self.finish_logger();
+        self.halt.enter(Stage::Logger, HALT_STAGE_MS);
+    }
+
+    fn end_strangers(&mut self) {
+        self.halt.enter(Stage::Strangers, HALT_STAGE_MS);
+        self.kill_children();
+    }
+
+    /// Kills and reaps every child there is; what those leave behind becomes ours and is next. PID 1 of a
+    /// namespace needs only to end: the kernel does the rest.
+    fn kill_children(&mut self) {
+        if self.settings.process_one {
+            let _ = kill(-1, libc::SIGKILL);
+        } else if let Ok(children) = std::fs::read_to_string("/proc/thread-self/children") {
+            for pid in children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()) {
+                let _ = kill(pid, libc::SIGKILL);
+            }
+        }
+        loop {
+            match wait(Which::Any, true) {
+                Ok(Some(_)) => {}
+                // Some are left: SIGCHLD tells when they are not.
+                Ok(None) => return,
+                Err(_) => {
+                    self.halt.stage = Stage::Over;
+                    return;
+                }
+            }
+        }
+    }
+}

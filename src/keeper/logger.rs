@@ -1,0 +1,330 @@
+//! The logger, as the keeper sees it: started when there is something to write, given every pipe again when
+//! it had died.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::epoll::{EpollEvent, EpollFlags};
+
+use super::roles::{Process, back_off_ns};
+use super::{Keeper, Token};
+use crate::limits::{MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS};
+use crate::settings::Role;
+use crate::wire::channel::Channel;
+use crate::wire::fd;
+use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
+use crate::wire::run::Instant;
+use crate::wire::table::Sinks;
+
+/// One logger after the other, and what the present one has still to be told.
+pub(super) struct Logger {
+    process: Option<Process>,
+    channel: Option<Channel>,
+    /// Slots with something to tell; each stands here once at most.
+    queue: VecDeque<u16>,
+    /// Messages of the manager, each behind its length.
+    relay: VecDeque<u8>,
+    own_log_given: bool,
+    /// supd's own messages wait for a logger.
+    own_log_waits: bool,
+    full: bool,
+    pub(super) deaths: u32,
+    deaths_in_a_row: u32,
+    started: u64,
+    not_before: u64,
+}
+
+/// A logger that lived this long has done its work: its death is no reason to wait.
+const STABLE_NS: u64 = 10_000_000_000;
+
+impl Logger {
+    pub(super) fn new() -> Self {
+        Self {
+            process: None,
+            channel: None,
+            queue: VecDeque::with_capacity(SLOTS),
+            relay: VecDeque::with_capacity(RELAY_BYTES_MAX),
+            own_log_given: false,
+            own_log_waits: false,
+            full: false,
+            deaths: 0,
+            deaths_in_a_row: 0,
+            started: 0,
+            not_before: 0,
+        }
+    }
+
+    pub(super) fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(|process| process.pid)
+    }
+
+    fn is_needed(&self) -> bool {
+        self.own_log_waits || !self.queue.is_empty() || !self.relay.is_empty()
+    }
+
+    /// When it is to be started again.
+    pub(super) fn due(&self) -> Option<u64> {
+        (self.process.is_none() && self.is_needed()).then_some(self.not_before)
+    }
+
+    pub(super) fn kill(&self) {
+        if let Some(process) = &self.process {
+            process.kill();
+        }
+    }
+}
+
+impl Keeper {
+    /// A role has written a message, and there is no logger: `logger_on_time` starts one. Until then there is
+    /// nothing more to hear.
+    pub(super) fn on_own_log(&mut self) {
+        self.logger.own_log_waits = true;
+        self.set_own_log_interest(EpollFlags::empty());
+    }
+
+    fn set_own_log_interest(&self, flags: EpollFlags) {
+        let mut event = EpollEvent::new(flags, Token::OwnLog.pack());
+        let _ = self.epoll.modify(self.own_log.0.as_fd(), &mut event);
+    }
+
+    pub(super) fn logger_on_time(&mut self, now: u64) {
+        let due = self.logger.due();
+        if due.is_some_and(|at| at <= now) && !self.halt.refuses_loggers() {
+            self.start_logger(now);
+        }
+    }
+
+    fn start_logger(&mut self, now: u64) {
+        self.logger.started = now;
+        let started = || -> io::Result<(Process, Channel)> {
+            let (channel, theirs) = Channel::pair()?;
+            let fds = [(theirs.as_fd(), fd::CHANNEL), (self.own_log.1.as_fd(), fd::OWN_LOG)];
+            let process = self.program.start(&self.settings, Role::Logger, &fds, None)?;
+            self.watch(channel.as_fd(), Token::Logger, EpollFlags::EPOLLIN)?;
+            if let Some(pidfd) = process.pidfd() {
+                self.watch(pidfd, Token::LoggerEnded, EpollFlags::EPOLLIN)?;
+            }
+            Ok((process, channel))
+        };
+        match started() {
+            Ok((process, channel)) => {
+                self.logger.process = Some(process);
+                self.logger.channel = Some(channel);
+                self.logger.own_log_given = false;
+                self.logger.own_log_waits = false;
+                self.logger.full = false;
+                self.set_own_log_interest(EpollFlags::empty());
+                // Whatever a logger before it knew, this one does not.
+                for slot in 0..self.books.len() {
+                    let book = self.books.of(slot);
+                    book.told.pipes = [false; 2];
+                    book.told.ended = false;
+                    if book.has_pipes() {
+                        self.queue_for_logger(slot);
+                    }
+                }
+            }
+            Err(error) => {
+                self.voice.error(format_args!("cannot start the logger: {error}"));
+                self.logger_back_off(now);
+            }
+        }
+    }
+
+    fn logger_back_off(&mut self, now: u64) {
+        self.logger.deaths += 1;
+        let stable = now.saturating_sub(self.logger.started) >= STABLE_NS;
+        self.logger.deaths_in_a_row = if stable { 0 } else { self.logger.deaths_in_a_row + 1 };
+        let wait =
+            if self.logger.deaths_in_a_row <= 1 { 0 } else { back_off_ns(self.logger.deaths_in_a_row - 1) };
+        self.logger.not_before = now + wait;
+    }
+
+    pub(super) fn on_logger_death(&mut self) {
+        for _ in 0..MESSAGES_PER_TURN {
+            if !self.on_logger_messages() {
+                break;
+            }
+        }
+        if let Some(channel) = self.logger.channel.take() {
+            self.unwatch(channel.as_fd());
+        }
+        if let Some(process) = self.logger.process.take()
+            && let Some(pidfd) = process.pidfd()
+        {
+            self.unwatch(pidfd);
+        }
+        if self.halt.is_halting() {
+            return;
+        }
+        self.logger_back_off(Instant::now().mono);
+        // To those who will be read by the next one.
+        self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        self.set_own_log_interest(EpollFlags::EPOLLIN);
+    }
+
+    /// Something about a slot is to be told.
+    pub(super) fn queue_for_logger(&mut self, slot: u16) {
+        let book = self.books.of(slot);
+        if !book.told.queued {
+            book.told.queued = true;
+            self.logger.queue.push_back(slot);
+        }
+    }
+
+    /// From the manager, as it is.
+    pub(super) fn relay_to_logger(&mut self, bytes: &[u8]) {
+        let Ok(length) = u16::try_from(bytes.len()) else { return };
+        if self.logger.relay.len() + 2 + bytes.len() > RELAY_BYTES_MAX {
+            self.voice.warn(format_args!("the logger is too far behind: a message to it is dropped"));
+            return;
+        }
+        self.logger.relay.extend(length.to_le_bytes());
+        self.logger.relay.extend(bytes);
+    }
+
+    /// Takes in what the logger has said. True: there may be more.
+    pub(super) fn on_logger_messages(&mut self) -> bool {
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(channel) = &self.logger.channel else { return false };
+            let length = match channel.try_receive(&mut self.incoming) {
+                Ok(received) if received.length > 0 => received.length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.try_logger_again();
+                    return false;
+                }
+                Ok(_) | Err(_) => {
+                    self.unwatch(channel.as_fd());
+                    self.logger.kill();
+                    return false;
+                }
+            };
+            match LoggerToKeeper::decode(self.incoming.get(..length).unwrap_or_default()) {
+                Ok(LoggerToKeeper::Drained { slot }) if usize::from(slot) < SLOTS => self.on_drained(slot),
+                Ok(_) | Err(_) => self.voice.error(format_args!("ignoring a message of the logger")),
+            }
+        }
+        self.try_logger_again();
+        true
+    }
+
+    /// An event of the socket may mean that it has room again.
+    fn try_logger_again(&mut self) {
+        if std::mem::take(&mut self.logger.full) {
+            self.set_logger_interest();
+        }
+    }
+
+    /// Tells the logger as much as its socket takes.
+    pub(super) fn pump_logger(&mut self) {
+        while self.logger.channel.is_some() && !self.logger.full {
+            match self.tell_logger() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.logger.full = true;
+                    self.set_logger_interest();
+                }
+                // It has closed its end, and will be seen to have ended.
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Tells the next thing. False: there is none.
+    fn tell_logger(&mut self) -> io::Result<bool> {
+        if !self.logger.own_log_given {
+            KeeperToLogger::OwnLog.encode(&mut self.outgoing);
+            self.send_to_logger(&[self.own_log.0.as_fd()])?;
+            self.logger.own_log_given = true;
+        } else if let Some(slot) = self.logger.queue.front().copied() {
+            self.tell_about(slot)?;
+        } else if let Some(length) = self.relay_front() {
+            self.send_to_logger(&[])?;
+            self.logger.relay.drain(..length);
+        } else {
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn send_to_logger(&self, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        match &self.logger.channel {
+            Some(channel) => channel.try_send(&self.outgoing, fds),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Tells the next thing about a slot; takes it off the queue when there is no more.
+    fn tell_about(&mut self, slot: u16) -> io::Result<()> {
+        let Some(channel) = &self.logger.channel else { return Ok(()) };
+        let sinks = self.table.sinks(slot);
+        let book = self.books.of(slot);
+        for index in [0, 1] {
+            let Some(pipe) = book.pipes.get(index).and_then(Option::as_ref) else { continue };
+            if book.told.pipes[index] {
+                continue;
+            }
+            let (stream, both) = if index == 0 { (1, Sinks::STDOUT_BOTH) } else { (2, Sinks::STDERR_BOTH) };
+            let (log_path, label) = (self.table.log_path(slot), self.table.label(slot));
+            let message = KeeperToLogger::Pipe {
+                slot,
+                stream,
+                both: sinks.has(both),
+                run: self.table.run(slot),
+                log_path: log_path.as_slice(),
+                label: label.as_slice(),
+            };
+            message.encode(&mut self.outgoing);
+            channel.try_send(&self.outgoing, &[pipe.as_fd()])?;
+            book.told.pipes[index] = true;
+            return Ok(());
+        }
+        if book.has_pipes() && book.seq != 0 && !book.told.ended {
+            KeeperToLogger::Ended { slot }.encode(&mut self.outgoing);
+            channel.try_send(&self.outgoing, &[])?;
+            book.told.ended = true;
+            return Ok(());
+        }
+        book.told.queued = false;
+        self.logger.queue.pop_front();
+        Ok(())
+    }
+
+    /// Encodes the oldest message of the manager; gives how many bytes of the ring it is.
+    fn relay_front(&mut self) -> Option<usize> {
+        let relay = &self.logger.relay;
+        let length = usize::from(u16::from_le_bytes([*relay.front()?, *relay.get(1)?]));
+        let bytes = self.incoming.get_mut(..length)?;
+        for (to, from) in bytes.iter_mut().zip(relay.iter().skip(2)) {
+            *to = *from;
+        }
+        KeeperToLogger::Relay(bytes).encode(&mut self.outgoing);
+        Some(2 + length)
+    }
+
+    fn set_logger_interest(&self) {
+        let Some(channel) = &self.logger.channel else { return };
+        let writable = if self.logger.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+        let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Logger.pack());
+        let _ = self.epoll.modify(channel.as_fd(), &mut event);
+    }
+
+    /// Closes the logger's channel: it writes what is left everywhere, and ends.
+    pub(super) fn finish_logger(&mut self) {
+        self.pump_logger();
+        if let Some(channel) = self.logger.channel.take() {
+            self.unwatch(channel.as_fd());
+        }
+    }
+
+    /// Whether the logger has been told everything that waited.
+    pub(super) fn logger_is_told(&self) -> bool {
+        self.logger.queue.is_empty() && self.logger.relay.is_empty() && self.logger.own_log_given
+    }
+
+    pub(super) fn logger_runs(&self) -> bool {
+        self.logger.process.is_some()
+    }
+}

@@ -1,0 +1,89 @@
+//! The processes of the other roles: started by descriptor from our own image, watched, started again.
+
+use std::ffi::{CString, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+
+use crate::settings::{Role, Settings};
+use crate::sys::process::{Image, Inheritance, kill, pidfd_open, start_role};
+
+/// A running role.
+pub(super) struct Process {
+    pub(super) pid: i32,
+    /// Readable when it has ended. `None`: no descriptor was left, so the next sweep finds its end.
+    pub(super) pidfd: Option<OwnedFd>,
+}
+
+/// Our own program, from which all roles are made.
+pub(super) struct Program {
+    fd: OwnedFd,
+    path: CString,
+}
+
+impl Program {
+    /// Opens the file that we are running. The path is for kernels and filters that refuse to execute a
+    /// descriptor.
+    pub(super) fn open() -> io::Result<Self> {
+        let path = std::fs::read_link("/proc/self/exe").or_else(|_| std::env::current_exe());
+        let by_path = || {
+            let path = path.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+            std::fs::File::open(path)
+        };
+        let file = std::fs::File::open("/proc/self/exe").or_else(|_| by_path())?;
+        let path = path.map(|path| path.into_os_string()).unwrap_or_default();
+        Ok(Self { fd: file.into(), path: string(path) })
+    }
+
+    /// With the arguments of a role.
+    pub(super) fn image(&self, settings: &Settings, role: Role) -> io::Result<Image> {
+        let arguments = std::iter::once(OsString::from("supd")).chain(settings.to_args(role));
+        Ok(Image::new(self.fd.try_clone()?, self.path.clone(), arguments.map(string).collect()))
+    }
+
+    /// Starts a role with these descriptors under these numbers.
+    pub(super) fn start(
+        &self,
+        settings: &Settings,
+        role: Role,
+        fds: &[(BorrowedFd<'_>, RawFd)],
+        nofile: Option<u64>,
+    ) -> io::Result<Process> {
+        let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile })?;
+        Ok(Process { pid, pidfd: pidfd_open(pid).ok() })
+    }
+}
+
+impl Process {
+    /// Ends it at once. It is a child that was not reaped, so the pid is its own.
+    pub(super) fn kill(&self) {
+        let _ = kill(self.pid, libc::SIGKILL);
+    }
+
+    pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+}
+
+/// How long to wait before the next start: 1, 2, 4 … 60 s.
+pub(super) fn back_off_ns(deaths_in_a_row: u32) -> u64 {
+    let seconds = 1u64.checked_shl(deaths_in_a_row.saturating_sub(1)).unwrap_or(u64::MAX).min(60);
+    seconds * 1_000_000_000
+}
+
+/// An argument cannot hold a NUL byte: it came as one, or from a path.
+fn string(text: OsString) -> CString {
+    CString::new(text.into_vec()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_up_to_a_minute() {
+        let seconds: Vec<u64> = (1..9).map(|deaths| back_off_ns(deaths) / 1_000_000_000).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(back_off_ns(u32::MAX) / 1_000_000_000, 60);
+    }
+}

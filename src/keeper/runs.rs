@@ -1,0 +1,212 @@
+//! The life of a run, as the keeper sees it: pipes, birth, end, acknowledgement, and the slot is free again.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::sys::epoll::EpollFlags;
+
+use super::books::{End, Told};
+use super::{Keeper, Token};
+use crate::limits::SLOTS;
+use crate::sys::process::{self, Ended, kill, pidfd_open};
+use crate::wire::channel::FDS_MAX;
+use crate::wire::run::{Instant, Run, Step, Usage};
+use crate::wire::table::{Phase, State};
+
+impl Keeper {
+    /// The read ends of a run's output, before it exists.
+    pub(super) fn on_pipes(
+        &mut self,
+        slot: u16,
+        stdout: bool,
+        stderr: bool,
+        fds: [Option<OwnedFd>; FDS_MAX],
+    ) {
+        let mut fds = fds.into_iter().flatten();
+        let book = self.books.of(slot);
+        book.pipes = [stdout.then(|| fds.next()).flatten(), stderr.then(|| fds.next()).flatten()];
+        book.told = Told::default();
+        self.queue_for_logger(slot);
+    }
+
+    /// A run has a pid, and its spawner is through with it.
+    pub(super) fn on_born(&mut self, slot: u16) {
+        self.note_pod(slot);
+        let book = self.books.of(slot);
+        book.settled = true;
+        if book.end.is_some() {
+            // A sweep was faster.
+            return self.finish(slot);
+        }
+        // It is our child and was not reaped, so the pid is its own.
+        match pidfd_open(self.table.pid(slot)) {
+            Ok(pidfd) => {
+                if self.watch(pidfd.as_fd(), Token::Run(slot), EpollFlags::EPOLLIN).is_ok() {
+                    self.books.of(slot).pidfd = Some(pidfd);
+                }
+            }
+            // Without a descriptor the sweep after SIGCHLD finds its end, a little later; it may have come.
+            Err(_) => self.reaping.request(Instant::now().mono),
+        }
+        if std::mem::take(&mut self.books.of(slot).announced_unborn) {
+            self.manager.running.push_back(slot);
+        }
+    }
+
+    /// There is no child, and the slot says why.
+    pub(super) fn on_still_born(&mut self, slot: u16) {
+        self.note_pod(slot);
+        let book = self.books.of(slot);
+        book.settled = true;
+        if book.end.is_none() {
+            book.end = Some(End { how: None, pid: 0, usage: Usage::default(), at: Instant::now() });
+        }
+        self.finish(slot);
+    }
+
+    /// The pidfd of a run says that it has ended.
+    pub(super) fn on_run_readable(&mut self, slot: u16) {
+        let pid = self.table.pid(slot);
+        let Some(pidfd) = &self.books.of(slot).pidfd else { return };
+        let which = process::Which::Pidfd(pidfd.as_fd());
+        // While the leader is a zombie nobody else can have its process group's number: what is left in it
+        // is its own.
+        if pid > 0 {
+            let _ = kill(-pid, libc::SIGKILL);
+        }
+        match process::wait(which, true) {
+            Ok(Some(ended)) => self.on_ended(slot, ended),
+            Ok(None) => {}
+            // Its parent is a spawner without CLONE_PARENT that has not ended yet, or a sweep was faster.
+            Err(_) => {
+                if let Some(pidfd) = self.books.of(slot).pidfd.take() {
+                    self.unwatch(pidfd.as_fd());
+                }
+            }
+        }
+    }
+
+    /// A run was reaped.
+    pub(super) fn on_ended(&mut self, slot: u16, ended: Ended) {
+        let (user_us, system_us, max_rss_bytes) = ended.usage;
+        let usage = Usage { user_us, system_us, max_rss_bytes };
+        let book = self.books.of(slot);
+        if book.end.is_some() {
+            return;
+        }
+        book.end = Some(End { how: Some(ended.how), pid: ended.pid, usage, at: Instant::now() });
+        if let Some(pidfd) = book.pidfd.take() {
+            self.unwatch(pidfd.as_fd());
+        }
+        // Its number may be another's from now on.
+        self.table.pid_cell(slot).store(0, std::sync::atomic::Ordering::Release);
+        if self.books.of(slot).settled {
+            self.finish(slot);
+        }
+        // Else its spawner is still looking at why it failed, and will say so; or it dies, and we know.
+    }
+
+    /// Both the process and its spawner are through: the manager hears of it.
+    fn finish(&mut self, slot: u16) {
+        self.table.set_ended(slot);
+        if self.books.of(slot).seq == 0 {
+            self.books.number(slot);
+        }
+        if self.books.of(slot).has_pipes() {
+            self.queue_for_logger(slot);
+        }
+    }
+
+    /// The manager has all exits up to this one.
+    pub(super) fn on_acknowledged(&mut self, seq: u64) {
+        while let Some(slot) = self.books.acknowledge(seq) {
+            self.free_if_done(slot);
+        }
+    }
+
+    /// The logger has all that a run wrote.
+    pub(super) fn on_drained(&mut self, slot: u16) {
+        let book = self.books.of(slot);
+        if book.end.is_none() || !book.told.ended {
+            return;
+        }
+        book.pipes = [None, None];
+        self.free_if_done(slot);
+    }
+
+    fn free_if_done(&mut self, slot: u16) {
+        if !self.books.of(slot).is_done() {
+            return;
+        }
+        let queued = self.books.of(slot).told.queued;
+        *self.books.of(slot) = super::books::Book::default();
+        // It may still stand in the logger's queue, where it says nothing then.
+        self.books.of(slot).told.queued = queued;
+        let ticket = self.table.set_free(slot);
+        self.manager.freed.push_back((slot, ticket));
+    }
+
+    /// A spawner died: each slot that it held is as if it had said what it could not.
+    pub(super) fn settle_slots_of(&mut self, number: u8) {
+        for index in 0..SLOTS {
+            let slot = u16::try_from(index).unwrap_or(u16::MAX);
+            let State { owner, phase, .. } = self.table.state(slot);
+            if phase == Phase::Free || phase == Phase::Ended || owner != number || self.books.settled(slot) {
+                continue;
+            }
+            if !self.table.described(slot) {
+                // It had claimed the slot and nothing else; the Spawn will be sent again.
+                self.table.unclaim(slot);
+            } else if self.table.pid(slot) != 0 || self.books.of(slot).end.is_some() {
+                if self.table.fault(slot).is_none() {
+                    self.table.set_running(slot);
+                }
+                self.on_born(slot);
+            } else {
+                if self.table.fault(slot).is_none() {
+                    self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
+                }
+                self.on_still_born(slot);
+            }
+        }
+    }
+
+    /// Passes a signal on. KILL ends a start that is stuck, too.
+    pub(super) fn on_signal_wanted(&mut self, slot: u16, run: Run, signal: i32, all: bool) {
+        let State { phase, owner, .. } = self.table.state(slot);
+        if !matches!(phase, Phase::Starting | Phase::Running) || self.table.run(slot) != run {
+            return;
+        }
+        let (pid, ended) = (self.table.pid(slot), self.books.of(slot).end.is_some());
+        if pid > 0 && !ended {
+            // Not reaped, by us alone: the pid is its own. Before its setsid the group is not there yet.
+            if !all || kill(-pid, signal).is_err() {
+                let _ = kill(pid, signal);
+            }
+        } else if signal == libc::SIGKILL
+            && !self.books.of(slot).settled
+            && let Some(spawner) = self.spawners.pid_of(owner)
+        {
+            // No child yet, or none any more and a spawner that does not come back: its death settles it.
+            let _ = kill(spawner, libc::SIGKILL);
+        }
+    }
+
+    /// Ends all runs at once.
+    pub(super) fn signal_all_runs(&mut self, signal: i32) {
+        for slot in 0..self.books.len() {
+            let pid = self.table.pid(slot);
+            if pid > 0 && self.books.of(slot).end.is_none() && kill(-pid, signal).is_err() {
+                let _ = kill(pid, signal);
+            }
+        }
+    }
+
+    /// Whether any run lives, or is being started.
+    pub(super) fn any_run_lives(&self) -> bool {
+        (0..self.books.len()).any(|slot| self.table.pid(slot) > 0 && !self.books.has_ended(slot))
+    }
+
+    fn note_pod(&mut self, slot: u16) {
+        self.pod_highest = self.pod_highest.max(self.table.run(slot).pod);
+    }
+}

@@ -1,0 +1,72 @@
+//! Signals to us. signal-hook's handlers set a flag and write a byte; nothing is blocked, so nothing leaks
+//! into a child.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::fcntl::OFlag;
+use signal_hook::{flag, low_level};
+
+use crate::sys::process;
+
+/// What containers send as "SIGRTMIN+3": the number, since C libraries disagree about SIGRTMIN.
+pub(super) const HALT_REQUEST: i32 = 37;
+
+/// All that we listen to. The kernel drops signals for PID 1 that nobody handles.
+const WATCHED: [i32; 9] = [
+    libc::SIGCHLD,
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGHUP,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGPWR,
+    HALT_REQUEST,
+];
+
+/// The signals that came since the last look.
+pub(super) struct Signals {
+    wake: OwnedFd,
+    came: Vec<(i32, Arc<AtomicBool>)>,
+}
+
+impl Signals {
+    pub(super) fn listen(process_one: bool) -> io::Result<Self> {
+        let (wake, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        let mut came = Vec::with_capacity(WATCHED.len());
+        for signal in WATCHED {
+            // `nohup supd`: whoever started us wants HUP to mean nothing.
+            if signal == libc::SIGHUP && !process_one && process::is_ignored(signal) {
+                continue;
+            }
+            let flag = Arc::new(AtomicBool::new(false));
+            // The flag before the byte: whoever is woken finds it.
+            flag::register(signal, Arc::clone(&flag))?;
+            low_level::pipe::register(signal, writer.try_clone()?)?;
+            came.push((signal, flag));
+        }
+        // What a parent may have blocked comes through from here on.
+        process::unblock_signals();
+        Ok(Self { wake, came })
+    }
+
+    /// Readable when a signal came.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// Empties the pipe, before the flags are looked at.
+    pub(super) fn rest(&self) {
+        let mut bytes = [0; 256];
+        while matches!(nix::unistd::read(&self.wake, &mut bytes), Ok(count) if count == bytes.len()) {}
+    }
+
+    /// Signals that came, each once however often it did.
+    pub(super) fn take(&self, index: usize) -> Option<(i32, bool)> {
+        let (signal, flag) = self.came.get(index)?;
+        Some((*signal, flag.swap(false, Ordering::AcqRel)))
+    }
+}

@@ -1,0 +1,163 @@
+//! One start: claim, describe, prepare, clone, report. The order is the promise.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::prepare::{Prepared, Trouble};
+use super::{Next, Spawner, child};
+use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
+use crate::sys::clone::Parent;
+use crate::wire::channel::FDS_MAX;
+use crate::wire::message::{FromSpawner, PlanAt, Spawn, SpawnerToKeeper};
+use crate::wire::plan::{Output, Plan};
+use crate::wire::run::{Instant, Step};
+use crate::wire::table::{Description, Sinks};
+
+impl Spawner {
+    /// Starts a run, or says why not.
+    pub(super) fn start(&mut self, spawn: &Spawn<'_>, fds: [Option<OwnedFd>; FDS_MAX]) -> Next {
+        let slot = spawn.slot;
+        // Nothing before this line may hang or fail: until here the Spawn is in nobody's books but ours.
+        if !self.table.claim(slot, spawn.epoch, spawn.ticket, self.number) {
+            self.answer(&FromSpawner::Refused { slot, run: spawn.run }, &[]);
+            return Next::GoOn;
+        }
+        let mut given: Vec<OwnedFd> = fds.into_iter().flatten().collect();
+        let plan = read_plan(spawn, &mut given);
+        let sinks = plan.as_ref().map(|plan| sinks(plan, spawn)).unwrap_or_default();
+        let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
+        self.table.describe(slot, &about);
+        let done = plan.and_then(|plan| {
+            let prepared = self.workshop.prepare(&plan, &given)?;
+            self.give_logs(slot, &prepared)?;
+            let parent = self.clone_child(slot, &plan, &prepared)?;
+            Ok((plan, prepared, parent))
+        });
+        match done {
+            Ok((plan, prepared, parent)) => self.report(spawn, &plan, prepared, parent),
+            Err(trouble) => {
+                self.table.set_fault(slot, trouble.step, trouble.errno, &trouble.detail);
+                self.tell(&SpawnerToKeeper::StillBorn { slot }, &[]);
+                Next::GoOn
+            }
+        }
+    }
+
+    /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost.
+    fn give_logs(&mut self, slot: u16, prepared: &Prepared) -> Result<(), Trouble> {
+        let [stdout, stderr] = &prepared.logs;
+        let fds: Vec<BorrowedFd<'_>> = [stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
+        if fds.is_empty() {
+            return Ok(());
+        }
+        let message = SpawnerToKeeper::Pipes { slot, stdout: stdout.is_some(), stderr: stderr.is_some() };
+        message.encode(&mut self.out);
+        self.keeper.send(&self.out, &fds).map_err(|error| {
+            Trouble::new(Step::Pipe, error.raw_os_error().unwrap_or(libc::EIO), "for the logger")
+        })
+    }
+
+    fn clone_child(&mut self, slot: u16, plan: &Plan, prepared: &Prepared) -> Result<Parent, Trouble> {
+        let (table, stack) = (&self.table, &mut self.stack);
+        // The time of birth is written before the birth: a record without it would be one without a child.
+        table.set_started(slot, Instant::now());
+        prepared
+            .with_child_plan(plan, table, slot, |child_plan| {
+                child::clone(stack, table.pid_cell(slot), child_plan)
+            })
+            .map_err(|error| Trouble::new(Step::Clone, error.raw_os_error().unwrap_or(libc::EIO), ""))
+    }
+
+    /// The child has executed its program, or has ended and left a fault.
+    fn report(&mut self, spawn: &Spawn<'_>, plan: &Plan, prepared: Prepared, parent: Parent) -> Next {
+        let slot = spawn.slot;
+        let fault = self.table.fault(slot);
+        match fault {
+            Some((step, errno, _)) => {
+                let trouble = prepared.explain(plan, step, errno);
+                self.table.set_fault(slot, trouble.step, trouble.errno, &trouble.detail);
+            }
+            None => {
+                self.table.set_running(slot);
+            }
+        }
+        // What is needed after `Born`, when the slot may already be another's.
+        let (pid, at) = (self.table.pid(slot), self.table.started(slot));
+        if parent == Parent::Ours {
+            self.tell(&SpawnerToKeeper::Born { slot }, &[]);
+        }
+        if fault.is_none() {
+            let Prepared { readiness, capture, .. } = prepared;
+            let message = FromSpawner::Started {
+                slot,
+                run: spawn.run,
+                pid,
+                at,
+                readiness: readiness.is_some(),
+                capture: capture.is_some(),
+            };
+            let fds: Vec<BorrowedFd<'_>> =
+                [&readiness, &capture].into_iter().flatten().map(AsFd::as_fd).collect();
+            self.answer(&message, &fds);
+        }
+        // A child of our own becomes the keeper's, who waits for it, when we end; `Born` is our death then.
+        if parent == Parent::Us { Next::End } else { Next::GoOn }
+    }
+
+    fn tell(&mut self, message: &SpawnerToKeeper, fds: &[BorrowedFd<'_>]) {
+        message.encode(&mut self.out);
+        if let Err(error) = self.keeper.send(&self.out, fds) {
+            self.voice.warn(format_args!("cannot reach the keeper: {error}"));
+        }
+    }
+
+    /// A manager that is gone learns what it must from the keeper.
+    fn answer(&mut self, message: &FromSpawner, fds: &[BorrowedFd<'_>]) {
+        message.encode(&mut self.out);
+        let _ = self.queue.send(&self.out, fds);
+    }
+}
+
+fn read_plan(spawn: &Spawn<'_>, given: &mut Vec<OwnedFd>) -> Result<Plan, Trouble> {
+    let trouble = |errno, detail: &str| Trouble::new(Step::Plan, errno, detail);
+    if spawn.label.len() > LABEL_BYTES_MAX || spawn.log_path.len() > LOG_PATH_BYTES_MAX {
+        return Err(trouble(libc::ENAMETOOLONG, "label or log path"));
+    }
+    let attached;
+    let bytes = match spawn.plan {
+        PlanAt::Inline(bytes) => bytes,
+        PlanAt::Attached if given.is_empty() => return Err(trouble(libc::EBADF, "no memfd")),
+        PlanAt::Attached => {
+            let read = read_attached(given.remove(0));
+            attached = read.map_err(|error| trouble(error.raw_os_error().unwrap_or(libc::EFBIG), "memfd"))?;
+            &attached
+        }
+    };
+    Plan::decode(bytes).map_err(|_| trouble(libc::EBADMSG, "malformed"))
+}
+
+fn read_attached(memfd: OwnedFd) -> io::Result<Vec<u8>> {
+    use std::io::{Seek, SeekFrom};
+    let mut bytes = Vec::new();
+    let mut file = File::from(memfd);
+    // The manager's own writing has left the position at the end, and the two of us share it.
+    file.seek(SeekFrom::Start(0))?;
+    let read = file.take(PLAN_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    if read > PLAN_BYTES_MAX { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+}
+
+fn sinks(plan: &Plan, spawn: &Spawn<'_>) -> Sinks {
+    let bits = |output, log, both| match output {
+        Output::Log => log,
+        Output::Both => log | both,
+        _ => 0,
+    };
+    if spawn.log_path.is_empty() {
+        return Sinks(0);
+    }
+    Sinks(
+        bits(plan.stdout, Sinks::STDOUT, Sinks::STDOUT_BOTH)
+            | bits(plan.stderr, Sinks::STDERR, Sinks::STDERR_BOTH),
+    )
+}

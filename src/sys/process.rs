@@ -1,0 +1,319 @@
+//! Processes: waiting for them, signalling them, what they inherit.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// A process that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Its pid, nobody else's before it is reaped.
+    pub pid: i32,
+    /// How.
+    pub how: How,
+    /// What it used: user and system time in microseconds, peak memory in bytes. Zeros where it was only
+    /// looked at.
+    pub usage: (u64, u64, u64),
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// With a code.
+    Exited(u8),
+    /// By a signal, with or without a core dump.
+    Signaled(u8, bool),
+}
+
+/// Which children are waited for.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// Any child.
+    Any,
+    /// This one.
+    Pid(i32),
+    /// This one.
+    Pidfd(BorrowedFd<'a>),
+}
+
+/// Looks for a child that has ended, without waiting. `reap` false leaves it a zombie, whose pid cannot become
+/// another's. `Ok(None)`: children, but none that has ended. ECHILD: no such child.
+pub fn wait(which: Which<'_>, reap: bool) -> io::Result<Option<Ended>> {
+    let (kind, id) = match which {
+        Which::Any => (libc::P_ALL, 0),
+        Which::Pid(pid) => (libc::P_PID, pid),
+        Which::Pidfd(fd) => (libc::P_PIDFD, fd.as_raw_fd()),
+    };
+    let keep = if reap { 0 } else { libc::WNOWAIT };
+    // __WALL: a child whose clone was told no exit signal is only found with it.
+    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL | keep;
+    // SAFETY: all-zero is valid for both, and the kernel fills them.
+    let (info, usage) = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let mut usage: libc::rusage = std::mem::zeroed();
+        // The C library's waitid cannot ask for the usage; the system call can.
+        if libc::syscall(libc::SYS_waitid, kind, id, &mut info, options, &mut usage) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        (info, usage)
+    };
+    // SAFETY: waitid has filled the fields of SIGCHLD, or left zeros.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let number = u8::try_from(status & 0xff).unwrap_or(u8::MAX);
+    let how = match info.si_code {
+        libc::CLD_EXITED => How::Exited(number),
+        code => How::Signaled(number, code == libc::CLD_DUMPED),
+    };
+    let micros = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
+    let peak = u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024;
+    Ok(Some(Ended { pid, how, usage: (micros(usage.ru_utime), micros(usage.ru_stime), peak) }))
+}
+
+/// A descriptor of a process, that is readable when it has ended. Of a child that we have not reaped, or it
+/// may be a stranger's.
+pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: a plain call; the descriptor is new, ours and close-on-exec.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+        let fd = RawFd::try_from(fd).unwrap_or(-1);
+        if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
+    }
+}
+
+/// Sends a signal to a process (positive), a process group (negative), or to all that we may (-1).
+pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: a plain call.
+    if unsafe { libc::kill(pid, signal) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Orphans below us become our children, as they do with PID 1.
+pub fn become_subreaper() -> io::Result<()> {
+    prctl(libc::PR_SET_CHILD_SUBREAPER, 1)
+}
+
+/// The kernel ends us when our parent ends. Kept over exec.
+pub fn end_with_parent() -> io::Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong)
+}
+
+fn prctl(option: i32, value: libc::c_ulong) -> io::Result<()> {
+    // SAFETY: these options take a number and nothing else.
+    if unsafe { libc::prctl(option, value, 0, 0, 0) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The name that `ps` shows before the arguments.
+pub fn set_name(name: &CStr) {
+    // SAFETY: a string with its NUL; a long one is cut by the kernel.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// No signal is handled, ignored or blocked any more.
+pub fn reset_signals() {
+    // SAFETY: SIG_DFL is legal for every signal that can be set; KILL, STOP and the C library's own refuse.
+    unsafe {
+        for signal in 1..=64 {
+            if signal != libc::SIGKILL && signal != libc::SIGSTOP {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+        }
+    }
+    unblock_signals();
+}
+
+/// No signal is blocked any more.
+pub fn unblock_signals() {
+    // SAFETY: a set on our stack, made empty before it is used.
+    unsafe {
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+    }
+}
+
+/// Waits for the next signal of those that are blocked. By number: nix has no names for real-time signals.
+pub fn next_signal() -> io::Result<i32> {
+    loop {
+        // SAFETY: a set on our stack, filled before it is used; nothing is written but errno.
+        let signal = unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            libc::sigwaitinfo(&all, std::ptr::null_mut())
+        };
+        if signal > 0 {
+            return Ok(signal);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Whether a signal is ignored, as a parent may have left it.
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: an all-zero sigaction is valid, and the call fills it.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// A program and its arguments, ready to be executed without another allocation.
+pub struct Image {
+    program: OwnedFd,
+    path: CString,
+    arguments: Vec<CString>,
+}
+
+impl Image {
+    /// Of an open program file; `path` is used where execution by descriptor is refused.
+    pub fn new(program: OwnedFd, path: CString, arguments: Vec<CString>) -> Self {
+        Self { program, path, arguments }
+    }
+
+    /// Becomes it. Comes back only with an error.
+    pub fn execute(&self) -> io::Error {
+        self.execute_by(self.program.as_raw_fd())
+    }
+
+    fn execute_by(&self, program: RawFd) -> io::Error {
+        let mut pointers: Vec<*const libc::c_char> =
+            self.arguments.iter().map(|word| word.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        unsafe extern "C" {
+            static environ: *const *const libc::c_char;
+        }
+        // SAFETY: null-terminated arrays of strings that live through the calls; nobody changes the
+        // environment of this process.
+        unsafe {
+            let empty = c"".as_ptr();
+            let flags = libc::AT_EMPTY_PATH;
+            libc::syscall(libc::SYS_execveat, program, empty, pointers.as_ptr(), environ, flags);
+            let error = io::Error::last_os_error();
+            if !self.path.is_empty() {
+                libc::execve(self.path.as_ptr(), pointers.as_ptr(), environ);
+            }
+            error
+        }
+    }
+}
+
+/// What a role finds when it begins.
+pub struct Inheritance<'a> {
+    /// (descriptor here, its number there); everything else from 3 on is closed.
+    pub fds: &'a [(BorrowedFd<'a>, RawFd)],
+    /// Soft limit of descriptors, where it is to be another than ours.
+    pub nofile: Option<u64>,
+}
+
+/// Starts a role: a child in a session of its own, that ends with us.
+pub fn start_role(image: &Image, inheritance: &Inheritance<'_>) -> io::Result<i32> {
+    // SAFETY: we have one thread, so the child may do whatever we might.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => become_role(image, inheritance),
+        pid => Ok(pid),
+    }
+}
+
+fn become_role(image: &Image, inheritance: &Inheritance<'_>) -> ! {
+    reset_signals();
+    let _ = end_with_parent();
+    let arrange = || -> io::Result<()> {
+        // Upwards first, so that no source is overwritten before it was copied. Close-on-exec is the state of
+        // everything we have, and dup2 takes it off.
+        let above = inheritance.fds.iter().map(|(_, target)| *target).max().unwrap_or(2) + 1;
+        for (source, target) in inheritance.fds {
+            // SAFETY: plain calls on descriptors of a process of our own, which ends or executes right after.
+            unsafe {
+                let moved = libc::fcntl(source.as_raw_fd(), libc::F_DUPFD_CLOEXEC, above);
+                if moved < 0 || libc::dup2(moved, *target) < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+        }
+        inheritance.nofile.map_or(Ok(()), set_nofile)
+    };
+    // The program's descriptor must not be one of the targets.
+    let above = inheritance.fds.iter().map(|(_, target)| *target).max().unwrap_or(2) + 1;
+    // SAFETY: a plain call; a copy that nobody owns lives until the process ends or executes.
+    let program = unsafe { libc::fcntl(image.program.as_raw_fd(), libc::F_DUPFD_CLOEXEC, above) };
+    // SAFETY: a plain call, in a child that leads no group yet.
+    unsafe { libc::setsid() };
+    if program >= 0 && arrange().is_ok() {
+        image.execute_by(program);
+    }
+    // SAFETY: ends the child at once, without the exit handlers of its parent.
+    unsafe { libc::_exit(127) }
+}
+
+/// Raises our soft limit of descriptors to the hard one; gives the soft limit there was.
+pub fn raise_nofile() -> io::Result<u64> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    Ok(soft)
+}
+
+/// Sets our soft limit of descriptors, below the hard one.
+pub fn set_nofile(soft: u64) -> io::Result<()> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard)?)
+}
+
+/// Forks; for the init of one command. We have one thread, so the child may do whatever we might.
+pub fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: one thread.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Some(pid)),
+    }
+}
+
+/// Makes the caller's process group the terminal's; harmless where there is no terminal.
+pub fn take_terminal() {
+    // SAFETY: plain calls. TTOU is ignored for the moment, or a background group would be stopped by asking.
+    unsafe {
+        libc::setpgid(0, 0);
+        let before = libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+        libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpgrp());
+        libc::signal(libc::SIGTTOU, before);
+    }
+}
+
+/// A descriptor that we were started with, now owned. `None`: it is not open. To be asked once for each number.
+pub fn adopt(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: F_SETFD fails for a number that is not open, so what is owned exists; the caller asks once, at
+    // the start, when nobody else can own it.
+    unsafe {
+        if libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) != 0 {
+            return None;
+        }
+        Some(OwnedFd::from_raw_fd(number))
+    }
+}
+
+/// Leaves a descriptor open under this number for the program that we are about to become. What had the number
+/// is closed.
+pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
+    // SAFETY: `fd` is ours. What had the number was nobody's that will use it: we execute next.
+    let done = unsafe {
+        if fd.as_raw_fd() == number {
+            libc::fcntl(number, libc::F_SETFD, 0)
+        } else {
+            libc::dup2(fd.as_raw_fd(), number)
+        }
+    };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if fd.as_raw_fd() == number {
+        std::mem::forget(fd);
+    }
+    Ok(())
+}
