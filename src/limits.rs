@@ -19,6 +19,20 @@ pub const SPAWNERS_MAX: usize = 8;
 pub const SPAWN_STUCK_MS: u64 = 100;
 /// At most one sweep for strangers in this time: waitid(P_ALL) walks all children.
 pub const SWEEP_INTERVAL_MS: u64 = 10;
+/// Messages from the keeper, and as many from spawners, taken in before the manager acts on them.
+pub const MESSAGES_PER_TURN_MAX: usize = 1_024;
+/// Notes of probes and commands taken in before the manager acts on them.
+pub const NOTES_PER_TURN_MAX: usize = 1_024;
+/// Requests answered in one turn: runs come first again after some milliseconds.
+pub const REQUESTS_PER_TURN_MAX: usize = 16;
+/// Commands in pods (`supctl exec`) at once, beside probes: each takes descriptors and a task.
+pub const COMMANDS_MAX: usize = 1_000;
+/// Frames of a command's output that may wait for its client; then the command waits.
+pub const EXEC_FRAMES_MAX: usize = 16;
+/// Bytes kept of what a probe prints, for `status` (the kubelet's 10 KiB, rounded to a page).
+pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
+/// Messages that may wait for a keeper or a spawner that is busy: a start and some signals for each slot.
+pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
 
@@ -56,6 +70,8 @@ pub const CLOCK_CHANGES_WALKED_MAX: usize = 64;
 pub const KEEP_PODS_DEFAULT: u32 = 100;
 /// Events kept for `supctl get events`: an hour of a busy host.
 pub const EVENTS_KEPT: usize = 1_000;
+/// Finished pods kept at all, whatever the units ask for: some 50 MiB.
+pub const FINISHED_PODS_MAX: usize = 20_000;
 /// Ended runs kept in memory for `supctl get runs`.
 pub const RUNS_KEPT: usize = 2_000;
 
@@ -127,6 +143,18 @@ pub const LOG_READER_BYTES: usize = 32 * 1024;
 
 /// Longest notify datagram that is read.
 pub const NOTIFY_BYTES_MAX: usize = 4 * 1024;
+/// Notify datagrams read from one pod in one turn of the loop: a flood waits for its own next turn.
+pub const NOTIFY_PER_TURN_MAX: usize = 32;
+/// Pods whose notify sockets are read in one turn of the loop.
+pub const NOTIFY_READY_SOURCES_MAX: usize = 64;
+/// Descriptors that one message can carry (the kernel's SCM_MAX_FD).
+pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
+/// Characters kept of what a process says of itself (`STATUS=`): a line of `status`.
+pub const STATUS_TEXT_CHARS_MAX: usize = 256;
+/// Parents looked through for the run that a process belongs to: deeper than any tree of processes seen.
+pub const ANCESTORS_MAX: usize = 64;
+/// Bytes in which a probe's HTTP answer must show its status line.
+pub const PROBE_STATUS_LINE_BYTES_MAX: usize = 4 * 1024;
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 

@@ -20,7 +20,9 @@ use crate::logs::outlet::Outlet;
 use crate::logs::path::RunPath;
 use crate::logs::relay::Relay;
 use crate::settings::{Settings, exit};
+use crate::sys::process::adopt;
 use crate::wire::channel::Channel;
+use crate::wire::fd;
 use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
 use crate::wire::own_log::OwnLog;
 use crate::wire::voice::Voice;
@@ -49,6 +51,15 @@ pub(super) struct Logger {
     watching_room: bool,
     watching_stdout: bool,
     watching_stderr: bool,
+}
+
+/// The role: finds its channel where the keeper left it. The exit code.
+pub fn run(settings: Settings) -> i32 {
+    let Some(channel) = adopt(fd::CHANNEL) else {
+        eprintln!("supd: the logger is a role of supd, and is started by its keeper only");
+        return i32::from(exit::USAGE);
+    };
+    serve(&settings, Channel::from(channel))
 }
 
 /// Serves until the keeper and all pods are gone; the exit code.

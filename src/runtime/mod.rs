@@ -1,1 +1,10 @@
-//! (being built)
+//! What the manager does for the engine: clocks, plans, probes, notify sockets, and the way to the keeper.
+
+pub mod clock;
+pub mod fault;
+pub mod keeper;
+pub mod label;
+pub mod notify;
+pub mod plan;
+pub mod probe;
+pub mod watched;

@@ -4,7 +4,7 @@
     ./bench.py restart   --adapters tests/bench/supd.py --peers limit,runit,supd
     ./bench.py jobs      --adapters tests/bench/supd.py --par 1,2,8 --only supd
 
-`supd` and `supctl` are looked up on $PATH: put the release build there (tests/bench/build makes it static,
+`supd` and `supctl` are looked up on $PATH: put the release build there (packaging/build-static makes it static,
 as it is shipped). As for every peer: the least restart delay it allows, and no logger unless logs are measured.
 """
 import json

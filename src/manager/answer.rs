@@ -1,0 +1,254 @@
+//! Requests of the control API, answered from what the engine and the store know; wishes go to the engine.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::control::objects::{ExecRequest, Object, Status, StatusReason};
+use crate::control::request::{Answer, Call, Collection, PodVerb, Reply, Request, UnitVerb};
+use crate::engine::action::{Accepted, Refused};
+use crate::engine::event::{Command, Event, OpId};
+use crate::engine::id::{Class, PodUid};
+use crate::engine::view::Phase;
+use crate::limits::{COMMANDS_MAX, EXEC_FRAMES_MAX};
+use crate::runtime::plan::Joined;
+use crate::unit::name::UnitName;
+
+use super::Manager;
+use super::look::not_found;
+use super::perform::commands_pipe;
+
+/// A wish that the engine was told of.
+pub(super) struct Pending {
+    answer: oneshot::Sender<Answer>,
+    /// What is answered if it is accepted.
+    then: Then,
+}
+
+/// What is answered to a wish that was accepted.
+#[derive(Clone, Debug)]
+pub(super) enum Then {
+    /// What the engine says.
+    Say,
+    /// The number of a service's pods.
+    Scale(UnitName),
+    /// The object, as it is then.
+    Show(Collection, String),
+    /// The job that was made.
+    ShowCreatedJob,
+}
+
+impl Manager {
+    /// Answers, now or when the engine has.
+    pub(super) fn answer(&mut self, call: Call) -> io::Result<()> {
+        let Call { request, peer, answer } = call;
+        let verb = |what: &str| tracing::debug!(uid = peer.uid, pid = peer.pid, "asked to {what}");
+        let told = match request {
+            Request::List { collection, filter } => {
+                let items = self.list(collection, &filter);
+                Ok(Reply::List { collection, version: self.watchers.version(), items })
+            }
+            Request::Get { collection, name } => self.get(collection, &name).map(Reply::Object),
+            Request::Watch { collection, filter } => Ok(Reply::Watch(self.watch(collection, filter))),
+            Request::GetScale(unit) => self.scale_object(&unit).map(Reply::Object),
+            Request::Log { pod } => self.log_location(&pod).map(Reply::Object),
+            Request::Info => Ok(Reply::Object(self.info())),
+            Request::Unit { unit, verb: what } => {
+                verb(&format!("{what:?} {unit}"));
+                if matches!(what, UnitVerb::Start | UnitVerb::Restart | UnitVerb::Enable { .. }) {
+                    self.load_instance(&unit)?;
+                }
+                return self.wish(what.command(unit), Then::Say, answer);
+            }
+            Request::Pod { pod, verb: what } => {
+                verb(&format!("{what:?} pod {pod}"));
+                match self.pod_to_act_on(&pod, &what) {
+                    Ok(uid) => return self.wish(what.command(uid), Then::Say, answer),
+                    Err(status) => Err(status),
+                }
+            }
+            Request::Scale { unit, replicas } => {
+                verb(&format!("scale {unit} to {replicas}"));
+                let then = Then::Scale(unit.clone());
+                return self.wish(Command::Scale { unit, replicas }, then, answer);
+            }
+            Request::Suspend { collection, name, suspend } => {
+                verb(&format!("suspend={suspend} {name}"));
+                let then = Then::Show(collection, name.clone());
+                let command = if suspend { Command::Suspend(name) } else { Command::Resume(name) };
+                return self.wish(command, then, answer);
+            }
+            Request::CreateJob { name, from } => {
+                verb(&format!("create job {name} from {from}"));
+                return self.wish(Command::CreateJob { name, from }, Then::ShowCreatedJob, answer);
+            }
+            Request::Delete { collection, name } => {
+                verb(&format!("delete {} {name}", collection.as_str()));
+                return self.delete(collection, name, answer);
+            }
+            Request::ResetFailed => return self.wish(Command::ResetFailed(None), Then::Say, answer),
+            Request::Reload { apply } => {
+                verb(if apply { "apply" } else { "reload" });
+                self.reload(apply)
+            }
+            Request::Apply(files) => {
+                verb(&format!("apply {} files", files.files.len()));
+                self.apply_files(&files)
+            }
+            Request::Run(request) => {
+                verb("run");
+                match self.transient(&request) {
+                    Ok(unit) => return self.wish(Command::Run(unit), Then::Say, answer),
+                    Err(status) => Err(status),
+                }
+            }
+            Request::Exec(request) => {
+                verb(&format!("exec in {}", request.name));
+                self.exec(&request)?
+            }
+            Request::Shutdown(options) => {
+                verb("shut down");
+                let asked = options.timeout_seconds.map(Duration::from_secs);
+                let within = asked.unwrap_or(self.settings.shutdown_timeout);
+                self.ending = true;
+                self.take_in(Event::Shutdown { within });
+                self.settle()?;
+                Ok(Reply::Status(Status::success("supd is ending")))
+            }
+        };
+        // Nobody listens any more if the client has gone.
+        let _ = answer.send(told);
+        Ok(())
+    }
+
+    /// Tells the engine, whose answer is the answer. It is given after what it ordered was begun.
+    fn wish(&mut self, command: Command, then: Then, answer: oneshot::Sender<Answer>) -> io::Result<()> {
+        self.last_op += 1;
+        let op = OpId(self.last_op);
+        self.pending.insert(op, Pending { answer, then });
+        self.take_in(Event::Command { op, command });
+        self.settle()
+    }
+
+    /// The engine has answered.
+    pub(super) fn reply(&mut self, op: OpId, result: Result<Accepted, Refused>) {
+        let Some(Pending { answer, then }) = self.pending.remove(&op) else { return };
+        let told = match result {
+            Err(refused) => Err(refused.into()),
+            Ok(accepted) => match then {
+                Then::Say => Ok(accepted.into()),
+                Then::Scale(unit) => self.scale_object(&unit).map(Reply::Object),
+                Then::Show(collection, name) => self.get(collection, &name).map(Reply::Object),
+                Then::ShowCreatedJob => {
+                    let name = accepted.job.unwrap_or_default();
+                    self.get(Collection::Jobs, &name).map(Reply::Created)
+                }
+            },
+        };
+        let _ = answer.send(told);
+    }
+
+    fn delete(
+        &mut self,
+        collection: Collection,
+        name: String,
+        answer: oneshot::Sender<Answer>,
+    ) -> io::Result<()> {
+        let told = match collection {
+            Collection::Pods => match self.newest_pod(&name) {
+                Some(pod) if is_final(pod.phase) => {
+                    self.forget_pod(pod.uid, &pod.unit, &pod.name)?;
+                    Ok(Reply::Status(Status::success(format!("pod {name} deleted"))))
+                }
+                Some(pod) => return self.wish(Command::StopPod(pod.uid), Then::Say, answer),
+                None => Err(not_found(collection, &name)),
+            },
+            Collection::Jobs => return self.wish(Command::DeleteJob(name), Then::Say, answer),
+            Collection::Units | Collection::Deployments | Collection::CronJobs => {
+                match self
+                    .get(collection, &name)
+                    .and(UnitName::parse(&name).map_err(|_| not_found(collection, &name)))
+                {
+                    Ok(unit) => return self.wish(Command::DeleteUnit(unit), Then::Say, answer),
+                    Err(status) => Err(status),
+                }
+            }
+            Collection::Events | Collection::Runs => {
+                let message =
+                    format!("{} are not deleted: they make room by themselves", collection.as_str());
+                Err(Status::failure(StatusReason::MethodNotAllowed, message))
+            }
+        };
+        let _ = answer.send(told);
+        Ok(())
+    }
+
+    /// The pod that a verb is for.
+    fn pod_to_act_on(&self, name: &str, verb: &PodVerb) -> Result<PodUid, Status> {
+        match self.newest_pod(name) {
+            Some(pod) if is_final(pod.phase) => {
+                let word = match verb {
+                    PodVerb::Stop => "stopped",
+                    PodVerb::Restart => "restarted",
+                    PodVerb::Kill(_) => "signalled",
+                };
+                let message = format!("pod {name} has ended ({}) and cannot be {word}", pod.phase.as_str());
+                Err(Status::failure(StatusReason::Conflict, message))
+            }
+            Some(pod) => Ok(pod.uid),
+            None => Err(not_found(Collection::Pods, name)),
+        }
+    }
+
+    /// Begins a command in a pod. `name` is a pod's, or a unit's that has exactly one.
+    fn exec(&mut self, request: &ExecRequest) -> io::Result<Answer> {
+        let fail = |reason, message: String| Ok(Err(Status::failure(reason, message)));
+        let mut pods: Vec<PodUid> = self
+            .pods
+            .iter()
+            .filter(|(_, facts)| facts.label.pod == request.name)
+            .map(|(uid, _)| *uid)
+            .collect();
+        if pods.is_empty() {
+            let of_unit = self.pods.iter().filter(|(_, facts)| facts.unit.name.as_str() == request.name);
+            pods = of_unit.map(|(uid, _)| *uid).collect();
+            if pods.len() > 1 {
+                let message = format!("unit {} has {} pods: name one of them", request.name, pods.len());
+                return fail(StatusReason::Conflict, message);
+            }
+        }
+        pods.retain(|uid| self.pods.get(uid).is_some_and(|facts| facts.main.is_some()));
+        let Some(uid) = pods.into_iter().max() else {
+            return match self.newest_pod(&request.name).is_some() || self.unit_view(&request.name).is_some() {
+                true => fail(StatusReason::Conflict, format!("{} is not running", request.name)),
+                false => fail(StatusReason::NotFound, format!("there is no pod `{}`", request.name)),
+            };
+        };
+        if request.command.is_empty() {
+            return fail(StatusReason::BadRequest, "a command is needed".to_owned());
+        }
+        if self.commands.count() >= COMMANDS_MAX {
+            let message = "too many commands run; try again when some have ended".to_owned();
+            return fail(StatusReason::TooManyRequests, message);
+        }
+        let (stdout, stderr) = match (commands_pipe(), commands_pipe()) {
+            (Ok(stdout), Ok(stderr)) => (stdout, stderr),
+            (Err(error), _) | (_, Err(error)) => {
+                return fail(
+                    StatusReason::InternalError,
+                    format!("no pipe for the command's output: {error}"),
+                );
+            }
+        };
+        let (frames, stream) = mpsc::channel(EXEC_FRAMES_MAX);
+        let run = self.commands.new_run(uid, Class::Exec, self.keeper.epoch());
+        self.commands.add_exec(run, [stdout.0, stderr.0], frames, self.inbox.notes_sender.clone());
+        self.join(run, &request.command, Joined::TwoPipes, vec![stdout.1, stderr.1])?;
+        Ok(Ok(Reply::Stream(stream)))
+    }
+}
+
+fn is_final(phase: Phase) -> bool {
+    matches!(phase, Phase::Succeeded | Phase::Failed)
+}

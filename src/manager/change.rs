@@ -1,0 +1,355 @@
+//! Units, from their files to the engine: at the start, on `daemon-reload` and `apply`, and those without a
+//! file.
+//!
+//! A unit with a fault is left out, and what ran of it stays in force. Faults go to supd's own log, to
+//! whoever asked, and stay with `supctl status` until they are mended.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::control::objects::{ApplyFile, ApplyFiles, Cause, RunRequest, Status, StatusReason};
+use crate::control::request::{Answer, Reply};
+use crate::engine::event::Event;
+use crate::settings::Settings;
+use crate::unit::diagnostic::{Diagnostic, Severity};
+use crate::unit::load::{LoadOptions, Loaded, load};
+use crate::unit::model::Unit;
+use crate::unit::name::UnitName;
+use crate::unit::transient::{TransientOptions, transient};
+
+use super::Manager;
+
+/// Where units come from, and what was wrong with them.
+pub(super) struct Sources {
+    /// As the user named them, strongest first.
+    named: Vec<PathBuf>,
+    /// What `supctl apply` keeps; stronger than all of those, since it was asked for last.
+    applied: PathBuf,
+    /// What is being checked before it is kept.
+    staged: PathBuf,
+    state_is_writable: bool,
+    as_root: bool,
+    /// Instances of templates that somebody started, and that no unit asks for.
+    instances: BTreeSet<UnitName>,
+    /// Of the last load, one line each.
+    faults: Vec<String>,
+}
+
+impl Sources {
+    /// Makes the directory for applied units, as far as that goes.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let applied = settings.state_dir.join("units");
+        let state_is_writable = match fs::create_dir_all(&applied).and_then(|()| can_write(&applied)) {
+            Ok(()) => true,
+            Err(error) => {
+                let directory = settings.state_dir.display();
+                tracing::warn!("`{directory}` cannot be written ({error}): nothing survives a restart");
+                false
+            }
+        };
+        Self {
+            named: settings.units.clone(),
+            staged: settings.state_dir.join("units.staged"),
+            applied,
+            state_is_writable,
+            as_root: nix::unistd::geteuid().is_root(),
+            instances: BTreeSet::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// All directories, strongest first.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        std::iter::once(&self.applied).chain(&self.named).cloned().collect()
+    }
+
+    /// What an operator should know.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.faults.clone();
+        if !self.state_is_writable {
+            warnings.push("the state directory cannot be written: nothing survives a restart".to_owned());
+        }
+        warnings
+    }
+
+    pub(super) fn state_is_writable(&self) -> bool {
+        self.state_is_writable
+    }
+
+    /// Loads all units, and remembers what was wrong with them.
+    pub(super) fn load(&mut self) -> Loaded {
+        let loaded = self.load_from(&self.paths());
+        self.faults = loaded.faults.iter().map(one_line).collect();
+        loaded
+    }
+
+    fn load_from(&self, paths: &[PathBuf]) -> Loaded {
+        let instances: Vec<UnitName> = self.instances.iter().cloned().collect();
+        load(&LoadOptions {
+            paths,
+            must_exist: false,
+            instances: &instances,
+            env: &own_variable,
+            as_root: self.as_root,
+            look_up: false,
+        })
+    }
+
+    /// Checks files as if they were applied already; what is wrong with them, if anything is.
+    fn check(&self, files: &[ApplyFile]) -> io::Result<Vec<Diagnostic>> {
+        let _ = fs::remove_dir_all(&self.staged);
+        fs::create_dir_all(&self.staged)?;
+        for file in files {
+            fs::write(self.staged.join(&file.name), &file.text)?;
+        }
+        let paths: Vec<PathBuf> = std::iter::once(self.staged.clone()).chain(self.paths()).collect();
+        let staged = self.staged.display().to_string();
+        let mut faults = self.load_from(&paths).faults;
+        faults.retain(|fault| fault.file.starts_with(&staged));
+        for fault in &mut faults {
+            fault.file = fault.file[staged.len()..].trim_start_matches('/').to_owned();
+        }
+        Ok(faults)
+    }
+
+    /// Keeps what was checked. Each file is put in its place whole.
+    fn keep(&self, files: &[ApplyFile]) -> io::Result<()> {
+        for file in files {
+            fs::rename(self.staged.join(&file.name), self.applied.join(&file.name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Manager {
+    /// Loads all units anew; with `apply`, what runs is changed to it.
+    pub(super) fn reload(&mut self, apply: bool) -> Answer {
+        let loaded = self.sources.load();
+        log_faults(&loaded.faults);
+        let errors = loaded.faults.iter().filter(|fault| fault.severity == Severity::Error).count();
+        let causes = loaded.faults.iter().map(cause).collect();
+        if self.settings.strict && !loaded.faults.is_empty() {
+            let message = "nothing was loaded: there are faults, and supd was started with --strict";
+            return Err(Status::failure(StatusReason::Invalid, message).with_causes(causes));
+        }
+        let act = if apply { "applied" } else { "loaded" };
+        let units = plural(loaded.units.len(), "unit");
+        self.take_in_loaded(loaded, apply);
+        if errors > 0 {
+            let message = format!("{units} {act}; {} left as it was", plural(errors, "unit with a fault"));
+            return Err(Status::failure(StatusReason::Invalid, message).with_causes(causes));
+        }
+        Ok(Reply::Status(Status::success(format!("{units} {act}")).with_causes(causes)))
+    }
+
+    /// HUP.
+    pub(super) fn reload_by_signal(&mut self) -> io::Result<()> {
+        match self.reload(false) {
+            Ok(_) => tracing::info!("units were loaded again; `supctl apply` changes what runs"),
+            Err(status) => tracing::warn!("units were loaded again: {}", status.message),
+        }
+        self.settle()
+    }
+
+    /// Tells the engine. What was refused for its faults stays as it was.
+    fn take_in_loaded(&mut self, loaded: Loaded, apply: bool) {
+        let mut units = loaded.units;
+        units.extend(loaded.refused.iter().filter_map(|name| self.engine.unit(name).cloned()));
+        self.take_in(Event::Loaded { units, apply });
+    }
+
+    /// A verb names an instance of a template that nobody has asked for before: it is made.
+    pub(super) fn load_instance(&mut self, name: &UnitName) -> io::Result<()> {
+        if name.instance().is_none() || self.engine.unit(name).is_some() {
+            return Ok(());
+        }
+        self.sources.instances.insert(name.clone());
+        let loaded = self.sources.load();
+        if loaded.get(name.as_str()).is_none() {
+            self.sources.instances.remove(name);
+            return Ok(());
+        }
+        self.take_in_loaded(loaded, false);
+        self.settle()
+    }
+
+    /// Stores, loads and applies files: all, or none.
+    pub(super) fn apply_files(&mut self, request: &ApplyFiles) -> Answer {
+        let invalid = |message: String| Err(Status::failure(StatusReason::Invalid, message));
+        for file in &request.files {
+            if let Err(why) = legal_file_name(&file.name) {
+                return invalid(format!("`{}`: {why}", file.name));
+            }
+        }
+        let unwritable = |error: io::Error| {
+            let message = format!("the files cannot be kept in the state directory: {error}");
+            Status::failure(StatusReason::InternalError, message)
+        };
+        let faults = self.sources.check(&request.files).map_err(unwritable)?;
+        if faults.iter().any(|fault| fault.severity == Severity::Error || self.settings.strict) {
+            let status = Status::failure(StatusReason::Invalid, "nothing was applied: there are faults");
+            return Err(status.with_causes(faults.iter().map(cause).collect()));
+        }
+        let files = plural(request.files.len(), "file");
+        if request.dry_run {
+            let status = Status::success(format!("{files} would be applied"));
+            return Ok(Reply::Status(status.with_causes(faults.iter().map(cause).collect())));
+        }
+        self.sources.keep(&request.files).map_err(unwritable)?;
+        self.reload(true)
+    }
+
+    /// The unit that `supctl run` asks for.
+    pub(super) fn transient(&self, request: &RunRequest) -> Result<Arc<Unit>, Status> {
+        if request.exec.is_empty() {
+            return Err(Status::failure(StatusReason::BadRequest, "a command is needed"));
+        }
+        let properties = properties(request);
+        let options = TransientOptions { exec: &request.exec, job: request.job, properties: &properties };
+        let name = match &request.name {
+            Some(name) => name.clone(),
+            None => self.free_name(&request.exec[0])?,
+        };
+        transient(&name, &options, &own_variable).map(Arc::new).map_err(|faults| {
+            let message = faults.first().map_or_else(String::new, |fault| fault.message.clone());
+            Status::failure(StatusReason::Invalid, message).with_causes(faults.iter().map(cause).collect())
+        })
+    }
+
+    /// A name made from the program's: `sleep`, `sleep-2`.
+    fn free_name(&self, program: &str) -> Result<UnitName, Status> {
+        let base = Path::new(program).file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let legal = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let stem: String = base.chars().map(legal).take(40).collect();
+        let stem = stem.trim_matches('-');
+        let stem = if stem.is_empty() { "run" } else { stem };
+        // As many as there can be pods: one of them is free.
+        (1..=crate::limits::REPLICAS_MAX)
+            .map(|number| if number == 1 { stem.to_owned() } else { format!("{stem}-{number}") })
+            .filter_map(|name| UnitName::parse(&name).ok())
+            .find(|name| self.engine.unit(name).is_none())
+            .ok_or_else(|| {
+                Status::failure(StatusReason::Conflict, "all names are taken: give one with --name")
+            })
+    }
+}
+
+/// The keys of a unit that a request stands for.
+fn properties(request: &RunRequest) -> Vec<(String, String)> {
+    // A JSON string is a TOML string: quoted, so that no text is read as a number or a date.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut properties: Vec<(String, String)> =
+        request.env.iter().map(|(name, value)| (format!("env.{name}"), value.replace('$', "$$"))).collect();
+    let mut add =
+        |key: &str, value: Option<String>| properties.extend(value.map(|value| (key.to_owned(), value)));
+    add("user", request.user.clone());
+    add("group", request.group.clone());
+    let directory = request.working_dir.as_ref();
+    add("working_dir", directory.map(|path| quoted(&path.to_string_lossy().replace('$', "$$"))));
+    add("restart_policy", request.restart_policy.as_deref().map(quoted));
+    add("description", request.description.as_deref().map(quoted));
+    let pods = if request.job || request.schedule.is_some() { "job.parallelism" } else { "service.replicas" };
+    add(pods, request.replicas.map(|count| count.to_string()));
+    add("job.backoff_limit", request.backoff_limit.map(|limit| limit.to_string()));
+    add("cron.schedule", request.schedule.as_deref().map(quoted));
+    properties
+}
+
+/// Nothing but `NAME.toml`: the name is part of a path.
+fn legal_file_name(name: &str) -> Result<(), String> {
+    let Some(stem) = name.strip_suffix(".toml") else {
+        return Err("only unit files (`NAME.toml`) can be applied by this build".to_owned());
+    };
+    UnitName::parse(stem).map(drop).map_err(|error| error.to_string())
+}
+
+/// Into supd's own log, line by line, as `supctl validate` shows them.
+pub(super) fn log_faults(faults: &[Diagnostic]) {
+    for fault in faults {
+        for line in fault.render(false).lines() {
+            match fault.severity {
+                Severity::Error => tracing::error!("{line}"),
+                Severity::Warning => tracing::warn!("{line}"),
+            }
+        }
+    }
+}
+
+/// supd's own environment, for `${env:NAME}`.
+fn own_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn cause(fault: &Diagnostic) -> Cause {
+    let place = fault.position.as_ref().map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
+    Cause {
+        reason: fault.code.to_string(),
+        field: format!("{}{place}", fault.file),
+        message: fault.render(false),
+    }
+}
+
+fn one_line(fault: &Diagnostic) -> String {
+    let Cause { reason, field, .. } = cause(fault);
+    format!("{field}: {} [{reason}]", fault.message)
+}
+
+fn can_write(directory: &Path) -> io::Result<()> {
+    let probe = directory.join(".writable");
+    fs::write(&probe, b"")?;
+    fs::remove_file(probe)
+}
+
+fn plural(count: usize, what: &str) -> String {
+    match what.split_once(' ') {
+        _ if count == 1 => format!("1 {what}"),
+        Some((noun, rest)) => format!("{count} {noun}s {rest}"),
+        None => format!("{count} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_unit_files_are_kept() {
+        assert!(legal_file_name("web.toml").is_ok() && legal_file_name("worker@eu.toml").is_ok());
+        for bad in ["../web.toml", "a/b.toml", "web.yaml", ".toml", "Web.toml", "web.toml/"] {
+            assert!(legal_file_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_request_to_run_becomes_the_unit_it_describes() {
+        let request = RunRequest {
+            exec: vec!["echo".into(), "$HOME".into()],
+            job: true,
+            env: [("A".to_owned(), "7 $x".to_owned())].into(),
+            replicas: Some(3),
+            backoff_limit: Some(1),
+            description: Some("12".into()),
+            working_dir: Some("/srv/a b".into()),
+            ..RunRequest::default()
+        };
+        let properties = properties(&request);
+        let options = TransientOptions { exec: &request.exec, job: request.job, properties: &properties };
+        let unit = transient(&UnitName::parse("x").unwrap(), &options, &|_| None).unwrap();
+        let job = unit.job().unwrap();
+        assert_eq!((job.parallelism, job.backoff_limit, unit.description.as_str()), (3, 1, "12"));
+        let main = &job.pod.main;
+        let expand = |text: &crate::unit::text::Text| text.expand(&|_| String::new());
+        assert_eq!(main.exec.iter().map(expand).collect::<Vec<_>>(), ["echo", "$HOME"]);
+        assert_eq!(expand(&main.env[0].1), "7 $x");
+        assert_eq!(main.working_dir.as_ref().map(expand).as_deref(), Some("/srv/a b"));
+    }
+
+    #[test]
+    fn counts_in_words() {
+        assert_eq!(plural(1, "unit"), "1 unit");
+        assert_eq!(plural(2, "unit with a fault"), "2 units with a fault");
+    }
+}

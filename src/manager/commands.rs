@@ -1,0 +1,253 @@
+//! Commands that run in a pod's context, beside its processes: probes of kind exec, and `supctl exec`.
+//!
+//! Each has a task that reads what it prints until it has ended and nothing is left to read: not until the
+//! end of the pipe, which a daemon that it left behind may hold for ever.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use tokio::net::unix::pipe::Receiver;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::control::objects::{ExecEnd, ExecFrame};
+use crate::engine::event::{Exit, Outcome};
+use crate::engine::id::{Class, PodUid, RunId};
+use crate::limits::{EXEC_FRAME_BYTES_MAX, PROBE_OUTPUT_BYTES_MAX};
+use crate::runtime::probe::{Answer, Note};
+
+/// Commands that have not ended.
+#[derive(Default)]
+pub(super) struct Commands {
+    running: HashMap<RunId, Command>,
+    /// The command by which a run is probed now.
+    probes: HashMap<RunId, RunId>,
+    last: u32,
+}
+
+struct Command {
+    /// Where its task learns that it is over; nothing once that was said.
+    end: Option<oneshot::Sender<End>>,
+    /// The run that it probes.
+    probed: Option<RunId>,
+}
+
+/// Why a task has nothing more to wait for.
+enum End {
+    /// The command has ended.
+    Exit(Exit),
+    /// It has had its time.
+    Overdue(Duration),
+}
+
+impl Commands {
+    /// An identity that no command of any manager has had while this one's runs live: the number of the
+    /// process is the manager's own.
+    pub(super) fn new_run(&mut self, pod: PodUid, class: Class, epoch: u64) -> RunId {
+        self.last = self.last.wrapping_add(1);
+        RunId { pod, class, process: (epoch & 0xffff) as u16, attempt: self.last }
+    }
+
+    /// Begins to read what a probe prints.
+    pub(super) fn add_probe(
+        &mut self,
+        run: RunId,
+        probed: RunId,
+        output: Receiver,
+        answer: oneshot::Sender<Answer>,
+    ) {
+        let (end, ended) = oneshot::channel();
+        self.running.insert(run, Command { end: Some(end), probed: Some(probed) });
+        self.probes.insert(probed, run);
+        tokio::task::spawn_local(judge(output, ended, answer));
+    }
+
+    /// Begins to pass on what `supctl exec` prints.
+    pub(super) fn add_exec(
+        &mut self,
+        run: RunId,
+        outputs: [Receiver; 2],
+        frames: mpsc::Sender<Bytes>,
+        notes: mpsc::Sender<Note>,
+    ) {
+        let (end, ended) = oneshot::channel();
+        self.running.insert(run, Command { end: Some(end), probed: None });
+        tokio::task::spawn_local(relay(run, outputs, ended, frames, notes));
+    }
+
+    /// The command has ended.
+    pub(super) fn ended(&mut self, run: RunId, exit: Exit) {
+        let Some(command) = self.running.remove(&run) else { return };
+        if let Some(probed) = command.probed {
+            self.probes.remove(&probed);
+        }
+        if let Some(end) = command.end {
+            // The task is gone if nobody wants its result any more.
+            let _ = end.send(End::Exit(exit));
+        }
+    }
+
+    /// The probe of this run has had its time. The command to kill, unless it has ended.
+    pub(super) fn overdue(&mut self, probed: RunId, after: Duration) -> Option<RunId> {
+        let run = *self.probes.get(&probed)?;
+        let end = self.running.get_mut(&run)?.end.take()?;
+        let _ = end.send(End::Overdue(after));
+        Some(run)
+    }
+
+    /// The command by which a run is probed now.
+    pub(super) fn probe_of(&self, probed: RunId) -> Option<RunId> {
+        self.probes.get(&probed).copied()
+    }
+
+    /// All commands in a pod.
+    pub(super) fn of_pod(&self, pod: PodUid) -> Vec<RunId> {
+        self.running.keys().filter(|run| run.pod == pod).copied().collect()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.running.len()
+    }
+}
+
+/// Reads a probe's output to its end, and answers.
+async fn judge(output: Receiver, mut ended: oneshot::Receiver<End>, answer: oneshot::Sender<Answer>) {
+    let mut text = Vec::new();
+    let mut open = true;
+    let end = loop {
+        tokio::select! {
+            end = &mut ended => break end,
+            ready = output.readable(), if open => open = ready.is_ok() && read_some(&output, &mut text),
+        }
+    };
+    let verdict = match end {
+        Ok(End::Exit(exit)) => {
+            while open && output_is_left(&output, &mut text) {}
+            verdict(&exit, &text)
+        }
+        Ok(End::Overdue(after)) => Answer::Failure(format!("exec: no answer within {after:?}")),
+        Err(_) => return,
+    };
+    // Nobody listens any more if the probed run has ended.
+    let _ = answer.send(verdict);
+}
+
+/// Reads once; false: nothing will come any more.
+fn read_some(output: &Receiver, text: &mut Vec<u8>) -> bool {
+    let mut chunk = [0; 4096];
+    match output.try_read(&mut chunk) {
+        Ok(0) => false,
+        Ok(length) => {
+            let room = PROBE_OUTPUT_BYTES_MAX - text.len();
+            text.extend_from_slice(&chunk[..length.min(room)]);
+            true
+        }
+        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Reads on while something is there and there is room for it.
+fn output_is_left(output: &Receiver, text: &mut Vec<u8>) -> bool {
+    let before = text.len();
+    read_some(output, text) && text.len() > before
+}
+
+fn verdict(exit: &Exit, text: &[u8]) -> Answer {
+    let text = String::from_utf8_lossy(text);
+    let line: String = text.lines().next().unwrap_or_default().chars().flat_map(char::escape_debug).collect();
+    let with_line = |how: String| if line.is_empty() { how } else { format!("{how}: {line}") };
+    match &exit.outcome {
+        Outcome::Exited(0) => Answer::Success(with_line("exec: exit 0".to_owned())),
+        Outcome::Exited(code) => Answer::Failure(with_line(format!("exec: exit {code}"))),
+        Outcome::Signaled { signal, .. } => Answer::Failure(with_line(format!("exec: signal {signal}"))),
+        Outcome::NotStarted { message, exhausted: true } => Answer::Unknown(message.clone()),
+        Outcome::NotStarted { message, exhausted: false } => Answer::Failure(message.clone()),
+        Outcome::Unknown => Answer::Unknown("nobody knows how the command ended".to_owned()),
+    }
+}
+
+/// Passes on what a command prints, then how it ended. A client that reads slowly slows the command; one
+/// that is gone ends it.
+async fn relay(
+    run: RunId,
+    outputs: [Receiver; 2],
+    mut ended: oneshot::Receiver<End>,
+    frames: mpsc::Sender<Bytes>,
+    notes: mpsc::Sender<Note>,
+) {
+    let [stdout, stderr] = &outputs;
+    let (mut stdout_open, mut stderr_open) = (true, true);
+    let end = loop {
+        let sent = tokio::select! {
+            end = &mut ended => break end,
+            () = frames.closed() => false,
+            _ = stdout.readable(), if stdout_open => pass(stdout, ExecFrame::Stdout, &frames, &mut stdout_open).await,
+            _ = stderr.readable(), if stderr_open => pass(stderr, ExecFrame::Stderr, &frames, &mut stderr_open).await,
+        };
+        if !sent {
+            // The loop is gone if this fails, and all commands with it.
+            let _ = notes.send(Note::Abandoned { run }).await;
+            return;
+        }
+    };
+    let Ok(End::Exit(exit)) = end else { return };
+    for (output, open, frame) in [
+        (stdout, &mut stdout_open, ExecFrame::Stdout as Frame),
+        (stderr, &mut stderr_open, ExecFrame::Stderr),
+    ] {
+        let mut left = true;
+        while *open && left {
+            let mut blocked = false;
+            left = pass_or_note(output, frame, &frames, open, &mut blocked).await && !blocked;
+        }
+    }
+    let _ = frames.send(ExecFrame::End(exec_end(&exit)).encode()).await;
+}
+
+/// Makes a frame of what was read.
+type Frame = fn(Bytes) -> ExecFrame;
+
+async fn pass(output: &Receiver, frame: Frame, frames: &mpsc::Sender<Bytes>, open: &mut bool) -> bool {
+    pass_or_note(output, frame, frames, open, &mut false).await
+}
+
+/// Passes on one piece; false: the client is gone. Notes whether the pipe is at its end or empty.
+async fn pass_or_note(
+    output: &Receiver,
+    frame: Frame,
+    frames: &mpsc::Sender<Bytes>,
+    open: &mut bool,
+    blocked: &mut bool,
+) -> bool {
+    let mut chunk = vec![0; EXEC_FRAME_BYTES_MAX.min(16 * 1024)];
+    match output.try_read(&mut chunk) {
+        Ok(0) => *open = false,
+        Ok(length) => {
+            chunk.truncate(length);
+            return frames.send(frame(chunk.into()).encode()).await.is_ok();
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => *blocked = true,
+        Err(_) => *open = false,
+    }
+    true
+}
+
+fn exec_end(exit: &Exit) -> ExecEnd {
+    let (exit_code, message) = match &exit.outcome {
+        // As docker has it: 127 not there, 126 not executable, 125 anything else.
+        Outcome::NotStarted { message, .. } => {
+            let code = match message {
+                m if m.contains("ENOENT") || m.contains("not in PATH") => 127,
+                m if m.contains("EACCES") || m.contains("ENOEXEC") => 126,
+                _ => 125,
+            };
+            (code, message.clone())
+        }
+        _ => (exit.code(), String::new()),
+    };
+    ExecEnd { exit_code, exit_signal: exit.signal(), message }
+}
+
+#[cfg(test)]
+mod tests;

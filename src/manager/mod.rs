@@ -1,0 +1,329 @@
+//! The loop that joins the modules: what happens goes into the engine, what it orders is done.
+//!
+//! ```text
+//!   keeper, spawners ──┐                                    ┌──▶ keeper, spawners
+//!   processes (notify) ├─▶ take in ─▶ engine ─▶ perform ────┼──▶ probes, notify sockets
+//!   probes             │   (all that is there,  (in order)  ├──▶ store, events, watchers
+//!   clocks             │    then deadlines)                 └──▶ answers
+//!   control requests ──┘
+//! ```
+//!
+//! One turn takes in everything that has happened before it judges any deadline: a manager that was held up
+//! for a while must see no timeout where there was none. Requests come last in a turn, so that they see
+//! committed state.
+//!
+//! Whatever may take its time is done elsewhere: by a spawner, in a task that waits, in the store's writer.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::control::request::Call;
+use crate::control::watch::Watchers;
+use crate::engine::Engine;
+use crate::engine::action::Actions;
+use crate::engine::event::{Event, Label, OpId};
+use crate::engine::id::{Class, PodUid, RunId};
+use crate::engine::time::{Mono, Now};
+use crate::limits::{NOTES_PER_TURN_MAX, REQUESTS_PER_TURN_MAX};
+use crate::runtime::clock::{self, DeadlineTimer, StepWatch};
+use crate::runtime::keeper::{Keeper, News};
+use crate::runtime::notify::Tellers;
+use crate::runtime::plan::Planner;
+use crate::runtime::probe::{Note, Probing};
+use crate::settings::Settings;
+use crate::store::{Intents, ReadyMarks, Store};
+use crate::unit::model::Unit;
+
+mod answer;
+mod change;
+mod commands;
+mod look;
+mod own_log;
+mod perform;
+mod publish;
+mod start;
+mod usage;
+
+pub use start::run;
+
+use answer::Pending;
+use change::Sources;
+use commands::Commands;
+use publish::Seen;
+
+/// Everything the manager has. Its methods are in the files of this folder, by subject.
+struct Manager {
+    settings: Settings,
+    engine: Engine,
+    /// What is still to be performed; empty between turns.
+    actions: Actions,
+    keeper: Keeper,
+    planner: Planner,
+    tellers: Tellers,
+    /// Runs whose readiness is asked for.
+    probes: HashMap<RunId, Probing>,
+    /// Probes of kind exec, and `supctl exec`.
+    commands: Commands,
+    /// What is known of pods whose processes were started and that are not final.
+    pods: HashMap<PodUid, PodFacts>,
+    store: Store,
+    intents: Intents,
+    /// Nothing where the runtime directory takes no files: then readiness is found out anew.
+    marks: Option<ReadyMarks>,
+    sources: Sources,
+    usage: usage::Meter,
+    watchers: Watchers,
+    seen: Seen,
+    /// Requests whose answer the engine gives.
+    pending: HashMap<OpId, Pending>,
+    last_op: u64,
+    server: Option<tokio::task::JoinHandle<std::convert::Infallible>>,
+    inbox: Inbox,
+    /// When the keeper began.
+    since: Now,
+    ending: bool,
+}
+
+/// All that the loop waits for, beside the keeper and the processes themselves.
+struct Inbox {
+    timer: DeadlineTimer,
+    steps: StepWatch,
+    notes: mpsc::Receiver<Note>,
+    /// For tasks.
+    notes_sender: mpsc::Sender<Note>,
+    calls: mpsc::Receiver<Call>,
+    /// For the server.
+    calls_sender: mpsc::Sender<Call>,
+    /// What woke the loop, where waiting had to take it out.
+    note: Option<Note>,
+    call: Option<Call>,
+    stepped: bool,
+}
+
+/// What is known of a pod that has, or had, a process.
+struct PodFacts {
+    unit: Arc<Unit>,
+    label: Label,
+    /// Main, while it runs: its identity, pid and start.
+    main: Option<(RunId, u32, Mono)>,
+}
+
+/// Whether there is more to do right away.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// No: wait.
+    Idle,
+    /// Yes: a bound was reached.
+    More,
+}
+
+impl Manager {
+    /// For as long as there is a keeper.
+    async fn serve(mut self) -> io::Result<()> {
+        loop {
+            match self.turn()? {
+                Turn::More => tokio::task::yield_now().await,
+                Turn::Idle => self.wait().await?,
+            }
+        }
+    }
+
+    /// Sleeps until something has happened.
+    async fn wait(&mut self) -> io::Result<()> {
+        let inbox = &mut self.inbox;
+        tokio::select! {
+            ready = self.keeper.ready() => ready?,
+            ready = self.tellers.readable() => ready?,
+            note = inbox.notes.recv() => inbox.note = note,
+            call = inbox.calls.recv() => inbox.call = call,
+            fired = inbox.timer.fired() => fired?,
+            stepped = inbox.steps.stepped() => {
+                stepped?;
+                inbox.stepped = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what has happened, does what is to be done, answers who has asked.
+    fn turn(&mut self) -> io::Result<Turn> {
+        self.keeper.flush()?;
+        let notes = self.take_in_all()?;
+        self.settle()?;
+        self.keeper.check(clock::mono())?;
+        let calls = self.answer_calls()?;
+        let wake = [self.engine.next_deadline(), self.keeper.next_check()].into_iter().flatten().min();
+        self.inbox.timer.arm(wake)?;
+        Ok(if notes == Turn::More || calls == Turn::More { Turn::More } else { Turn::Idle })
+    }
+
+    /// Takes in everything that has happened by now.
+    fn take_in_all(&mut self) -> io::Result<Turn> {
+        let mut news = Vec::new();
+        while self.keeper.receive(&mut news)? {
+            self.take_in_news(&mut news)?;
+        }
+        self.take_in_news(&mut news)?;
+        let mut told = Vec::new();
+        self.tellers.read(&mut told);
+        self.take_in_told(told);
+        if std::mem::take(&mut self.inbox.stepped) {
+            tracing::info!("the wall clock was set");
+            self.take_in(Event::ClockStepped);
+        }
+        for _ in 0..NOTES_PER_TURN_MAX {
+            let note = self.inbox.note.take().or_else(|| self.inbox.notes.try_recv().ok());
+            match note {
+                Some(note) => self.take_in_note(note)?,
+                None => return Ok(Turn::Idle),
+            }
+        }
+        Ok(Turn::More)
+    }
+
+    fn take_in_news(&mut self, news: &mut Vec<News>) -> io::Result<()> {
+        for one in news.drain(..) {
+            match one {
+                News::Started { run, pid, at, readiness } => {
+                    if run.class == Class::Main {
+                        self.main_started(run, pid, at.mono, readiness);
+                    }
+                    if run.class.is_process() {
+                        self.take_in(Event::Started { run, pid, at });
+                    }
+                }
+                News::Exited { run, exit, limits_refused } => {
+                    self.warn_of_limits(run, limits_refused);
+                    if run.class.is_process() {
+                        self.process_ended(run)?;
+                        self.take_in(Event::Exited { run, exit });
+                    } else {
+                        self.commands.ended(run, exit);
+                    }
+                }
+                News::StopRequest(count) => self.stop(count),
+                News::Reload => self.reload_by_signal()?,
+                News::ShowState => self.show_state(),
+                News::Listener(listener) => self.listen(listener),
+            }
+        }
+        Ok(())
+    }
+
+    /// TERM or INT; each further one leaves less time.
+    fn stop(&mut self, count: u32) {
+        let within = match count {
+            0 | 1 => self.settings.shutdown_timeout,
+            2 => Duration::from_secs(2),
+            _ => Duration::ZERO,
+        };
+        tracing::info!("asked to end; all is over within {within:?}");
+        self.ending = true;
+        self.take_in(Event::Shutdown { within });
+    }
+
+    fn main_started(&mut self, run: RunId, pid: u32, at: Mono, readiness: Option<std::os::fd::OwnedFd>) {
+        if let Some(facts) = self.pods.get_mut(&run.pod) {
+            facts.main = Some((run, pid, at));
+        }
+        let watched = self.tellers.started(run, pid).and_then(|()| match readiness {
+            Some(pipe) => self.tellers.watch_pipe(run, pipe),
+            None => Ok(()),
+        });
+        if let Err(error) = watched {
+            tracing::error!(%run, "its readiness cannot be heard: {error}");
+        }
+    }
+
+    /// Before the engine hears of the end of a process: its last words, and the end of what belonged to it.
+    fn process_ended(&mut self, run: RunId) -> io::Result<()> {
+        let mut told = Vec::new();
+        self.tellers.ended(run, &mut told);
+        self.take_in_told(told);
+        if self.probes.remove(&run).is_some()
+            && let Some(probe) = self.commands.probe_of(run)
+        {
+            self.keeper.signal(probe, libc::SIGKILL, true)?;
+        }
+        self.mark_ready(run, false);
+        if let Some(facts) = self.pods.get_mut(&run.pod)
+            && facts.main.is_some_and(|(main, ..)| main == run)
+        {
+            facts.main = None;
+        }
+        Ok(())
+    }
+
+    /// What probes, notify sockets and readiness pipes found out.
+    fn take_in_told(&mut self, told: Vec<Event>) {
+        for event in told {
+            if let Event::Readiness { run, ready, .. } = &event {
+                self.mark_ready(*run, *ready);
+            }
+            self.take_in(event);
+        }
+    }
+
+    /// A manager that comes after this one is not to wait for what was said once. Only where there is a
+    /// readiness, and only for the run that is.
+    fn mark_ready(&mut self, run: RunId, ready: bool) {
+        let Some(marks) = &self.marks else { return };
+        let facts = self.pods.get(&run.pod);
+        let has_readiness =
+            facts.and_then(|facts| facts.unit.pod()).is_some_and(|pod| pod.readiness.is_some());
+        if run.class != Class::Main || !has_readiness {
+            return;
+        }
+        if let Err(error) = marks.set(run, ready) {
+            tracing::warn!(%run, "that it is ready cannot be noted: {error}; ignoring");
+        }
+    }
+
+    fn warn_of_limits(&self, run: RunId, limits_refused: u32) {
+        if limits_refused != 0 {
+            let pod = self.pods.get(&run.pod).map_or("", |facts| &facts.label.pod);
+            tracing::warn!(
+                "{pod}: resource limits above supd's own could not be set (RLIMIT numbers {}); ignoring",
+                (0..32)
+                    .filter(|bit| limits_refused & 1 << bit != 0)
+                    .map(|bit| bit.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            );
+        }
+    }
+
+    /// Tells the engine, which judges nothing before [`Manager::settle`].
+    fn take_in(&mut self, event: Event) {
+        self.engine.take_in(clock::now(), event, &mut self.actions);
+    }
+
+    /// Lets the engine judge, and does what it orders, until it orders nothing more. Then what was taken in
+    /// is committed, and the keeper may forget it.
+    fn settle(&mut self) -> io::Result<()> {
+        loop {
+            self.engine.settle(clock::now(), &mut self.actions);
+            if self.actions.is_empty() {
+                break;
+            }
+            self.perform_all()?;
+        }
+        self.store.commit();
+        self.keeper.acknowledge()
+    }
+
+    fn answer_calls(&mut self) -> io::Result<Turn> {
+        for _ in 0..REQUESTS_PER_TURN_MAX {
+            let call = self.inbox.call.take().or_else(|| self.inbox.calls.try_recv().ok());
+            match call {
+                Some(call) => self.answer(call)?,
+                None => return Ok(Turn::Idle),
+            }
+        }
+        Ok(Turn::More)
+    }
+}

@@ -1,0 +1,239 @@
+//! From a process that the keeper has started to a manager at work.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener as StdListener;
+use std::path::Path;
+
+use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use crate::control::server::{CALLS_MAX, Server};
+use crate::control::watch::Watchers;
+use crate::engine::action::Actions;
+use crate::engine::event::{Adopted, Event};
+use crate::engine::id::Class;
+use crate::engine::{Engine, EngineOptions};
+use crate::limits::NOTES_PER_TURN_MAX;
+use crate::runtime::clock::{self, DeadlineTimer, StepWatch};
+use crate::runtime::keeper::{Keeper, Snapshot};
+use crate::runtime::notify::Tellers;
+use crate::runtime::plan::{Planner, Surroundings};
+use crate::settings::{Settings, exit};
+use crate::store::{Intents, ReadyMarks, Store};
+use crate::sys::process::{adopt, set_name};
+use crate::unit::load::Loaded;
+use crate::unit::model::{Handler, Unit};
+use crate::wire::channel::Channel;
+use crate::wire::{fd, own_log::OwnLog};
+
+use super::change::{Sources, log_faults};
+use super::commands::Commands;
+use super::perform::readiness;
+use super::publish::Seen;
+use super::{Inbox, Manager, PodFacts, own_log, usage};
+
+/// Runs the role, until the keeper is gone; gives the exit code.
+pub fn run(settings: Settings) -> i32 {
+    set_name(c"supd-manager");
+    let [Some(channel), Some(queue), Some(listener)] = [fd::CHANNEL, fd::QUEUE, fd::LISTENER].map(adopt)
+    else {
+        eprintln!("supd manager: this is a part of supd, started by it; run `supd` instead");
+        return i32::from(exit::USAGE);
+    };
+    // Kept open for as long as the process lives: the log writes to its number.
+    let _own_log = adopt(fd::OWN_LOG);
+    let log = OwnLog::of_role();
+    own_log::begin(&settings, &log);
+    let serve = async {
+        let mut manager = Manager::connect(settings, channel.into(), queue.into()).await?;
+        manager.begin(&log).await?;
+        manager.listen(listener);
+        manager.serve().await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, serve)) {
+        // The keeper closes its end when it is done with us.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+        Err(error) => {
+            tracing::error!("cannot go on: {error}");
+            i32::from(exit::INTERNAL)
+        }
+        Ok(()) => 0,
+    }
+}
+
+impl Manager {
+    /// A manager with all it needs, that knows nothing yet.
+    async fn connect(settings: Settings, channel: Channel, queue: Channel) -> io::Result<Self> {
+        let (notes_sender, notes) = mpsc::channel(NOTES_PER_TURN_MAX);
+        let (calls_sender, calls) = mpsc::channel(CALLS_MAX);
+        let inbox = Inbox {
+            timer: DeadlineTimer::new()?,
+            steps: StepWatch::new()?,
+            notes,
+            notes_sender,
+            calls,
+            calls_sender,
+            note: None,
+            call: None,
+            stepped: false,
+        };
+        let sources = Sources::new(&settings);
+        let intents = Intents::open(&settings.state_dir).unwrap_or_else(|error| {
+            tracing::warn!("what was disabled cannot be read: {error}; all units are enabled");
+            Intents::empty(&settings.state_dir)
+        });
+        let marks = ReadyMarks::open(settings.runtime_dir.join("ready"))
+            .inspect_err(|error| tracing::warn!("the runtime directory cannot be written: {error}"))
+            .ok();
+        let options = EngineOptions {
+            end_when_done: settings.exit_when_done || (settings.container && settings.process_one),
+            shutdown_timeout: settings.shutdown_timeout,
+        };
+        Ok(Self {
+            engine: Engine::new(options),
+            actions: Actions::new(),
+            keeper: Keeper::new(channel, queue)?,
+            planner: Planner::new(Surroundings {
+                container: settings.container,
+                foreground: settings.foreground,
+                environment: std::env::vars_os().collect(),
+            }),
+            tellers: Tellers::new(settings.runtime_dir.join("notify"))?,
+            probes: Default::default(),
+            commands: Commands::default(),
+            pods: Default::default(),
+            store: Store::default(),
+            intents,
+            marks,
+            sources,
+            usage: usage::Meter::new(),
+            // The number of the last change must not go back when the manager is started again.
+            watchers: Watchers::new(clock::wall().0.unsigned_abs() / 1_000),
+            seen: Seen::default(),
+            pending: Default::default(),
+            last_op: 0,
+            server: None,
+            inbox,
+            since: clock::now(),
+            ending: false,
+            settings,
+        })
+    }
+
+    /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
+    async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
+        let loaded = self.sources.load();
+        let snapshot = self.keeper.snapshot().await?;
+        self.since = snapshot.since;
+        log_faults(&loaded.faults);
+        let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
+        if self.settings.strict && !loaded.faults.is_empty() && first {
+            tracing::error!("there are faults, and supd was started with --strict");
+            return self.keeper.end(exit::CONFIGURATION);
+        }
+        match first {
+            true => self.greet(&loaded, log),
+            false => tracing::warn!(
+                deaths = snapshot.deaths,
+                unready = snapshot.deaths_unready,
+                "the manager was started again; {} processes were found",
+                snapshot.adopted.len()
+            ),
+        }
+        self.find(&snapshot, &loaded)?;
+        let Snapshot { adopted, pod_highest, .. } = snapshot;
+        let uid_floor = pod_highest.max(self.store.highest_uid());
+        let disabled = self.intents.disabled().cloned().collect();
+        self.take_in(Event::Begin { units: loaded.units, adopted, uid_floor, disabled });
+        self.settle()?;
+        self.keeper.say_ready()
+    }
+
+    /// Becomes ready to hear of what lives.
+    fn find(&mut self, snapshot: &Snapshot, loaded: &Loaded) -> io::Result<()> {
+        let living = || snapshot.adopted.iter().filter(|adopted| adopted.exit.is_none());
+        if let Some(marks) = &self.marks {
+            let names: std::collections::HashSet<String> =
+                living().map(|adopted| ReadyMarks::name(adopted.run)).collect();
+            marks.keep_only(|name| names.contains(name))?;
+        }
+        for adopted in living() {
+            if let Some(unit) = loaded.get(adopted.label.unit.as_str()) {
+                self.find_one(adopted, unit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn find_one(&mut self, adopted: &Adopted, unit: &std::sync::Arc<Unit>) -> io::Result<()> {
+        let Adopted { run, label, pid, started, .. } = adopted;
+        let is_main = run.class == Class::Main;
+        let main = (is_main && *pid != 0).then_some((*run, *pid, started.mono));
+        self.pods.insert(run.pod, PodFacts { unit: unit.clone(), label: label.clone(), main });
+        if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
+            self.tellers.open(run.pod)?;
+            if *pid != 0 {
+                self.tellers.started(*run, *pid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first lines: what was found, and what to type next.
+    fn greet(&self, loaded: &Loaded, log: &OwnLog) {
+        let places: Vec<String> = self.settings.units.iter().map(|path| path.display().to_string()).collect();
+        let (count, places) = (loaded.units.len(), places.join(", "));
+        let units = if count == 1 { "1 unit".to_owned() } else { format!("{count} units") };
+        let (version, keeper) = (env!("CARGO_PKG_VERSION"), nix::unistd::getppid());
+        if !self.settings.foreground {
+            tracing::info!("supd {version}: {units} from {places}");
+        } else if !self.settings.quiet {
+            log.line(format!("supd {version}: {units} from {places}, pid {keeper}\n").as_bytes());
+            log.line(format!("{} status\n", self.control_program()).as_bytes());
+        }
+    }
+
+    /// How to call supctl from another terminal: as short as it works there.
+    fn control_program(&self) -> String {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let in_path = std::env::split_paths(&path).any(|directory| directory.join("supctl").is_file());
+        let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.join("supctl")));
+        let program = match beside {
+            Some(beside) if !in_path && beside.is_file() => beside.display().to_string(),
+            _ => "supctl".to_owned(),
+        };
+        let socket = self.settings.control_socket();
+        match is_default_socket(&socket) {
+            true => program,
+            false => format!("{program} --socket {}", socket.display()),
+        }
+    }
+
+    /// Serves the control API on this listener, and on no other any more.
+    pub(super) fn listen(&mut self, listener: OwnedFd) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+        let listener = StdListener::from(listener);
+        let ready = listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener));
+        match ready {
+            Ok(listener) => {
+                let server = Server::new(self.inbox.calls_sender.clone());
+                self.server = Some(tokio::task::spawn_local(server.serve(listener)));
+            }
+            Err(error) => tracing::error!("the control socket cannot be served: {error}"),
+        }
+    }
+}
+
+/// Whether supctl finds this socket without being told.
+fn is_default_socket(socket: &Path) -> bool {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !nix::unistd::geteuid().is_root());
+    match runtime {
+        Some(directory) => socket == Path::new(&directory).join("supd/control.sock"),
+        None => socket == Path::new("/run/supd/control.sock"),
+    }
+}

@@ -1,0 +1,127 @@
+//! CPU and memory of processes that run, read from /proc when somebody looks and never otherwise.
+//!
+//! CPU is what was used since somebody looked last, where that was not long ago; else since the process
+//! was started.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::engine::time::Mono;
+use crate::runtime::clock;
+
+/// Reads, and remembers what it read last.
+pub(super) struct Meter {
+    ticks_per_second: f64,
+    page_bytes: u64,
+    last: HashMap<u32, Sample>,
+}
+
+/// What processes use.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Used {
+    /// 100 is one CPU.
+    pub(super) cpu_percent: f64,
+    pub(super) memory_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Sample {
+    at: Mono,
+    /// When the process was started, in ticks since boot: a pid that was given anew starts anew.
+    start: u64,
+    /// CPU used since then, in ticks.
+    ticks: u64,
+    used: Used,
+}
+
+/// A look this soon after the last one sees what that one saw: the clock of the ticks is too coarse.
+const FRESH: Duration = Duration::from_millis(200);
+/// A look that was longer ago says nothing about now.
+const OLD: Duration = Duration::from_secs(60);
+
+impl Meter {
+    pub(super) fn new() -> Self {
+        let value = |name| sysconf(name).ok().flatten().and_then(|value| u64::try_from(value).ok());
+        Self {
+            ticks_per_second: value(SysconfVar::CLK_TCK).unwrap_or(100).max(1) as f64,
+            page_bytes: value(SysconfVar::PAGE_SIZE).unwrap_or(4096),
+            last: HashMap::new(),
+        }
+    }
+
+    /// Somebody looks at all processes: what is remembered of others is dropped.
+    pub(super) fn begin(&mut self, pids: impl Iterator<Item = u32>) {
+        let mut kept = HashMap::new();
+        for pid in pids {
+            if let Some(sample) = self.last.remove(&pid) {
+                kept.insert(pid, sample);
+            }
+        }
+        self.last = kept;
+    }
+
+    /// What these processes use together; nothing, where none of them is there.
+    pub(super) fn sum(&mut self, pids: impl Iterator<Item = u32>) -> Option<Used> {
+        let mut sum: Option<Used> = None;
+        for used in pids.filter_map(|pid| self.look(pid)) {
+            let sum = sum.get_or_insert_default();
+            sum.cpu_percent += used.cpu_percent;
+            sum.memory_bytes += used.memory_bytes;
+        }
+        sum
+    }
+
+    fn look(&mut self, pid: u32) -> Option<Used> {
+        let now = clock::mono();
+        let last = self.last.get(&pid).copied();
+        if let Some(last) = last.filter(|last| now.since(last.at) < FRESH) {
+            return Some(last.used);
+        }
+        let (start, ticks, pages) = parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+        let since_last = last.filter(|last| last.start == start && now.since(last.at) < OLD);
+        let (used, within) = match since_last {
+            Some(last) => (ticks.saturating_sub(last.ticks), now.since(last.at).as_secs_f64()),
+            None => (ticks, now.since(Mono(0)).as_secs_f64() - start as f64 / self.ticks_per_second),
+        };
+        let cpu_percent =
+            if within > 0.0 { used as f64 / self.ticks_per_second / within * 100.0 } else { 0.0 };
+        let used = Used { cpu_percent, memory_bytes: pages * self.page_bytes };
+        self.last.insert(pid, Sample { at: now, start, ticks, used });
+        Some(used)
+    }
+}
+
+/// Start and CPU in ticks, and resident pages: fields 22, 14 + 15 and 24 of /proc/PID/stat. The name before
+/// them is in brackets and may contain anything.
+fn parse(stat: &str) -> Option<(u64, u64, u64)> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
+    Some((field(22)?, field(14)? + field(15)?, field(24)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_line_whatever_the_name() {
+        let line =
+            "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 1 0 999 1000000 250 18446744073709551615";
+        assert_eq!(parse(line), Some((999, 42, 250)));
+        assert_eq!(parse("7 (a) S 1"), None);
+        assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn this_process_has_memory_and_a_missing_one_has_nothing() {
+        let mut meter = Meter::new();
+        let used = meter.sum([std::process::id(), u32::MAX].into_iter()).unwrap();
+        assert!(used.memory_bytes > 0 && used.cpu_percent >= 0.0);
+        assert_eq!(meter.sum([std::process::id()].into_iter()), Some(used), "too soon to differ");
+        assert_eq!(meter.sum([u32::MAX].into_iter()), None);
+        meter.begin(std::iter::empty());
+        assert!(meter.last.is_empty());
+    }
+}

@@ -1,0 +1,457 @@
+//! The manager's side of the keeper's channel and of the spawn queue.
+//!
+//! Turns what the engine orders into messages and messages into news for the engine. Knows which slot a
+//! run holds; the engine knows only runs.
+//!
+//! `Started` comes from a spawner and `Exited` from the keeper, on different sockets, so the end of a short
+//! run may be read first. Here they are put in order: no `Exited` without its `Started` before it, where
+//! the run was started at all.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::engine::event::{Adopted, Exit, Outcome, Usage};
+use crate::engine::id::{Class, PodUid, RunId};
+use crate::engine::time::{Mono, Now, Wall};
+use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_PER_TURN_MAX, PLAN_BYTES_MAX, PLAN_INLINE_BYTES_MAX};
+use crate::sys::memory;
+use crate::wire::channel::Channel;
+use crate::wire::message::{Exited, FromSpawner, KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
+use crate::wire::plan::Plan;
+use crate::wire::run::{Ending, Instant, Run};
+
+use super::{clock, fault, label};
+
+mod outbox;
+mod slots;
+
+use outbox::Outbox;
+use slots::{Slots, Stage};
+
+/// The way to the keeper and its spawners.
+pub struct Keeper {
+    channel: Outbox,
+    queue: Outbox,
+    epoch: u64,
+    slots: Slots,
+    /// The last exit that was taken in, and the last that was acknowledged.
+    last_exit: u64,
+    acknowledged: u64,
+    /// Reused for every message.
+    buffer: Vec<u8>,
+    message: Vec<u8>,
+    plan: Vec<u8>,
+}
+
+/// What the keeper told at the start.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Processes of pods that live, or ended unacknowledged.
+    pub adopted: Vec<Adopted>,
+    /// Runs that nobody waits for any more: probes and execs of the manager before, and what has a label
+    /// that cannot be read. They were sent KILL.
+    pub orphans: Vec<RunId>,
+    /// The highest pod uid that any run had.
+    pub pod_highest: u64,
+    /// Managers that died before this one.
+    pub deaths: u32,
+    /// Of those, the ones in a row just before this one that died before they were ready.
+    pub deaths_unready: u32,
+    /// When the keeper began.
+    pub since: Now,
+}
+
+/// Something that the keeper or a spawner told.
+#[derive(Debug)]
+pub enum News {
+    /// A run has started.
+    Started {
+        /// Which.
+        run: RunId,
+        /// Its pid.
+        pid: u32,
+        /// When.
+        at: Now,
+        /// Read end of the readiness pipe, where the plan asked for one.
+        readiness: Option<OwnedFd>,
+    },
+    /// A run has ended, or never was.
+    Exited {
+        /// Which.
+        run: RunId,
+        /// How.
+        exit: Exit,
+        /// Resource limits that could not be raised: a bit for each number.
+        limits_refused: u32,
+    },
+    /// Stop; how often that was said.
+    StopRequest(u32),
+    /// Load the units again.
+    Reload,
+    /// Write the state to the log.
+    ShowState,
+    /// A new listener for the control socket.
+    Listener(OwnedFd),
+}
+
+/// Why a start was not even ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotOrdered {
+    /// In words.
+    pub message: String,
+    /// Something had run out: worth a try soon.
+    pub exhausted: bool,
+}
+
+impl Keeper {
+    /// Of this manager: no other one had or will have it.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Takes the two channels that every manager finds open. Needs a running runtime.
+    pub fn new(channel: Channel, queue: Channel) -> io::Result<Self> {
+        Ok(Self {
+            channel: Outbox::new(channel)?,
+            queue: Outbox::new(queue)?,
+            epoch: 0,
+            slots: Slots::new(),
+            last_exit: 0,
+            acknowledged: 0,
+            buffer: vec![0; MESSAGE_BYTES_MAX],
+            message: Vec::new(),
+            plan: Vec::new(),
+        })
+    }
+
+    /// Waits for the whole snapshot, which is the first thing that a keeper tells.
+    pub async fn snapshot(&mut self) -> io::Result<Snapshot> {
+        let mut snapshot = Snapshot::default();
+        let mut buffer = std::mem::take(&mut self.buffer);
+        loop {
+            let received = match self.channel.receive(&mut buffer)? {
+                Some(received) => received,
+                None => {
+                    self.channel.readable().await?;
+                    continue;
+                }
+            };
+            match KeeperToManager::decode(&buffer[..received.length]) {
+                Ok(KeeperToManager::SnapshotEnd) => break,
+                Ok(message) => self.take_in_snapshot(message, &mut snapshot),
+                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+        }
+        self.buffer = buffer;
+        for run in &snapshot.orphans {
+            self.signal(*run, libc::SIGKILL, true)?;
+        }
+        Ok(snapshot)
+    }
+
+    fn take_in_snapshot(&mut self, message: KeeperToManager<'_>, snapshot: &mut Snapshot) {
+        match message {
+            KeeperToManager::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
+                self.epoch = epoch;
+                snapshot.pod_highest = pod_highest;
+                snapshot.deaths = deaths;
+                snapshot.deaths_unready = deaths_unready;
+                snapshot.since = now(since);
+            }
+            KeeperToManager::Known { slot, run, pid, started, label } => {
+                let Some(run) = run_id(run) else { return };
+                let stage = if pid == 0 { Stage::Asked } else { Stage::Started };
+                self.slots.hold(slot, Some(run), stage);
+                match label::decode(label) {
+                    Ok(label) if run.class.is_process() => {
+                        let pid = u32::try_from(pid).unwrap_or_default();
+                        snapshot.adopted.push(Adopted { run, label, pid, started: now(started), exit: None });
+                    }
+                    _ => snapshot.orphans.push(run),
+                }
+            }
+            KeeperToManager::Exited(exited) => {
+                self.last_exit = self.last_exit.max(exited.seq);
+                self.slots.set_stage(exited.slot, Stage::Ended);
+                let run = run_id(exited.run);
+                if let Some(adopted) = snapshot.adopted.iter_mut().find(|adopted| Some(adopted.run) == run) {
+                    adopted.exit = Some(exit(&exited));
+                }
+            }
+            KeeperToManager::Busy { slot } => self.slots.hold(slot, None, Stage::Ended),
+            KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            // The keeper tells nothing else before the end of its snapshot.
+            _ => {}
+        }
+    }
+
+    /// Waits until the keeper or a spawner has said something, or can be told what waits.
+    pub async fn ready(&self) -> io::Result<()> {
+        tokio::select! {
+            ready = self.channel.readable() => ready,
+            ready = self.queue.readable() => ready,
+            ready = self.channel.writable() => ready,
+            ready = self.queue.writable() => ready,
+        }
+    }
+
+    /// Takes in everything that was said, up to a bound; true: there may be more.
+    pub fn receive(&mut self, news: &mut Vec<News>) -> io::Result<bool> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        // Starts before ends: they happen in this order.
+        let more = self.receive_starts(&mut buffer, news)? | self.receive_rest(&mut buffer, news)?;
+        self.buffer = buffer;
+        Ok(more)
+    }
+
+    fn receive_starts(&mut self, buffer: &mut [u8], news: &mut Vec<News>) -> io::Result<bool> {
+        for _ in 0..MESSAGES_PER_TURN_MAX {
+            let Some(received) = self.queue.receive(buffer)? else { return Ok(false) };
+            match FromSpawner::decode(&buffer[..received.length]) {
+                Ok(message) => self.on_spawner(message, received.fds, news),
+                Err(error) => tracing::error!("from a spawner: {error}; ignoring"),
+            }
+        }
+        Ok(true)
+    }
+
+    fn on_spawner<const N: usize>(
+        &mut self,
+        message: FromSpawner,
+        fds: [Option<OwnedFd>; N],
+        news: &mut Vec<News>,
+    ) {
+        let mut fds = fds.into_iter().flatten();
+        match message {
+            // Our plans capture nothing: what is read comes through pipes of our own.
+            FromSpawner::Started { slot, run, pid, at, readiness, capture: _ } => {
+                let Some(run) = run_id(run) else { return };
+                let readiness = if readiness { fds.next() } else { None };
+                self.on_started(slot, run, pid, at, readiness, news);
+            }
+            FromSpawner::Refused { slot, run } => {
+                let Some(run) = run_id(run) else { return };
+                if self.slots.refused(slot, run) {
+                    // Not freed: whoever holds it will be heard of when the slot is free.
+                    self.slots.set_stage(slot, Stage::Ended);
+                    let message = "its slot is still in use".to_owned();
+                    let outcome = Outcome::NotStarted { message, exhausted: true };
+                    let exit = Exit { outcome, usage: Usage::default(), at: clock::now() };
+                    news.push(News::Exited { run, exit, limits_refused: 0 });
+                }
+            }
+        }
+    }
+
+    fn on_started(
+        &mut self,
+        slot: u16,
+        run: RunId,
+        pid: i32,
+        at: Instant,
+        readiness: Option<OwnedFd>,
+        news: &mut Vec<News>,
+    ) {
+        // Anything else: its end was read first, and its start was told with that.
+        if self.slots.stage(slot, run) == Some(Stage::Asked) {
+            self.slots.set_stage(slot, Stage::Started);
+            let pid = u32::try_from(pid).unwrap_or_default();
+            news.push(News::Started { run, pid, at: now(at), readiness });
+        }
+    }
+
+    fn receive_rest(&mut self, buffer: &mut [u8], news: &mut Vec<News>) -> io::Result<bool> {
+        for _ in 0..MESSAGES_PER_TURN_MAX {
+            let Some(received) = self.channel.receive(buffer)? else { return Ok(false) };
+            match KeeperToManager::decode(&buffer[..received.length]) {
+                Ok(message) => self.on_keeper(message, received.fds, news)?,
+                Err(error) => tracing::error!("from the keeper: {error}; ignoring"),
+            }
+        }
+        Ok(true)
+    }
+
+    fn on_keeper<const N: usize>(
+        &mut self,
+        message: KeeperToManager<'_>,
+        fds: [Option<OwnedFd>; N],
+        news: &mut Vec<News>,
+    ) -> io::Result<()> {
+        match message {
+            KeeperToManager::Running { slot, run, pid, at } => {
+                if let Some(run) = run_id(run) {
+                    self.on_started(slot, run, pid, at, None, news);
+                }
+            }
+            KeeperToManager::Exited(exited) => self.on_exited(&exited, news),
+            KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            KeeperToManager::SpawnerGone => self.order_again()?,
+            KeeperToManager::StopRequest { count, .. } => news.push(News::StopRequest(count)),
+            KeeperToManager::Reload => news.push(News::Reload),
+            KeeperToManager::ShowState => news.push(News::ShowState),
+            KeeperToManager::Listener => {
+                news.extend(fds.into_iter().flatten().next().map(News::Listener));
+            }
+            // Of the snapshot, which is over.
+            KeeperToManager::Welcome { .. }
+            | KeeperToManager::Known { .. }
+            | KeeperToManager::Busy { .. }
+            | KeeperToManager::SnapshotEnd => {}
+        }
+        Ok(())
+    }
+
+    /// A spawner has died, perhaps with an order that it had just read: all that are unanswered are sent
+    /// again. Whichever was begun is refused the second time.
+    fn order_again(&mut self) -> io::Result<()> {
+        for order in self.slots.unanswered() {
+            self.queue.send(&order.message, &order.fds)?;
+            order.sent += 1;
+        }
+        Ok(())
+    }
+
+    fn on_exited(&mut self, exited: &Exited<'_>, news: &mut Vec<News>) {
+        self.last_exit = self.last_exit.max(exited.seq);
+        let Some(run) = run_id(exited.run) else { return };
+        let stage = self.slots.stage(exited.slot, run);
+        if stage == Some(Stage::Asked) && exited.pid != 0 && exited.started != Instant::default() {
+            self.on_started(exited.slot, run, exited.pid, exited.started, None, news);
+        }
+        if matches!(stage, Some(Stage::Asked | Stage::Started)) {
+            self.slots.set_stage(exited.slot, Stage::Ended);
+            news.push(News::Exited { run, exit: exit(exited), limits_refused: exited.limits_refused });
+        }
+    }
+
+    /// Orders a start, or says why that cannot be done. `given` are descriptors for the plan's outputs.
+    pub fn spawn(
+        &mut self,
+        run: RunId,
+        label: &[u8],
+        log_path: &str,
+        plan: &Plan,
+        given: Vec<OwnedFd>,
+    ) -> io::Result<Option<NotOrdered>> {
+        plan.encode(&mut self.plan);
+        if self.plan.len() > PLAN_BYTES_MAX {
+            return Ok(not_ordered("arguments and environment are too long", false));
+        }
+        let mut fds = given;
+        if self.plan.len() > PLAN_INLINE_BYTES_MAX {
+            match memory::sealed(c"supd-plan", &self.plan) {
+                Ok(fd) => fds.insert(0, fd),
+                Err(error) => return Ok(not_ordered(&format!("plan: {error}"), true)),
+            }
+        }
+        let Some((slot, ticket)) = self.slots.take(run, clock::mono()) else {
+            return Ok(not_ordered("as many runs as there can be are there already", true));
+        };
+        let inline = self.plan.len() <= PLAN_INLINE_BYTES_MAX;
+        let plan = if inline { PlanAt::Inline(&self.plan) } else { PlanAt::Attached };
+        let log_path = log_path.as_bytes();
+        let spawn = Spawn { epoch: self.epoch, slot, ticket, run: wire_run(run), label, log_path, plan };
+        let mut message = Vec::new();
+        ToSpawner::Spawn(spawn).encode(&mut message);
+        self.queue.send(&message, &fds)?;
+        self.slots.set_order(slot, message, fds);
+        Ok(None)
+    }
+
+    /// Sends a signal; nothing happens if the run has ended.
+    pub fn signal(&mut self, run: RunId, signal: i32, all: bool) -> io::Result<()> {
+        match self.slots.slot_of(run) {
+            Some(slot) => self.tell(&ManagerToKeeper::Signal { slot, run: wire_run(run), signal, all }),
+            None => Ok(()),
+        }
+    }
+
+    /// What was taken in is committed: the keeper may forget the exits.
+    pub fn acknowledge(&mut self) -> io::Result<()> {
+        if self.acknowledged == self.last_exit {
+            return Ok(());
+        }
+        self.acknowledged = self.last_exit;
+        self.tell(&ManagerToKeeper::Ack { seq: self.last_exit })
+    }
+
+    /// The first reconcile is done.
+    pub fn say_ready(&mut self) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::Ready)
+    }
+
+    /// An answer for the watchdog, where a turn had nothing else to say.
+    pub fn say_alive(&mut self) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::Alive)
+    }
+
+    /// For the logger, through the keeper.
+    pub fn tell_logger(&mut self, message: &[u8]) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::Logger(message))
+    }
+
+    /// All is done.
+    pub fn end(&mut self, code: u8) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::End { code })
+    }
+
+    /// When stuck starts should be looked for.
+    pub fn next_check(&self) -> Option<Mono> {
+        self.slots.next_check()
+    }
+
+    /// Looks for stuck starts, and asks for another spawner where one would help.
+    pub fn check(&mut self, now: Mono) -> io::Result<()> {
+        if self.slots.check(now) {
+            tracing::warn!("a start hangs: another spawner takes over");
+            self.tell(&ManagerToKeeper::NeedSpawner)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what waits, as far as that goes.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.channel.flush()?;
+        self.queue.flush()
+    }
+
+    fn tell(&mut self, message: &ManagerToKeeper<'_>) -> io::Result<()> {
+        message.encode(&mut self.message);
+        self.channel.send(&self.message, &[])
+    }
+}
+
+fn exit(exited: &Exited<'_>) -> Exit {
+    let outcome = match &exited.ending {
+        Ending::Exited(code) => Outcome::Exited(*code),
+        Ending::Signaled { signal, core } => Outcome::Signaled { signal: *signal, core: *core },
+        Ending::NotStarted(fault) => fault::outcome(fault),
+        Ending::Unknown => Outcome::Unknown,
+    };
+    let usage = Usage {
+        user_us: exited.usage.user_us,
+        system_us: exited.usage.system_us,
+        max_rss_bytes: exited.usage.max_rss_bytes,
+    };
+    Exit { outcome, usage, at: now(exited.at) }
+}
+
+fn not_ordered(message: &str, exhausted: bool) -> Option<NotOrdered> {
+    Some(NotOrdered { message: message.to_owned(), exhausted })
+}
+
+fn now(at: Instant) -> Now {
+    Now { mono: Mono(at.mono), wall: Wall(at.wall) }
+}
+
+fn wire_run(run: RunId) -> Run {
+    Run { pod: run.pod.0, class: run.class.to_wire(), process: run.process, attempt: run.attempt }
+}
+
+fn run_id(run: Run) -> Option<RunId> {
+    let class = Class::from_wire(run.class)?;
+    Some(RunId { pod: PodUid(run.pod), class, process: run.process, attempt: run.attempt })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,281 @@
+//! Readiness that processes tell by themselves: `READY=1` on a socket (sd_notify), or a newline on a
+//! descriptor (s6).
+//!
+//! A pod whose readiness is `notify` has a datagram socket of its own, so that a datagram belongs to its
+//! pod without a race over pids. It is bound before the first start, and read only from the moment at
+//! which the run's pid is known, so that its senders can be judged. When a run ends, what it had said is
+//! read first: a service may say READY and die in the same millisecond (F38).
+//!
+//! Sockets are the manager's own for now: one that is started again binds the same paths anew. What
+//! was said before is kept by [`crate::store::ready`]; what is said in between is lost, until the keeper
+//! holds the sockets.
+
+use std::collections::HashMap;
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, bind, recvmsg, setsockopt,
+    socket, sockopt,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::watched::{Watched, watch};
+use crate::engine::event::Event;
+use crate::engine::id::{PodUid, RunId};
+use crate::limits::{
+    DESCRIPTORS_PER_MESSAGE_MAX, NOTIFY_BYTES_MAX, NOTIFY_PER_TURN_MAX, NOTIFY_READY_SOURCES_MAX,
+};
+
+pub mod message;
+
+use message::{Line, Sender};
+
+/// All that listens for what processes tell.
+pub struct Tellers {
+    epoll: AsyncFd<Watched<Poller>>,
+    directory: PathBuf,
+    sockets: HashMap<PodUid, Socket>,
+    pipes: HashMap<PodUid, Pipe>,
+}
+
+/// A pod's notify socket.
+struct Socket {
+    fd: OwnedFd,
+    path: PathBuf,
+    /// The run that may speak now, with its pid. Without one, what comes waits in the socket.
+    speaker: Option<(RunId, i32)>,
+}
+
+/// The read end of a descriptor on which a run says a newline.
+struct Pipe {
+    fd: OwnedFd,
+    run: RunId,
+}
+
+impl Tellers {
+    /// Nobody yet; sockets will be made in `directory`. Needs a running runtime.
+    pub fn new(directory: PathBuf) -> io::Result<Self> {
+        let poller = Poller(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?);
+        Ok(Self {
+            epoll: watch(poller, Interest::READABLE)?,
+            directory,
+            sockets: HashMap::new(),
+            pipes: HashMap::new(),
+        })
+    }
+
+    /// Makes a pod's socket, if it has none yet, and returns the path for `NOTIFY_SOCKET`.
+    pub fn open(&mut self, pod: PodUid) -> io::Result<&Path> {
+        if !self.sockets.contains_key(&pod) {
+            let path = self.directory.join(format!("{:x}", pod.0));
+            let fd = make_socket(&self.directory, &path)?;
+            self.sockets.insert(pod, Socket { fd, path: path.clone(), speaker: None });
+        }
+        Ok(&self.sockets[&pod].path)
+    }
+
+    /// A run has started: from now on what its pod's socket receives is its word.
+    pub fn started(&mut self, run: RunId, pid: u32) -> io::Result<()> {
+        let Some(socket) = self.sockets.get_mut(&run.pod) else { return Ok(()) };
+        if socket.speaker.is_none() {
+            self.epoll.get_ref().0.0.add(&socket.fd, interest(run.pod))?;
+        }
+        socket.speaker = Some((run, i32::try_from(pid).unwrap_or_default()));
+        Ok(())
+    }
+
+    /// Listens for a newline of this run.
+    pub fn watch_pipe(&mut self, run: RunId, fd: OwnedFd) -> io::Result<()> {
+        let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+        fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        self.forget_pipe(run.pod);
+        self.epoll.get_ref().0.0.add(&fd, interest(run.pod))?;
+        self.pipes.insert(run.pod, Pipe { fd, run });
+        Ok(())
+    }
+
+    /// Waits until somebody has said something.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.epoll.readable().await?.retain_ready();
+        Ok(())
+    }
+
+    /// Reads what was said, a bounded part of it from each who speaks; the rest wakes again.
+    pub fn read(&mut self, told: &mut Vec<Event>) {
+        if self.sockets.is_empty() && self.pipes.is_empty() {
+            return;
+        }
+        let mut ready = [EpollEvent::empty(); NOTIFY_READY_SOURCES_MAX];
+        let count = match self.epoll.get_ref().0.0.wait(&mut ready, EpollTimeout::ZERO) {
+            Ok(count) => count,
+            Err(error) => {
+                tracing::warn!("notify sockets cannot be polled: {error}; ignoring");
+                return;
+            }
+        };
+        if count == 0 {
+            // Only now may tokio sleep: its own epoll sees a change of ours once, not that some is left.
+            let nothing = |_: &Watched<Poller>| Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = self.epoll.try_io(Interest::READABLE, nothing);
+        }
+        for event in &ready[..count] {
+            self.read_pod(PodUid(event.data()), NOTIFY_PER_TURN_MAX, told);
+        }
+    }
+
+    /// A run has ended: its last words are read, then it may speak no more.
+    pub fn ended(&mut self, run: RunId, told: &mut Vec<Event>) {
+        let speaks = |speaker: &Option<(RunId, i32)>| speaker.is_some_and(|(speaking, _)| speaking == run);
+        let known = self.sockets.get(&run.pod).is_some_and(|socket| speaks(&socket.speaker))
+            || self.pipes.get(&run.pod).is_some_and(|pipe| pipe.run == run);
+        if !known {
+            return;
+        }
+        self.read_pod(run.pod, usize::MAX, told);
+        self.forget_pipe(run.pod);
+        if let Some(socket) = self.sockets.get_mut(&run.pod) {
+            socket.speaker = None;
+            let _ = self.epoll.get_ref().0.0.delete(&socket.fd);
+        }
+    }
+
+    /// The pod is gone, and its socket with it.
+    pub fn close(&mut self, pod: PodUid) {
+        self.forget_pipe(pod);
+        if let Some(socket) = self.sockets.remove(&pod) {
+            let _ = std::fs::remove_file(&socket.path);
+        }
+    }
+
+    fn read_pod(&mut self, pod: PodUid, limit: usize, told: &mut Vec<Event>) {
+        if let Some(Socket { fd, speaker: Some((run, pid)), .. }) = self.sockets.get(&pod) {
+            read_socket(fd, *run, *pid, limit, told);
+        }
+        if let Some(pipe) = self.pipes.get(&pod)
+            && let Some(event) = read_pipe(pipe)
+        {
+            told.push(event);
+            self.forget_pipe(pod);
+        }
+    }
+
+    fn forget_pipe(&mut self, pod: PodUid) {
+        if let Some(pipe) = self.pipes.remove(&pod) {
+            let _ = self.epoll.get_ref().0.0.delete(&pipe.fd);
+        }
+    }
+}
+
+/// An epoll, with the descriptor that it is.
+struct Poller(Epoll);
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+}
+
+fn interest(pod: PodUid) -> EpollEvent {
+    EpollEvent::new(EpollFlags::EPOLLIN, pod.0)
+}
+
+/// A socket that every user may write to: who may speak is judged for each datagram.
+fn make_socket(directory: &Path, path: &Path) -> io::Result<OwnedFd> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o711).create(directory)?;
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let fd = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    setsockopt(&fd, sockopt::PassCred, &true)?;
+    bind(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(fd)
+}
+
+/// Reads at most `limit` datagrams.
+fn read_socket(fd: &OwnedFd, run: RunId, main: i32, limit: usize, told: &mut Vec<Event>) {
+    // More than a socket's queue can hold would be a sender that outruns us: it is waited for no longer.
+    for _ in 0..limit.min(NOTIFY_PER_TURN_MAX * 16) {
+        let mut buffer = [0; NOTIFY_BYTES_MAX];
+        let (length, sender) = match receive(fd, &mut buffer) {
+            Ok(received) => received,
+            Err(Errno::EINTR) => continue,
+            Err(_) => return,
+        };
+        let Some(length) = length else {
+            tracing::debug!(%run, "a notify datagram of more than {NOTIFY_BYTES_MAX} bytes; ignoring");
+            continue;
+        };
+        let Some(sender) = sender.filter(|sender| message::belongs(*sender, main)) else {
+            tracing::warn!(%run, ?sender, "a notify datagram from a process that is not the pod's; ignoring");
+            continue;
+        };
+        for line in message::parse(&buffer[..length]) {
+            told.extend(match line {
+                Line::Ready => Some(Event::Readiness { run, ready: true, message: "READY=1".into() }),
+                Line::Status(text) => Some(Event::StatusText { run, text }),
+                Line::Other(key) => {
+                    tracing::debug!(%run, pid = sender.pid, "notify `{key}=` has no effect here; ignoring");
+                    None
+                }
+            });
+        }
+    }
+}
+
+/// One datagram: its length, or nothing where it was too long, and who sent it. There is room for as many
+/// descriptors as a message can carry, since the sender's credentials are lost with what doesn't fit; they
+/// are closed at once, which also is the answer that `systemd-notify` waits for (`BARRIER=1`).
+fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(Option<usize>, Option<Sender>), Errno> {
+    let mut slices = [IoSliceMut::new(buffer)];
+    let mut control = nix::cmsg_space!(libc::ucred, [RawFd; DESCRIPTORS_PER_MESSAGE_MAX]);
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let received = recvmsg::<()>(fd.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    let mut sender = None;
+    if let Ok(messages) = received.cmsgs() {
+        for message in messages {
+            match message {
+                ControlMessageOwned::ScmCredentials(who) => {
+                    sender = Some(Sender { pid: who.pid(), uid: who.uid() });
+                }
+                ControlMessageOwned::ScmRights(descriptors) => {
+                    for descriptor in descriptors {
+                        let _ = nix::unistd::close(descriptor);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let whole = !received.flags.contains(MsgFlags::MSG_TRUNC);
+    Ok((whole.then_some(received.bytes), sender))
+}
+
+/// A newline, or the end without one; nothing while the pipe says neither.
+fn read_pipe(pipe: &Pipe) -> Option<Event> {
+    let run = pipe.run;
+    let mut buffer = [0; 256];
+    for _ in 0..NOTIFY_PER_TURN_MAX {
+        let (ready, message) = match nix::unistd::read(&pipe.fd, &mut buffer) {
+            Ok(0) => (false, "the readiness descriptor was closed without a newline"),
+            Ok(length) if buffer[..length].contains(&b'\n') => (true, "a newline on its descriptor"),
+            Ok(_) | Err(Errno::EINTR) => continue,
+            Err(Errno::EAGAIN) => return None,
+            Err(_) => (false, "the readiness descriptor cannot be read"),
+        };
+        return Some(Event::Readiness { run, ready, message: message.into() });
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

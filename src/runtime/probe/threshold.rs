@@ -1,0 +1,91 @@
+//! From single answers to a verdict: so many equal answers in a row (PRB-004, PRB-005).
+
+use crate::unit::model::Probe;
+
+/// The verdict on one run, and the answers that might change it.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    ready: bool,
+    /// The last answer, and how often it came in a row.
+    streak: Option<(bool, u32)>,
+    success_threshold: u32,
+    failure_threshold: u32,
+}
+
+impl Verdict {
+    /// Before the first answer: not ready, or as it was before the manager was started again (PRB-018).
+    pub fn new(probe: &Probe, ready: bool) -> Self {
+        Self {
+            ready,
+            streak: None,
+            success_threshold: probe.success_threshold.max(1),
+            failure_threshold: probe.failure_threshold.max(1),
+        }
+    }
+
+    /// Takes in an answer. Returns the verdict if it is new: the first one, or a changed one.
+    pub fn observe(&mut self, success: bool) -> Option<bool> {
+        let count = match self.streak {
+            Some((last, count)) if last == success => count.saturating_add(1),
+            _ => 1,
+        };
+        self.streak = Some((success, count));
+        let threshold = if success { self.success_threshold } else { self.failure_threshold };
+        if self.ready == success || count < threshold {
+            return None;
+        }
+        self.ready = success;
+        Some(success)
+    }
+
+    /// As it stands.
+    pub fn ready(&self) -> bool {
+        self.ready
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::unit::model::Handler;
+
+    fn verdict(success_threshold: u32, failure_threshold: u32) -> Verdict {
+        let probe = Probe {
+            handler: Handler::Notify,
+            initial_delay: Duration::ZERO,
+            period: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
+            success_threshold,
+            failure_threshold,
+        };
+        Verdict::new(&probe, false)
+    }
+
+    /// The verdicts that a row of answers gives; `+` is a success.
+    fn changes(verdict: &mut Verdict, answers: &str) -> Vec<Option<bool>> {
+        answers.chars().map(|answer| verdict.observe(answer == '+')).collect()
+    }
+
+    #[test]
+    fn begins_unready_and_needs_its_successes_in_a_row() {
+        let mut verdict = verdict(2, 3);
+        assert!(!verdict.ready());
+        assert_eq!(changes(&mut verdict, "--+-++"), [None, None, None, None, None, Some(true)]);
+    }
+
+    #[test]
+    fn an_opposite_answer_starts_the_count_anew() {
+        let mut verdict = verdict(1, 3);
+        assert_eq!(changes(&mut verdict, "+--+--"), [Some(true), None, None, None, None, None]);
+        assert_eq!(changes(&mut verdict, "-"), [Some(false)]);
+        assert_eq!(changes(&mut verdict, "--+"), [None, None, Some(true)]);
+    }
+
+    #[test]
+    fn a_verdict_that_stands_is_not_told_again() {
+        let mut verdict = verdict(1, 1);
+        assert_eq!(changes(&mut verdict, "-++--"), [None, Some(true), None, Some(false), None]);
+    }
+}
