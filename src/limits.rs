@@ -178,3 +178,10 @@ pub const RELAY_BYTES_MAX: usize = 64 * 1024;
 pub const HALT_GRACE_MS: u64 = 5_000;
 /// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers.
 pub const HALT_STAGE_MS: u64 = 3_000;
+
+/// Changes of objects that may wait for one `supctl` that waits for them: its threads then read no further.
+pub const NEWS_QUEUE_MAX: usize = 1_024;
+/// How long a supd that is started anew may be away before a `supctl` that waits gives up.
+pub const SUPD_AWAY_MAX: std::time::Duration = std::time::Duration::from_secs(15);
+/// Times that one `supctl calendar` may ask for: more than a year of minutes.
+pub const CALENDAR_TIMES_MAX: usize = 1_000_000;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::server::Server;
+use super::style::printable_lines;
 use super::target::Asker;
 use crate::control::objects::{ApplyFile, ApplyFiles, ReloadOptions as Reload, Status};
 use crate::limits::UNIT_FILE_BYTES_MAX;
@@ -54,7 +55,7 @@ fn told(context: &Context, answer: Result<Status, Failure>, done: &str) -> Outco
     })?;
     for cause in &answer.details.causes {
         let place = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
-        context.note(&format!("warning: {place}{}", cause.message));
+        context.note(&format!("warning: {}", printable_lines(&format!("{place}{}", cause.message))));
     }
     context.say(if answer.message.is_empty() { done } else { &answer.message })?;
     Ok(Exit::DONE)

@@ -65,7 +65,7 @@ fn what_a_service_says_moves_no_cursor() {
     evil.spec.description = "\u{7}bell".to_owned();
     let text = render_unit(evil);
     assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text:?}");
-    assert!(text.contains("\\u{1b}[2Jgone"), "{text}");
+    assert!(text.contains("\\x1b[2Jgone"), "{text}");
 }
 
 #[test]

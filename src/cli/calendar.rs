@@ -9,6 +9,7 @@ use super::format::{self, Format, OutputOptions};
 use super::style::Tone;
 use super::table::Table;
 use crate::control::objects::Time;
+use crate::limits::CALENDAR_TIMES_MAX;
 use crate::unit::calendar::{Dst, Schedule, ScheduleError};
 
 /// Arguments of `calendar`.
@@ -18,7 +19,7 @@ use crate::unit::calendar::{Dst, Schedule, ScheduleError};
 )]
 pub struct Options {
     /// Five or six fields, or @daily and its like, or @every 5m
-    #[arg(value_name = "EXPR", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "EXPR", required = true)]
     expression: Vec<String>,
     /// An IANA zone; without it: this host's
     #[arg(long, visible_alias = "timezone", value_name = "ZONE")]
@@ -35,9 +36,6 @@ pub struct Options {
     #[command(flatten)]
     output: OutputOptions,
 }
-
-/// Times that one call may ask for: more than a year of minutes.
-const TIMES_MAX: usize = 1_000_000;
 
 /// What `-o json` prints.
 #[derive(Debug, Serialize)]
@@ -68,7 +66,7 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     let from = options.from.as_deref().map_or_else(|| Ok(age::now()), parse_time)?;
     let schedule = Schedule::parse(&expression, options.tz.as_deref(), dst);
     let schedule = schedule.map_err(|error| explain(&expression, &error))?;
-    let upcoming = schedule.upcoming(from.0, options.lines.min(TIMES_MAX));
+    let upcoming = schedule.upcoming(from.0, options.lines.min(CALENDAR_TIMES_MAX));
     if matches!(options.output.format(), Format::Json | Format::JsonLines | Format::Yaml) {
         let written = upcoming.iter().map(|time| (schedule.format(time.at), time.note.clone()));
         let (next, notes): (Vec<_>, Vec<_>) = written.unzip();

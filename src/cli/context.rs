@@ -22,6 +22,17 @@ pub struct Context {
     pub utc: bool,
     /// The socket, where one was named.
     pub socket: Option<PathBuf>,
+    /// Where words go.
+    output: Output,
+}
+
+/// Where words go: to the process's own streams, or in tests to a place where they can be read.
+#[derive(Clone, Debug, Default)]
+enum Output {
+    #[default]
+    Standard,
+    #[cfg(test)]
+    Kept(std::sync::Arc<std::sync::Mutex<String>>),
 }
 
 impl Context {
@@ -33,7 +44,17 @@ impl Context {
             quiet: global.quiet,
             utc: global.utc,
             socket: global.socket.clone(),
+            output: Output::Standard,
         }
+    }
+
+    /// A pipe whose two ends are here: what is printed can be read, data and complaints in one.
+    #[cfg(test)]
+    pub(super) fn kept(socket: PathBuf) -> (Self, std::sync::Arc<std::sync::Mutex<String>>) {
+        let kept = std::sync::Arc::default();
+        let output = Output::Kept(std::sync::Arc::clone(&kept));
+        let socket = Some(socket);
+        (Self { screen: Screen::pipe(), progress: false, quiet: false, utc: true, socket, output }, kept)
     }
 
     /// What rows depend on beside their objects, now.
@@ -41,11 +62,25 @@ impl Context {
         Look { now: age::now(), wide: false, unicode: self.screen.unicode, utc: self.utc }
     }
 
-    /// Data, on standard output.
+    /// Text, on standard output.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()?;
+        self.write(text.as_bytes())
+    }
+
+    /// Data, on standard output.
+    pub fn write(&self, data: &[u8]) -> Result<(), Failure> {
+        match &self.output {
+            Output::Standard => {
+                let mut stdout = std::io::stdout().lock();
+                stdout.write_all(data)?;
+                stdout.flush()?;
+            }
+            #[cfg(test)]
+            Output::Kept(kept) => {
+                let mut kept = kept.lock().expect("no test panics while it prints");
+                kept.push_str(&String::from_utf8_lossy(data));
+            }
+        }
         Ok(())
     }
 
@@ -57,14 +92,27 @@ impl Context {
     /// A hint or warning, on standard error. That nobody reads it is no failure.
     pub fn note(&self, line: &str) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{line}");
+            self.warn(line);
         }
     }
 
     /// A failure, on standard error.
     pub fn complain(&self, failure: &Failure) {
         if !failure.message.is_empty() {
-            let _ = writeln!(std::io::stderr().lock(), "error: {failure}");
+            self.warn(&format!("error: {failure}"));
+        }
+    }
+
+    fn warn(&self, line: &str) {
+        match &self.output {
+            Output::Standard => {
+                let _ = writeln!(std::io::stderr().lock(), "{line}");
+            }
+            #[cfg(test)]
+            Output::Kept(_) => {
+                // Nothing but a poisoned lock can refuse.
+                let _ = self.print(&format!("{line}\n"));
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn unit(name: &str, created: i64, changes: Value) -> Unit {
         "podCount": 1});
     merge(&mut status, changes);
     read(json!({"apiVersion": "supd/v1", "kind": "Unit",
-        "metadata": {"name": name, "uid": "u", "creationTimestamp": ago(created)},
+        "metadata": {"name": name, "uid": format!("uid of {name}"), "creationTimestamp": ago(created)},
         "spec": {"description": "", "path": format!("/etc/supd/units/{name}.toml"), "dropIns": [],
                  "transient": false, "enabled": true, "requires": []},
         "status": status}))

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::context::Context;
@@ -20,6 +20,7 @@ use super::subject::Subject;
 use super::target::Asker;
 use crate::control::client::{Client, ClientError};
 use crate::control::objects::{Change, Job, Pod, Unit};
+use crate::limits::{NEWS_QUEUE_MAX, SUPD_AWAY_MAX};
 
 /// What is waited for, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +67,6 @@ enum News {
     Interrupted,
 }
 
-/// How long a supd that restarts may be away.
-const AWAY_MAX: Duration = Duration::from_secs(15);
 /// How long to wait before each try to reach it.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -82,7 +81,7 @@ pub fn follow(
 ) -> Result<Report, Failure> {
     let mut watched = Watched::new(subjects, wish);
     let deadline = wish.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let (sender, news) = mpsc::channel();
+    let (sender, news) = mpsc::sync_channel(NEWS_QUEUE_MAX);
     for noun in watched.nouns() {
         feed(noun, server.socket(), sender.clone());
     }
@@ -192,7 +191,7 @@ impl Watched {
 }
 
 /// Starts the thread that watches one kind of object.
-fn feed(noun: Noun, socket: &Path, news: Sender<News>) {
+fn feed(noun: Noun, socket: &Path, news: SyncSender<News>) {
     let socket = socket.to_owned();
     let run = move || {
         let ended = match noun {
@@ -210,14 +209,18 @@ fn feed(noun: Noun, socket: &Path, news: Sender<News>) {
 }
 
 /// Watches until nobody listens. A supd that is away comes back, or has ended.
-fn watch<T: Tabular>(socket: &Path, news: &Sender<News>, wrap: fn(T) -> Subject) -> Result<(), ClientError> {
+fn watch<T: Tabular>(
+    socket: &Path,
+    news: &SyncSender<News>,
+    wrap: fn(T) -> Subject,
+) -> Result<(), ClientError> {
     let mut away_since: Option<Instant> = None;
     loop {
         match watch_once(socket, news, wrap) {
             Ok(true) => return Ok(()),
             Ok(false) => away_since = None,
             Err(error @ (ClientError::Unreachable { .. } | ClientError::Lost(_))) => {
-                if away_since.get_or_insert_with(Instant::now).elapsed() > AWAY_MAX {
+                if away_since.get_or_insert_with(Instant::now).elapsed() > SUPD_AWAY_MAX {
                     return Err(error);
                 }
             }
@@ -230,7 +233,7 @@ fn watch<T: Tabular>(socket: &Path, news: &Sender<News>, wrap: fn(T) -> Subject)
 /// One watch, to its end. True where nobody listens any more.
 fn watch_once<T: Tabular>(
     socket: &Path,
-    news: &Sender<News>,
+    news: &SyncSender<News>,
     wrap: fn(T) -> Subject,
 ) -> Result<bool, ClientError> {
     let client = Client::connect(socket)?;

@@ -1,6 +1,6 @@
 //! `logs`: what units, pods and jobs have printed.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use crate::engine::time::Wall;
 use crate::logs::discover::{self, Attempts, Wanted};
 use crate::logs::escape::visible;
 use crate::logs::follow::Follow;
+use crate::logs::line::Stream;
 use crate::logs::print::{self, Style};
 use crate::logs::read::{Entry, LogQuery, read};
 
@@ -48,9 +49,41 @@ pub struct Options {
     /// The pod's name before each line; the rule where there are several
     #[arg(long)]
     prefix: bool,
+    /// Only lines until a time
+    #[arg(short = 'U', long, value_name = "TIME|DURATION")]
+    until: Option<String>,
+    /// Only lines with this text in them
+    #[arg(short, long, value_name = "TEXT")]
+    grep: Option<String>,
+    /// Only standard output
+    #[arg(long, conflicts_with = "stderr")]
+    stdout: bool,
+    /// Only standard error
+    #[arg(long)]
+    stderr: bool,
+    /// How to print: text, short (with times), json (a line each)
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "cat", "short", "json", "jsonl"], hide_possible_values = true)]
+    output: String,
     /// One process of the pod: main, or an init step
     #[arg(short, long, value_name = "PROCESS")]
     container: Option<String>,
+}
+
+impl Options {
+    fn query(&self) -> Result<LogQuery, Failure> {
+        let time = |text: &Option<String>| text.as_deref().map(parse_since).transpose();
+        Ok(LogQuery {
+            tail: self.tail.filter(|tail| *tail != usize::MAX),
+            since: time(&self.since)?,
+            until: time(&self.until)?,
+            stream: match (self.stdout, self.stderr) {
+                (true, _) => Some(Stream::Stdout),
+                (_, true) => Some(Stream::Stderr),
+                _ => None,
+            },
+            contains: self.grep.clone(),
+        })
+    }
 }
 
 /// `20`; `all` and kubectl's `-1` are all.
@@ -63,7 +96,7 @@ fn line_count(text: &str) -> Result<usize, String> {
 
 /// `supctl logs NAME...`
 pub fn run(options: &Options, context: &Context) -> Outcome {
-    let since = options.since.as_deref().map(parse_since).transpose()?;
+    let query = options.query()?;
     let server = Server::connect(context, Asker::Question)?;
     let found = target::resolve(&server, &options.names, Asker::Question)?;
     let mut exit = Exit::DONE;
@@ -89,39 +122,65 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     let style = Style {
         // In a pipe lines are whatever the program printed, unless more was asked for.
         prefix: options.prefix || (context.screen.terminal && (several || found.subjects.len() > 1)),
-        timestamps: options.timestamps,
+        timestamps: options.timestamps || options.output == "short",
         raw: !context.screen.terminal,
     };
-    let query =
-        LogQuery { tail: options.tail.filter(|tail| *tail != usize::MAX), since, ..LogQuery::default() };
+    let mut printer = Printer { context, style, json: options.output.starts_with("json"), lines: Vec::new() };
     if options.follow {
-        follow(&place, wanted, query, style)?;
+        follow(&place, wanted, query, &mut printer)?;
         return Ok(exit);
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
     for entry in read(&place.root, runs, query).map_err(|error| place.unreadable(&error))? {
-        let entry = entry.map_err(|error| place.unreadable(&error))?;
-        print::write_text(&mut out, style, &entry)?;
+        printer.put(&entry.map_err(|error| place.unreadable(&error))?)?;
     }
-    out.flush()?;
+    printer.flush()?;
     Ok(exit)
 }
 
 /// Goes on until nobody reads any more.
-fn follow(place: &Place, wanted: Vec<Wanted>, query: LogQuery, style: Style) -> Result<(), Failure> {
+fn follow(
+    place: &Place,
+    wanted: Vec<Wanted>,
+    query: LogQuery,
+    printer: &mut Printer<'_>,
+) -> Result<(), Failure> {
     let unreadable = |error: io::Error| place.unreadable(&error);
     let mut follow = Follow::open(&place.root, wanted, query).map_err(unreadable)?;
-    let stdout = io::stdout();
     loop {
-        let mut out = io::BufWriter::new(stdout.lock());
         while let Some(entry) = follow.next().map_err(unreadable)? {
-            print::write_text(&mut out, style, &entry)?;
+            printer.put(&entry)?;
         }
-        out.flush()?;
-        drop(out);
-        if !follow.wait(Some(stdout.as_fd())).map_err(unreadable)? {
+        printer.flush()?;
+        if !follow.wait(Some(io::stdout().as_fd())).map_err(unreadable)? {
             return Ok(());
         }
+    }
+}
+
+/// Lines on their way out, in large pieces.
+struct Printer<'c> {
+    context: &'c Context,
+    style: Style,
+    json: bool,
+    lines: Vec<u8>,
+}
+
+/// A piece of this size is written at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
+impl Printer<'_> {
+    fn put(&mut self, entry: &Entry) -> Result<(), Failure> {
+        if self.json {
+            print::write_json(&mut self.lines, entry)?;
+        } else {
+            print::write_text(&mut self.lines, self.style, entry)?;
+        }
+        if self.lines.len() >= PIECE_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let lines = std::mem::take(&mut self.lines);
+        if lines.is_empty() { Ok(()) } else { self.context.write(&lines) }
     }
 }
 
@@ -195,7 +254,7 @@ pub fn last_lines(server: &Server, subject: &Subject, count: usize, look: Look) 
     let line = |entry: Entry| {
         let time = look.stamp(entry.time);
         let pod = entry.run.pod();
-        let stream = if entry.stream == crate::logs::line::Stream::Stdout { "out" } else { "err" };
+        let stream = if entry.stream == Stream::Stdout { "out" } else { "err" };
         format!("{time} {pod} {stream} | {}", visible(&entry.text))
     };
     entries(server, subject, count).into_iter().map(line).collect()

@@ -73,9 +73,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     let context = Context::new(&arguments.global);
+    obey(&arguments, &context)
+}
+
+/// Does what the arguments say.
+fn obey(arguments: &Arguments, context: &Context) -> Exit {
     let outcome = match &arguments.global.host {
         Some(_) => Err(not_yet::value("`--host`", "ssh HOST supctl ...")),
-        None => dispatch(&arguments.verb, &context),
+        None => dispatch(&arguments.verb, context),
     };
     outcome.unwrap_or_else(|failure: Failure| {
         context.complain(&failure);
@@ -120,3 +125,6 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod conversation_tests;

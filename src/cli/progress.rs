@@ -82,7 +82,7 @@ fn spinner(unicode: bool) -> ProgressStyle {
 }
 
 fn counted(unicode: bool) -> ProgressStyle {
-    let (signs, bar) = if unicode { ("◐◓◑◒ ", "━━ ") } else { ("|/-\\ ", "##.") };
+    let (signs, bar) = if unicode { ("◐◓◑◒ ", "━━─") } else { ("|/-\\ ", "##.") };
     let template =
         format!("{{spinner:.yellow}} {{prefix}}  {{bar:{BAR_WIDTH}.yellow}} {{pos}}/{{len}}  {{wide_msg}}");
     let style = ProgressStyle::with_template(&template);

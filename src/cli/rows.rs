@@ -146,30 +146,4 @@ pub fn ending(exit_code: u8, signal: Option<u8>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(in crate::cli) const LOOK: Look =
-        Look { now: Time(1_795_500_000), wide: true, unicode: true, utc: true };
-
-    #[test]
-    fn sizes() {
-        for (bytes, expected) in
-            [(0, "0"), (1023, "1023"), (96 << 20, "96Mi"), (3 << 29, "1.5Gi"), (2 << 30, "2Gi")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
-    }
-
-    #[test]
-    fn endings_and_times() {
-        assert_eq!(ending(3, None), "exit 3");
-        assert_eq!(ending(137, Some(9)), "signal 9 (KILL)");
-        assert_eq!(ending(255, Some(64)), "signal 64");
-        assert_eq!(LOOK.restarts(12, Some(Time(LOOK.now.0 - 37))), "12 (37s ago)");
-        assert_eq!(LOOK.restarts(0, None), "0");
-        let night = Time(1_795_487_400 + 86_400 - 1_795_487_400 % 86_400 + 9_000);
-        assert_eq!(Look { now: Time(night.0 - 5 * 3600), ..LOOK }.clock(night), "02:30");
-        assert_eq!(Look { now: Time(night.0 - 86_400), ..LOOK }.clock(night).split(' ').count(), 3);
-    }
-}
+mod tests;

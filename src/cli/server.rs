@@ -9,6 +9,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure};
 use super::rows::Tabular;
 use super::socket;
+use super::style::printable_lines;
 use super::target::Asker;
 use crate::control::client::{Client, ClientError};
 use crate::control::objects::{Info, LogLocation, Noun, Status, StatusReason};
@@ -120,10 +121,12 @@ fn refused(status: &Status, asker: Asker) -> Failure {
         (Some(StatusReason::BadRequest), _) => Exit::USAGE,
         _ => Exit::FAILED,
     };
-    let mut failure = Failure::new(exit, super::style::printable(&status.message));
+    let mut failure = Failure::new(exit, printable_lines(&status.message));
     for cause in &status.details.causes {
         let place = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
-        failure = failure.hint(format!("{place}{}", cause.message).replace('\n', "\n  "));
+        // Lines below the first stand as deep as a hint does.
+        let words = printable_lines(&format!("{place}{}", cause.message));
+        failure = failure.hint(words.lines().collect::<Vec<_>>().join("\n  "));
     }
     failure
 }

@@ -2,9 +2,12 @@
 //!
 //! Colour is never the only sign: the word says it too.
 
+use std::borrow::Cow;
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
+
+use crate::logs::escape::visible;
 
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -117,21 +120,17 @@ impl Tone {
     }
 }
 
-/// Text that moves no cursor and rings no bell: what services say of themselves is shown, never sent.
-pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(is_unprintable) {
-        return text.into();
+/// Text for one line: what services say of themselves is shown, never obeyed, and moves no column.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    match visible(text.as_bytes()) {
+        shown if shown.contains('\t') => shown.replace('\t', " ").into(),
+        shown => shown,
     }
-    let shown = text.chars().flat_map(|c| {
-        let escaped = is_unprintable(c).then(|| c.escape_default().collect::<String>());
-        escaped.unwrap_or_else(|| c.to_string()).chars().collect::<Vec<_>>()
-    });
-    shown.collect::<String>().into()
 }
 
-/// Control characters, and those that turn the direction of what follows.
-fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// The same for text of several lines.
+pub fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether colours are wanted: what was asked for first, then the environment's word, then the place.
@@ -187,8 +186,8 @@ mod tests {
     #[test]
     fn control_characters_are_shown_never_sent() {
         assert_eq!(printable("plain – text"), "plain – text");
-        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
-        assert_eq!(printable("\u{202e}x"), "\\u{202e}x");
+        assert_eq!(printable("a\u{1b}[2J\tb\n"), "a\\x1b[2J b\\x0a");
+        assert_eq!(printable_lines("a\u{7}\nb"), "a\\x07\nb");
     }
 
     #[test]
