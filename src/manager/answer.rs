@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::control::objects::{ExecRequest, Object, Status, StatusReason};
+use crate::control::objects::{ExecRequest, Status, StatusReason};
 use crate::control::request::{Answer, Call, Collection, PodVerb, Reply, Request, UnitVerb};
 use crate::engine::action::{Accepted, Refused};
 use crate::engine::event::{Command, Event, OpId};

@@ -4,6 +4,7 @@
 //! end of the pipe, which a daemon that it left behind may hold for ever.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use hyper::body::Bytes;
@@ -136,7 +137,7 @@ async fn judge(output: Receiver, mut ended: oneshot::Receiver<End>, answer: ones
 /// Reads once; false: nothing will come any more.
 fn read_some(output: &Receiver, text: &mut Vec<u8>) -> bool {
     let mut chunk = [0; 4096];
-    match output.try_read(&mut chunk) {
+    match read(output, &mut chunk) {
         Ok(0) => false,
         Ok(length) => {
             let room = PROBE_OUTPUT_BYTES_MAX - text.len();
@@ -144,6 +145,16 @@ fn read_some(output: &Receiver, text: &mut Vec<u8>) -> bool {
             true
         }
         Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Reads what is there now. tokio may not have heard of it yet: then the kernel is asked.
+fn read(output: &Receiver, chunk: &mut [u8]) -> std::io::Result<usize> {
+    match output.try_read(chunk) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            Ok(nix::unistd::read(output.as_fd(), chunk)?)
+        }
+        result => result,
     }
 }
 
@@ -221,7 +232,7 @@ async fn pass_or_note(
     blocked: &mut bool,
 ) -> bool {
     let mut chunk = vec![0; EXEC_FRAME_BYTES_MAX.min(16 * 1024)];
-    match output.try_read(&mut chunk) {
+    match read(output, &mut chunk) {
         Ok(0) => *open = false,
         Ok(length) => {
             chunk.truncate(length);

@@ -14,7 +14,7 @@
 //!
 //! Whatever may take its time is done elsewhere: by a spawner, in a task that waits, in the store's writer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use crate::engine::action::{Action, Record, Spawn};
 use crate::engine::event::{Event, Exit, Label, Outcome, Usage};
 use crate::engine::id::{Class, PodName, PodUid, RunId};
-use crate::limits::COMMANDS_MAX;
 use crate::logs::path::PodDir;
 use crate::logs::relay::Relay;
 use crate::runtime::plan::{self, Joined, Start};

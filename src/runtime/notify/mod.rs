@@ -109,11 +109,10 @@ impl Tellers {
 
     /// Reads what was said, a bounded part of it from each who speaks; the rest wakes again.
     pub fn read(&mut self, told: &mut Vec<Event>) {
-        if self.sockets.is_empty() && self.pipes.is_empty() {
-            return;
-        }
         let mut ready = [EpollEvent::empty(); NOTIFY_READY_SOURCES_MAX];
-        let count = match self.epoll.get_ref().0.0.wait(&mut ready, EpollTimeout::ZERO) {
+        let nobody = self.sockets.is_empty() && self.pipes.is_empty();
+        let polled = if nobody { Ok(0) } else { self.epoll.get_ref().0.0.wait(&mut ready, EpollTimeout::ZERO) };
+        let count = match polled {
             Ok(count) => count,
             Err(error) => {
                 tracing::warn!("notify sockets cannot be polled: {error}; ignoring");
