@@ -72,6 +72,9 @@ pub const KEEP_PODS_DEFAULT: u32 = 100;
 pub const EVENTS_KEPT: usize = 1_000;
 /// Finished pods kept at all, whatever the units ask for: some 50 MiB.
 pub const FINISHED_PODS_MAX: usize = 20_000;
+/// Uids of pods that are reserved at once: a sync for thousands of pods, and a million starts of supd until
+/// the eight digits in the names of log directories come round.
+pub const UID_BLOCK: u64 = 4_096;
 /// Ended runs kept in memory for `supctl get runs`.
 pub const RUNS_KEPT: usize = 2_000;
 

@@ -199,7 +199,18 @@ impl Manager {
             return Ok(Reply::Status(status.with_causes(faults.iter().map(cause).collect())));
         }
         self.sources.keep(&request.files).map_err(unwritable)?;
-        self.reload(true)
+        match self.reload(true) {
+            // The files are good: faults are of others, which stay as they were.
+            Err(status) if !self.settings.strict => {
+                let message = format!("{files} applied; {}", status.message);
+                Ok(Reply::Status(Status::success(message).with_causes(status.details.causes)))
+            }
+            Ok(_) => {
+                let status = Status::success(format!("{files} applied"));
+                Ok(Reply::Status(status.with_causes(faults.iter().map(cause).collect())))
+            }
+            refused => refused,
+        }
     }
 
     /// The unit that `supctl run` asks for.

@@ -35,7 +35,7 @@ use crate::runtime::notify::Tellers;
 use crate::runtime::plan::Planner;
 use crate::runtime::probe::{Note, Probing};
 use crate::settings::Settings;
-use crate::store::{Intents, ReadyMarks, Store};
+use crate::store::{Intents, ReadyMarks, Store, Uids};
 use crate::unit::model::Unit;
 
 mod answer;
@@ -72,6 +72,7 @@ struct Manager {
     pods: HashMap<PodUid, PodFacts>,
     store: Store,
     intents: Intents,
+    uids: Uids,
     /// Nothing where the runtime directory takes no files: then readiness is found out anew.
     marks: Option<ReadyMarks>,
     sources: Sources,

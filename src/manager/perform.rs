@@ -51,6 +51,7 @@ impl Manager {
     /// Orders a start. Where it cannot even be ordered, that is the run's end.
     fn start(&mut self, spawn: Spawn) -> io::Result<()> {
         let Spawn { run, unit, label, attempt } = spawn;
+        self.uids.use_up_to(run.pod.0);
         let mut label_bytes = Vec::new();
         let ordered = if label::encode(&label, &mut label_bytes) {
             self.order(run, &unit, &label, attempt, &label_bytes)?

@@ -21,7 +21,7 @@ use crate::runtime::keeper::{Keeper, Snapshot};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
-use crate::store::{Intents, ReadyMarks, Store};
+use crate::store::{Intents, ReadyMarks, Store, Uids};
 use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
 use crate::unit::model::{Handler, Unit};
@@ -107,6 +107,7 @@ impl Manager {
             pods: Default::default(),
             store: Store::default(),
             intents,
+            uids: Uids::open(&settings.state_dir),
             marks,
             sources,
             usage: usage::Meter::new(),
@@ -128,8 +129,10 @@ impl Manager {
         let loaded = self.sources.load();
         let snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
-        log_faults(&loaded.faults);
         let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
+        if first {
+            log_faults(&loaded.faults);
+        }
         if self.settings.strict && !loaded.faults.is_empty() && first {
             tracing::error!("there are faults, and supd was started with --strict");
             return self.keeper.end(exit::CONFIGURATION);
@@ -145,7 +148,9 @@ impl Manager {
         }
         self.find(&snapshot, &loaded)?;
         let Snapshot { adopted, pod_highest, .. } = snapshot;
-        let uid_floor = pod_highest.max(self.store.highest_uid());
+        // The runs of this keeper are numbered above those of any supd before it.
+        let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
+        let uid_floor = before.max(self.store.highest_uid());
         let disabled = self.intents.disabled().cloned().collect();
         self.take_in(Event::Begin { units: loaded.units, adopted, uid_floor, disabled });
         self.settle()?;

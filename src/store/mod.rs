@@ -1,6 +1,6 @@
 //! What survives: finished pods, ended runs, events, and an operator's intents.
 //!
-//! In memory for now, but for the intents and the marks of readiness. The cut is the one that a database
+//! In memory for now, but for intents, marks of readiness and the numbers that pods have had. The cut is the one that a database
 //! needs: whatever is remembered comes in through [`Store::record`], and an exit is acknowledged to the
 //! keeper only after the batch it came with was committed ([`Store::commit`]).
 
@@ -15,10 +15,14 @@ use crate::unit::name::UnitName;
 pub mod events;
 pub mod intents;
 pub mod ready;
+pub mod uids;
+
+mod writer;
 
 pub use events::{Events, StoredEvent};
 pub use intents::Intents;
 pub use ready::ReadyMarks;
+pub use uids::Uids;
 
 /// All that is remembered of what has ended.
 #[derive(Default)]
