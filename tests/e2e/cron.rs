@@ -107,7 +107,10 @@ fn replace_ends_the_old_run() {
 #[test]
 fn a_job_by_hand_leaves_the_schedule_alone() {
     let supd = Space::new()
-        .unit("backup", "shell = 'echo saved; exit 4'\n[cron]\nschedule = '0 0 1 1 *'\n[job]\nbackoff_limit = 0\n")
+        .unit(
+            "backup",
+            "shell = 'echo saved; exit 4'\n[cron]\nschedule = '0 0 1 1 *'\n[job]\nbackoff_limit = 0\n",
+        )
         .supd();
     let before = supd.json("get cronjob backup")["status"].clone();
     let made = supd.ctl("create job tonight --from=cronjob/backup --wait");

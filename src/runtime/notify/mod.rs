@@ -111,7 +111,8 @@ impl Tellers {
     pub fn read(&mut self, told: &mut Vec<Event>) {
         let mut ready = [EpollEvent::empty(); NOTIFY_READY_SOURCES_MAX];
         let nobody = self.sockets.is_empty() && self.pipes.is_empty();
-        let polled = if nobody { Ok(0) } else { self.epoll.get_ref().0.0.wait(&mut ready, EpollTimeout::ZERO) };
+        let polled =
+            if nobody { Ok(0) } else { self.epoll.get_ref().0.0.wait(&mut ready, EpollTimeout::ZERO) };
         let count = match polled {
             Ok(count) => count,
             Err(error) => {
