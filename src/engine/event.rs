@@ -224,8 +224,8 @@ pub struct Adopted {
     pub run: RunId,
     /// What its label says.
     pub label: Label,
-    /// Its pid.
-    pub pid: u32,
+    /// Its pid; none while its start is under way: then `Started` will come.
+    pub pid: Option<u32>,
     /// When it was started.
     pub started: Now,
     /// How it ended, if it has.

@@ -154,7 +154,8 @@ impl Engine {
     /// be asked is asked again; what was told once (a notification) stands.
     fn resume_probe(&mut self, run: RunId, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&run.pod) else { return };
-        if pod.run() != run || pod.current != pod.main_place() {
+        let runs = matches!(pod.present().state, super::pod::ProcessState::Running { .. });
+        if !runs || pod.run() != run || pod.current != pod.main_place() {
             return;
         }
         let started = pod.started;

@@ -23,7 +23,19 @@ pub(super) struct Commands {
     running: HashMap<RunId, Command>,
     /// The command by which a run is probed now.
     probes: HashMap<RunId, RunId>,
+    /// Probes whose turn comes when the one before, which was killed, has ended: by the run they probe.
+    queued: HashMap<RunId, Question>,
     last: u32,
+}
+
+/// A probe that is to be begun.
+pub(super) struct Question {
+    /// The run that is probed.
+    pub(super) probed: RunId,
+    /// Program and arguments.
+    pub(super) command: Vec<String>,
+    /// Where the end is told.
+    pub(super) answer: oneshot::Sender<Answer>,
 }
 
 struct Command {
@@ -76,24 +88,39 @@ impl Commands {
         tokio::task::spawn_local(relay(run, outputs, ended, frames, notes));
     }
 
-    /// The command has ended.
-    pub(super) fn ended(&mut self, run: RunId, exit: Exit) {
-        let Some(command) = self.running.remove(&run) else { return };
-        if let Some(probed) = command.probed {
-            self.probes.remove(&probed);
-        }
+    /// Keeps a question until the last command for the same run has ended.
+    pub(super) fn queue(&mut self, question: Question) {
+        self.queued.insert(question.probed, question);
+    }
+
+    /// The command has ended. What was waiting for that is returned.
+    pub(super) fn ended(&mut self, run: RunId, exit: Exit) -> Option<Question> {
+        let command = self.running.remove(&run)?;
         if let Some(end) = command.end {
             // The task is gone if nobody wants its result any more.
             let _ = end.send(End::Exit(exit));
         }
+        self.probes.remove(&command.probed?);
+        self.queued.remove(&command.probed?)
     }
 
-    /// The probe of this run has had its time. The command to kill, unless it has ended.
+    /// The probe of this run has had its time. The command to kill, unless it has ended or was killed.
     pub(super) fn overdue(&mut self, probed: RunId, after: Duration) -> Option<RunId> {
+        if let Some(question) = self.queued.remove(&probed) {
+            let message = "exec: the last command has not ended yet, though it was killed".to_owned();
+            let _ = question.answer.send(Answer::Failure(message));
+            return None;
+        }
         let run = *self.probes.get(&probed)?;
         let end = self.running.get_mut(&run)?.end.take()?;
         let _ = end.send(End::Overdue(after));
         Some(run)
+    }
+
+    /// The probed run has ended. The command to kill, if there is one.
+    pub(super) fn forget_probed(&mut self, probed: RunId) -> Option<RunId> {
+        self.queued.remove(&probed);
+        self.probe_of(probed)
     }
 
     /// The command by which a run is probed now.

@@ -202,11 +202,11 @@ impl Manager {
                     if run.class.is_process() {
                         self.process_ended(run)?;
                         self.take_in(Event::Exited { run, exit });
-                    } else {
-                        self.commands.ended(run, exit);
+                    } else if let Some(question) = self.commands.ended(run, exit) {
+                        self.ask(question)?;
                     }
                 }
-                News::StopRequest(count) => self.stop(count),
+                News::StopRequest(count) => self.stop(count)?,
                 News::Reload => self.reload_by_signal()?,
                 News::ShowState => self.show_state(),
                 News::Listener(listener) => self.listen(listener),
@@ -216,7 +216,7 @@ impl Manager {
     }
 
     /// TERM or INT; each further one leaves less time.
-    fn stop(&mut self, count: u32) {
+    fn stop(&mut self, count: u32) -> io::Result<()> {
         let within = match count {
             0 | 1 => self.settings.shutdown_timeout,
             2 => Duration::from_secs(2),
@@ -225,6 +225,8 @@ impl Manager {
         tracing::info!("asked to end; all is over within {within:?}");
         self.ending = true;
         self.take_in(Event::Shutdown { within });
+        // The keeper waits for a word, and what is ordered now may be nothing at all for a while.
+        self.keeper.say_alive()
     }
 
     fn main_started(&mut self, run: RunId, pid: u32, at: Mono, readiness: Option<std::os::fd::OwnedFd>) {
@@ -246,7 +248,7 @@ impl Manager {
         self.tellers.ended(run, &mut told);
         self.take_in_told(told);
         if self.probes.remove(&run).is_some()
-            && let Some(probe) = self.commands.probe_of(run)
+            && let Some(probe) = self.commands.forget_probed(run)
         {
             self.keeper.signal(probe, libc::SIGKILL, true)?;
         }

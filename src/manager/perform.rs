@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::engine::action::{Action, Record, Spawn};
 use crate::engine::event::{Event, Exit, Label, Outcome, Usage};
-use crate::engine::id::{Class, PodName, PodUid, RunId};
+use crate::engine::id::{Class, ObjectRef, PodName, PodUid, RunId};
 use crate::logs::path::PodDir;
 use crate::logs::relay::Relay;
 use crate::runtime::plan::{self, Joined, Start};
@@ -15,6 +15,7 @@ use crate::runtime::{clock, label};
 use crate::unit::model::{Handler, Probe, Unit};
 use crate::unit::name::UnitName;
 
+use super::commands::Question;
 use super::{Manager, PodFacts};
 
 impl Manager {
@@ -40,7 +41,12 @@ impl Manager {
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,
             Action::Report(report) => self.report(report),
             Action::Changed(object) => self.publish_changed(&object),
-            Action::Gone(object) => self.publish_gone(&object),
+            Action::Gone(object) => {
+                if let ObjectRef::Pod(uid) = object {
+                    self.pod_is_final(uid)?;
+                }
+                self.publish_gone(&object);
+            }
             Action::Reply { op, result } => self.reply(op, result),
             Action::Intend { unit, enabled } => self.intents.set(unit, enabled),
             Action::End { code, reason } => self.end(code, &reason)?,
@@ -116,7 +122,9 @@ impl Manager {
     pub(super) fn take_in_note(&mut self, note: Note) -> io::Result<()> {
         match note {
             Note::Told(event) => self.take_in_told(vec![event]),
-            Note::Ask { run, command, answer } => self.ask(run, &command, answer)?,
+            Note::Ask { run, command, answer } => {
+                self.ask(Question { probed: run, command, answer })?;
+            }
             Note::Overdue { run, after } => {
                 if let Some(probe) = self.commands.overdue(run, after) {
                     self.keeper.signal(probe, libc::SIGKILL, true)?;
@@ -127,30 +135,22 @@ impl Manager {
         Ok(())
     }
 
-    /// Starts the command of a probe.
-    fn ask(
-        &mut self,
-        of: RunId,
-        command: &[String],
-        answer: tokio::sync::oneshot::Sender<Answer>,
-    ) -> io::Result<()> {
-        let unknown = |message: String, answer: tokio::sync::oneshot::Sender<Answer>| {
-            // Nobody listens any more if the probed run has ended.
-            let _ = answer.send(Answer::Unknown(message));
-        };
-        if self.commands.probe_of(of).is_some() {
-            let message = "the last command has not ended yet, though it was killed".to_owned();
-            let _ = answer.send(Answer::Failure(message));
+    /// Starts the command of a probe, or keeps it until the last one has ended.
+    pub(super) fn ask(&mut self, question: Question) -> io::Result<()> {
+        if self.commands.probe_of(question.probed).is_some() {
+            self.commands.queue(question);
             return Ok(());
         }
-        let run = self.commands.new_run(of.pod, Class::Probe, self.keeper.epoch());
+        let Question { probed, command, answer } = question;
+        let run = self.commands.new_run(probed.pod, Class::Probe, self.keeper.epoch());
         match commands_pipe() {
             Ok((reader, writer)) => {
-                self.commands.add_probe(run, of, reader, answer);
-                self.join(run, command, Joined::OnePipe, vec![writer])
+                self.commands.add_probe(run, probed, reader, answer);
+                self.join(run, &command, Joined::OnePipe, vec![writer])
             }
             Err(error) => {
-                unknown(format!("pipe: {error}"), answer);
+                // Nobody listens any more if the probed run has ended.
+                let _ = answer.send(Answer::Unknown(format!("pipe: {error}")));
                 Ok(())
             }
         }
@@ -178,7 +178,8 @@ impl Manager {
         };
         if let Some(message) = failed {
             let outcome = Outcome::NotStarted { message, exhausted: true };
-            self.commands.ended(run, Exit { outcome, usage: Usage::default(), at: clock::now() });
+            // Nothing waits for the end of what has only now begun.
+            let _ = self.commands.ended(run, Exit { outcome, usage: Usage::default(), at: clock::now() });
         }
         Ok(())
     }

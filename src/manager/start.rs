@@ -176,11 +176,11 @@ impl Manager {
     fn find_one(&mut self, adopted: &Adopted, unit: &std::sync::Arc<Unit>) -> io::Result<()> {
         let Adopted { run, label, pid, started, .. } = adopted;
         let is_main = run.class == Class::Main;
-        let main = (is_main && *pid != 0).then_some((*run, *pid, started.mono));
+        let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
         self.pods.insert(run.pod, PodFacts { unit: unit.clone(), label: label.clone(), main });
         if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
             self.tellers.open(run.pod)?;
-            if *pid != 0 {
+            if let Some(pid) = pid {
                 self.tellers.started(*run, *pid)?;
             }
         }

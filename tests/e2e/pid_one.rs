@@ -41,7 +41,7 @@ fn a_jobs_only_container_ends_with_its_jobs() {
 #[test]
 fn an_essential_units_end_is_the_containers_end() {
     for (end, code) in
-        [("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)]
+        [("exit 0", 0), ("exit 7", 7), ("exit 255", 255), ("kill -9 $$$$", 137), ("kill -15 $$$$", 143)]
     {
         let output = Space::new()
             .wrap(UNSHARE)

@@ -80,12 +80,12 @@ fn a_killed_spawner_is_back_and_starts_go_on() {
 
 #[test]
 fn a_killed_logger_is_back_and_no_line_is_lost() {
-    let text = "exec = ['/bin/sh', '-c', 'n=0; while read -r line; do n=$((n+1)); echo line $n; done < @/fifo']\n\
+    let text = "exec = ['/bin/sh', '-c', 'n=0; while read -r line && [ $$line != end ]; do n=$$((n+1)); echo line $$n; done < @/fifo']\n\
                 restart_policy = 'Never'\n";
     let space = Space::new();
     nix::unistd::mkfifo(&space.path().join("fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
     let supd = space.unit("talk", text).supd();
-    let mut fifo = OpenOptions::new().write(true).open(supd.path().join("fifo")).unwrap();
+    let mut fifo = OpenOptions::new().read(true).write(true).open(supd.path().join("fifo")).unwrap();
     let mut lines = 0;
     for _ in 0..3 {
         supd.kill_role("logger");
@@ -94,7 +94,7 @@ fn a_killed_logger_is_back_and_no_line_is_lost() {
             lines += 1;
         }
     }
-    drop(fifo);
+    fifo.write_all(b"end\n").unwrap();
     supd.wait("talk", "complete");
     let output = supd.ctl("logs talk").ok();
     let wanted: Vec<String> = (1..=lines).map(|n| format!("line {n}")).collect();

@@ -2,7 +2,8 @@
 //!
 //! Every wait is for an event (a file that appears, a process that ends, a condition that `supctl wait`
 //! watches), bounded by [`PATIENCE`], which is no part of any assertion.
-#![allow(unsafe_code, clippy::disallowed_types)] // The rule is for the daemon; a test has children of its own.
+// The rules are for the daemon: a test has children of its own.
+#![allow(unsafe_code, clippy::disallowed_types, dead_code)]
 
 use std::fs;
 use std::io::Read;
@@ -19,7 +20,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 /// Far longer than anything here takes, even on a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 const SUPD: &str = env!("CARGO_BIN_EXE_supd");
 const SUPCTL: &str = env!("CARGO_BIN_EXE_supctl");
@@ -245,14 +246,21 @@ impl Supd {
     /// The pid of the main process of a pod.
     pub fn pid(&self, pod: &str) -> i32 {
         let value = self.json(&format!("get pod {pod}"));
-        let pid = value["status"]["containerStatuses"][0]["pid"].as_i64();
+        let pid = value["status"]["pid"].as_i64();
         pid.unwrap_or_else(|| panic!("{pod} has no pid: {value:#}")) as i32
     }
 
     /// The pid of a role: `manager`, `spawner`, `logger`.
     pub fn role(&self, role: &str) -> i32 {
-        let found = children(self.keeper).into_iter().find(|pid| is_role(*pid, role));
-        found.unwrap_or_else(|| panic!("there is no {role}"))
+        // A role that has just died is started again at once; nothing tells when it has its name.
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(pid) = children(self.keeper).into_iter().find(|pid| is_role(*pid, role)) {
+                return pid;
+            }
+            assert!(Instant::now() < end, "there is no {role}");
+            std::thread::yield_now();
+        }
     }
 
     /// Kills a role, and waits until it is dead.

@@ -148,6 +148,21 @@ fn a_new_manager_touches_nothing() {
 }
 
 #[test]
+fn a_start_that_is_under_way_is_waited_for_by_a_new_manager() {
+    let old = world("old manager").unit("web", "exec = ['/x']").begin();
+    let mut runs = old.snapshot();
+    runs[0].pid = None;
+    let (run, at) = (runs[0].run, runs[0].started);
+    world("new manager")
+        .unit("web", "exec = ['/x']")
+        .begin_with(runs)
+        .spawned(0)
+        .state("web", UnitState::Starting)
+        .event(supd::engine::event::Event::Started { run, pid: 7, at })
+        .state("web", UnitState::Running);
+}
+
+#[test]
 fn a_new_manager_keeps_pods_of_an_older_template_until_apply() {
     let old = world("old manager").unit("web", "exec = ['/x']").begin();
     world("new manager")

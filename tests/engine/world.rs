@@ -127,7 +127,7 @@ impl World {
         runs.map(|(run, label)| Adopted {
             run: *run,
             label: label.clone(),
-            pid: 1,
+            pid: Some(1),
             started: self.now,
             exit: None,
         })

@@ -23,22 +23,25 @@ impl Engine {
         uid
     }
 
-    /// Puts a pod that already runs under the engine's care (a new manager found it).
+    /// Puts a pod that already runs, or is just being started, under the engine's care (a new manager found it).
     pub(in crate::engine) fn adopt_pod(
         &mut self,
         seed: PodSeed,
         run: RunId,
-        pid: u32,
+        pid: Option<u32>,
         started: Now,
         restarts: u32,
     ) {
         let mut pod = new_pod(started, run.pod, seed);
         pod.current = usize::from(run.process).min(pod.main_place());
-        pod.started = Some(started);
+        pod.started = pid.map(|_| started);
         let process = pod.present_mut();
         process.attempt = run.attempt;
         process.restarts = restarts;
-        process.state = ProcessState::Running { pid, since: started };
+        process.state = match pid {
+            Some(pid) => ProcessState::Running { pid, since: started },
+            None => ProcessState::Starting,
+        };
         if let Some(deadline) = pod.template().active_deadline {
             self.timers.set(Timer::PodDeadline(run.pod), started.mono + deadline);
         }

@@ -36,7 +36,7 @@ async fn probe(text: &[u8], act: impl FnOnce(&mut Commands, RunId)) -> Answer {
 #[test]
 fn a_probe_is_judged_by_its_end_and_explained_by_its_first_line() {
     block_on(async {
-        let ended = |outcome| move |commands: &mut Commands, run| commands.ended(run, exit(outcome));
+        let ended = |outcome| move |commands: &mut Commands, run| drop(commands.ended(run, exit(outcome)));
         assert_eq!(probe(b"", ended(Outcome::Exited(0))).await, Answer::Success("exec: exit 0".into()));
         let answer = probe(b"no\x1b answer\nmore", ended(Outcome::Exited(3))).await;
         assert_eq!(answer, Answer::Failure("exec: exit 3: no\\u{1b} answer".into()));
@@ -49,7 +49,7 @@ fn a_probe_is_judged_by_its_end_and_explained_by_its_first_line() {
 fn a_probe_that_prints_without_end_is_not_kept() {
     block_on(async {
         let text = vec![b'x'; PROBE_OUTPUT_BYTES_MAX + 5000];
-        let answer = probe(&text, |commands, run| commands.ended(run, exit(Outcome::Exited(1)))).await;
+        let answer = probe(&text, |commands, run| drop(commands.ended(run, exit(Outcome::Exited(1))))).await;
         let Answer::Failure(message) = answer else { panic!("{answer:?}") };
         assert!(message.len() < PROBE_OUTPUT_BYTES_MAX + 50);
     });
@@ -62,7 +62,7 @@ fn an_overdue_probe_is_answered_for_once_and_counts_as_running_until_it_ends() {
             assert_eq!(commands.overdue(PROBED, Duration::from_secs(1)), Some(run));
             assert_eq!(commands.overdue(PROBED, Duration::from_secs(1)), None);
             assert_eq!(commands.probe_of(PROBED), Some(run));
-            commands.ended(run, exit(Outcome::Signaled { signal: 9, core: false }));
+            let _ = commands.ended(run, exit(Outcome::Signaled { signal: 9, core: false }));
             assert_eq!((commands.probe_of(PROBED), commands.count()), (None, 0));
         });
         assert_eq!(answer.await, Answer::Failure("exec: no answer within 1s".into()));
@@ -73,10 +73,34 @@ fn an_overdue_probe_is_answered_for_once_and_counts_as_running_until_it_ends() {
 fn an_end_that_was_known_counts_before_the_time_is_over() {
     block_on(async {
         let answer = probe(b"", |commands, run| {
-            commands.ended(run, exit(Outcome::Exited(0)));
+            let _ = commands.ended(run, exit(Outcome::Exited(0)));
             assert_eq!(commands.overdue(PROBED, Duration::from_secs(1)), None);
         });
         assert_eq!(answer.await, Answer::Success("exec: exit 0".into()));
+    });
+}
+
+#[test]
+fn the_next_question_waits_for_the_end_of_the_last_command_but_not_for_ever() {
+    block_on(async {
+        let mut told = Vec::new();
+        let mut next = || {
+            let (answer, end) = oneshot::channel();
+            told.push(end);
+            Question { probed: PROBED, command: Vec::new(), answer }
+        };
+        let (first, second) = (next(), next());
+        let _ = probe(b"", |commands, run| {
+            commands.overdue(PROBED, Duration::from_secs(1));
+            commands.queue(first);
+            assert_eq!(commands.overdue(PROBED, Duration::from_secs(1)), None, "it was killed already");
+            commands.queue(second);
+            let waiting = commands.ended(run, exit(Outcome::Signaled { signal: 9, core: false }));
+            assert!(waiting.is_some_and(|question| !question.answer.is_closed()));
+        })
+        .await;
+        let Ok(Answer::Failure(message)) = told.remove(0).await else { panic!("no answer") };
+        assert!(message.contains("not ended"), "{message}");
     });
 }
 
@@ -93,7 +117,7 @@ fn exec_passes_on_all_output_before_the_end() {
         let (mut stdout, mut stderr) = (std::fs::File::from(out.1), std::fs::File::from(err.1));
         stdout.write_all(&[b'o'; 40_000]).unwrap();
         stderr.write_all(b"oops").unwrap();
-        commands.ended(run, exit(Outcome::Exited(5)));
+        let _ = commands.ended(run, exit(Outcome::Exited(5)));
         let (mut buffer, mut seen) = (Vec::new(), [0, 0]);
         let end = loop {
             buffer.extend_from_slice(&stream.recv().await.unwrap());

@@ -164,7 +164,7 @@ impl Keeper {
                 self.slots.hold(slot, Some(run), stage);
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
-                        let pid = u32::try_from(pid).unwrap_or_default();
+                        let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
                         snapshot.adopted.push(Adopted { run, label, pid, started: now(started), exit: None });
                     }
                     _ => snapshot.orphans.push(run),
