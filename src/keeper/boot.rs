@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, umask};
 
 use super::roles::Program;
 use crate::settings::{Role, Settings, exit};
-use crate::sys::process::{adopt, hand_over};
+use crate::sys::process::{adopt, close_on_exec_from, hand_over};
 use crate::wire::fd;
 
 /// Why supd does not start.
@@ -139,6 +139,8 @@ fn become_keeper(settings: &Settings, lock: File) -> Result<Never, Refusal> {
     let cannot = |error: io::Error| Refusal::internal(format!("cannot execute ourselves: {error}"));
     let image = Program::open().and_then(|program| program.image(settings, Role::Keeper)).map_err(cannot)?;
     hand_over(lock.into(), fd::CHANNEL).map_err(cannot)?;
+    // What a shell or a container manager left open is not ours to hold for ever.
+    close_on_exec_from(fd::CHANNEL + 1);
     Err(cannot(image.execute()))
 }
 

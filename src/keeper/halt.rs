@@ -114,8 +114,22 @@ impl Keeper {
         }
     }
 
-    /// Goes on as soon as a stage has done its work. Gives the exit code at the end.
+    /// Goes on as soon as a stage has done its work, through as many as have. Gives the exit code at the end.
     pub(super) fn halt_step(&mut self) -> Option<u8> {
+        loop {
+            let stage = self.halt.stage;
+            self.try_next_stage();
+            if self.halt.stage == Stage::Over {
+                let _ = std::fs::remove_file(self.settings.control_socket());
+                return Some(self.halt.code);
+            }
+            if self.halt.stage == stage {
+                return None;
+            }
+        }
+    }
+
+    fn try_next_stage(&mut self) {
         match self.halt.stage {
             Stage::Requested if self.manager.pid().is_none() => {
                 // It died on the way and was not ready: nobody will say `End`.
@@ -133,11 +147,6 @@ impl Keeper {
             Stage::Strangers => self.kill_children(),
             _ => {}
         }
-        if self.halt.stage != Stage::Over {
-            return None;
-        }
-        let _ = std::fs::remove_file(self.settings.control_socket());
-        Some(self.halt.code)
     }
 
     fn only_the_logger_is_left(&self) -> bool {

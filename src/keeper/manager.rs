@@ -7,32 +7,32 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::books::End;
 use super::roles::{Process, back_off_ns};
+use super::telling::Telling;
 use super::{Keeper, Token, boot};
 use crate::limits::{MANAGER_SILENCE_MS, MESSAGES_PER_TURN, SLOTS};
 use crate::settings::Role;
-use crate::sys::process::How;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::message::{Exited, KeeperToManager, ManagerToKeeper};
-use crate::wire::run::{Ending, Fault, Instant, Usage};
-use crate::wire::table::Phase;
+use crate::wire::message::ManagerToKeeper;
+use crate::wire::run::Instant;
 
 /// One manager after the other, and what the present one has still to be told.
 pub(super) struct Manager {
     process: Option<Process>,
-    channel: Option<Channel>,
-    listener: OwnedFd,
+    pub(super) channel: Option<Channel>,
+    pub(super) listener: OwnedFd,
     pub(super) deaths: u32,
-    deaths_unready: u32,
+    pub(super) deaths_unready: u32,
     ready: bool,
     not_before: Option<u64>,
-    telling: Telling,
+    pub(super) telling: Telling,
     /// The socket is full: epoll says when it is not.
-    full: bool,
+    pub(super) full: bool,
+    /// Since when the snapshot has waited for a spawner between its claim and its record.
+    pub(super) snapshot_waits_since: Option<u64>,
     /// Since when something that wants an answer has been without one.
-    unanswered_since: Option<u64>,
+    pub(super) unanswered_since: Option<u64>,
     /// Slots that may be used again, with their tickets.
     pub(super) freed: VecDeque<(u16, u32)>,
     /// Slots whose start the snapshot showed under way, and that has succeeded since.
@@ -41,41 +41,15 @@ pub(super) struct Manager {
     pub(super) spawner_gone: bool,
     pub(super) reload_wanted: bool,
     pub(super) state_wanted: bool,
-    listener_renewed: bool,
-}
-
-/// How far a new manager has been told what there is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Telling {
-    Welcome,
-    /// What is in the table, from this slot on.
-    Known(u16),
-    /// Exits that nobody has acknowledged.
-    Exits,
-    SnapshotEnd,
-    /// Whatever happens.
-    News,
+    pub(super) listener_renewed: bool,
 }
 
 /// Requests to stop, of which there may be several.
 #[derive(Clone, Copy)]
 pub(super) struct StopRequest {
-    signal: i32,
-    count: u32,
-    told: u32,
-}
-
-/// The next thing to tell, and what to note once it is told.
-enum Step {
-    Advance(Telling),
-    ExitTold,
-    FreedTold,
-    RunningTold,
-    StopTold,
-    SpawnerGoneTold,
-    ReloadTold,
-    StateTold,
-    ListenerTold,
+    pub(super) signal: i32,
+    pub(super) count: u32,
+    pub(super) told: u32,
 }
 
 impl Manager {
@@ -90,6 +64,7 @@ impl Manager {
             not_before: None,
             telling: Telling::Welcome,
             full: false,
+            snapshot_waits_since: None,
             unanswered_since: None,
             freed: VecDeque::with_capacity(SLOTS),
             running: VecDeque::with_capacity(SLOTS),
@@ -113,13 +88,9 @@ impl Manager {
     /// When it is to be started again, or ended for its silence.
     pub(super) fn due(&self) -> Option<u64> {
         let silence = self.unanswered_since.map(|since| since + MANAGER_SILENCE_MS * 1_000_000);
-        // A snapshot that waits for a spawner between its claim and its record looks again soon.
-        let waiting = self.snapshot_waits().then(|| Instant::now().mono + 1_000_000);
+        // A snapshot that waits looks again soon.
+        let waiting = self.snapshot_waits_since.map(|_| Instant::now().mono + 1_000_000);
         [self.not_before, silence, waiting].into_iter().flatten().min()
-    }
-
-    fn snapshot_waits(&self) -> bool {
-        matches!(self.telling, Telling::Known(_)) && !self.full && self.channel.is_some()
     }
 
     pub(super) fn kill(&self) {
@@ -159,6 +130,7 @@ impl Keeper {
                 self.manager.telling = Telling::Welcome;
                 self.manager.full = false;
                 self.manager.unanswered_since = None;
+                self.manager.snapshot_waits_since = None;
                 self.manager.spawner_gone = false;
                 // What its predecessor was to be told is in the snapshot.
                 self.manager.freed.clear();
@@ -201,6 +173,7 @@ impl Keeper {
         }
         self.close_queue();
         self.manager.unanswered_since = None;
+        self.manager.snapshot_waits_since = None;
         self.manager.telling = Telling::Welcome;
         if self.halt.is_halting() {
             return;
@@ -289,177 +262,7 @@ impl Keeper {
         }
     }
 
-    /// Tells the manager as much as its socket takes.
-    pub(super) fn pump_manager(&mut self) {
-        while let Some(step) = self.next_for_manager() {
-            let Some(channel) = &self.manager.channel else { return };
-            let listener = matches!(step, Step::ListenerTold).then(|| self.manager.listener.as_fd());
-            match channel.try_send(&self.outgoing, listener.as_slice()) {
-                Ok(()) => self.told(step),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.manager.full = true;
-                    self.set_manager_interest();
-                    return;
-                }
-                // It has closed its end, and will be seen to have ended.
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// Encodes the next thing to tell, if there is one and the socket is not known to be full.
-    fn next_for_manager(&mut self) -> Option<Step> {
-        if self.manager.channel.is_none() || self.manager.full {
-            return None;
-        }
-        let out = &mut self.outgoing;
-        match self.manager.telling {
-            Telling::Welcome => {
-                let message = KeeperToManager::Welcome {
-                    epoch: self.table.epoch(),
-                    pod_highest: self.pod_highest,
-                    deaths: self.manager.deaths,
-                    deaths_unready: self.manager.deaths_unready,
-                    since: self.since,
-                };
-                message.encode(out);
-                return Some(Step::Advance(Telling::Known(0)));
-            }
-            Telling::Known(from) => return self.next_known(from),
-            Telling::Exits if self.books.next_exit().is_none() => self.manager.telling = Telling::SnapshotEnd,
-            _ => {}
-        }
-        let out = &mut self.outgoing;
-        if self.manager.telling == Telling::SnapshotEnd {
-            KeeperToManager::SnapshotEnd.encode(out);
-            return Some(Step::Advance(Telling::News));
-        }
-        if self.manager.telling == Telling::News {
-            if let Some(stop) = self.manager.stop.filter(|stop| stop.told < stop.count) {
-                KeeperToManager::StopRequest { signal: stop.signal, count: stop.count }.encode(out);
-                return Some(Step::StopTold);
-            }
-            if self.manager.spawner_gone {
-                KeeperToManager::SpawnerGone.encode(out);
-                return Some(Step::SpawnerGoneTold);
-            }
-            if let Some(slot) = self.manager.running.front().copied() {
-                let (run, pid) = (self.table.run(slot), self.table.pid(slot));
-                KeeperToManager::Running { slot, run, pid, at: self.table.started(slot) }.encode(out);
-                return Some(Step::RunningTold);
-            }
-        }
-        if let Some((seq, slot)) = self.books.next_exit() {
-            self.encode_exit(seq, slot);
-            return Some(Step::ExitTold);
-        }
-        let out = &mut self.outgoing;
-        if let Some((slot, ticket)) = self.manager.freed.front().copied() {
-            KeeperToManager::Free { slot, ticket }.encode(out);
-            return Some(Step::FreedTold);
-        }
-        if self.manager.reload_wanted {
-            KeeperToManager::Reload.encode(out);
-            return Some(Step::ReloadTold);
-        }
-        if self.manager.state_wanted {
-            KeeperToManager::ShowState.encode(out);
-            return Some(Step::StateTold);
-        }
-        if self.manager.listener_renewed {
-            KeeperToManager::Listener.encode(out);
-            return Some(Step::ListenerTold);
-        }
-        None
-    }
-
-    /// The next slot that is taken. `None`, for now: a spawner is between its claim and its record, which
-    /// takes it microseconds.
-    fn next_known(&mut self, from: u16) -> Option<Step> {
-        let next = self.table.taken().find(|(slot, _)| *slot >= from);
-        let Some((slot, state)) = next else {
-            self.manager.telling = Telling::Exits;
-            return self.next_for_manager();
-        };
-        let step = Step::Advance(Telling::Known(slot + 1));
-        if state.phase == Phase::Starting && !self.table.described(slot) {
-            return None;
-        }
-        let book = self.books.of(slot);
-        if book.acknowledged {
-            KeeperToManager::Busy { slot }.encode(&mut self.outgoing);
-            return Some(step);
-        }
-        book.announced_unborn = !book.settled;
-        let pid = if book.settled { self.table.pid(slot) } else { 0 };
-        self.pod_highest = self.pod_highest.max(self.table.run(slot).pod);
-        let label = self.table.label(slot);
-        let message = KeeperToManager::Known {
-            slot,
-            run: self.table.run(slot),
-            pid,
-            started: if book.settled { self.table.started(slot) } else { Instant::default() },
-            label: label.as_slice(),
-        };
-        message.encode(&mut self.outgoing);
-        Some(step)
-    }
-
-    fn encode_exit(&mut self, seq: u64, slot: u16) {
-        let fault = self.table.fault(slot);
-        let nothing = End { how: None, pid: 0, usage: Usage::default(), at: Instant::default() };
-        let end = self.books.of(slot).end.unwrap_or(nothing);
-        let ending = match (&fault, end.how) {
-            (Some((step, errno, detail)), _) => {
-                Ending::NotStarted(Fault { step: *step, errno: *errno, detail: detail.as_slice() })
-            }
-            (None, Some(How::Exited(code))) => Ending::Exited(code),
-            (None, Some(How::Signaled(signal, core))) => Ending::Signaled { signal, core },
-            (None, None) => Ending::Unknown,
-        };
-        let message = KeeperToManager::Exited(Exited {
-            seq,
-            slot,
-            run: self.table.run(slot),
-            pid: end.pid,
-            ending,
-            usage: end.usage,
-            started: if fault.is_none() { self.table.started(slot) } else { Instant::default() },
-            at: end.at,
-            limits_refused: self.table.limits_refused(slot),
-        });
-        message.encode(&mut self.outgoing);
-    }
-
-    /// Notes that something was told.
-    fn told(&mut self, step: Step) {
-        let manager = &mut self.manager;
-        let wants_answer = matches!(step, Step::ExitTold | Step::StopTold);
-        match step {
-            Step::Advance(telling) => manager.telling = telling,
-            Step::ExitTold => self.books.exit_told(),
-            Step::FreedTold => {
-                manager.freed.pop_front();
-            }
-            Step::RunningTold => {
-                manager.running.pop_front();
-            }
-            Step::StopTold => {
-                if let Some(stop) = &mut manager.stop {
-                    stop.told = stop.count;
-                }
-            }
-            Step::SpawnerGoneTold => manager.spawner_gone = false,
-            Step::ReloadTold => manager.reload_wanted = false,
-            Step::StateTold => manager.state_wanted = false,
-            Step::ListenerTold => manager.listener_renewed = false,
-        }
-        if wants_answer {
-            manager.unanswered_since.get_or_insert_with(|| Instant::now().mono);
-        }
-    }
-
-    fn set_manager_interest(&self) {
+    pub(super) fn set_manager_interest(&self) {
         let Some(channel) = &self.manager.channel else { return };
         let writable = if self.manager.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
         let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Manager.pack());

@@ -20,6 +20,7 @@ mod runs;
 mod signals;
 pub mod solo;
 mod spawners;
+mod telling;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -117,13 +118,18 @@ pub fn run(settings: Settings) -> u8 {
         Err(refusal) => return refusal.report(),
     };
     keeper.begin();
-    match keeper.serve() {
-        Ok(code) => code,
-        Err(error) => {
-            keeper.voice.error(format_args!("cannot go on: {error}"));
-            exit::INTERNAL
+    let code = keeper.serve().unwrap_or_else(|error| {
+        keeper.voice.error(format_args!("cannot go on: {error}"));
+        exit::INTERNAL
+    });
+    keeper.last_words();
+    if keeper.settings.process_one && !keeper.settings.container {
+        // The machine's PID 1 may not end: the kernel would panic.
+        loop {
+            nix::unistd::pause();
         }
     }
+    code
 }
 
 impl Keeper {
@@ -219,13 +225,15 @@ impl Keeper {
             self.sweep(now);
         }
         self.manager_on_time(now);
+        self.spawners_on_time(now);
         self.logger_on_time(now);
         self.halt_on_time(now);
     }
 
     /// Until the nearest deadline; without one, until something happens.
     fn patience(&self) -> EpollTimeout {
-        let deadlines = [self.reaping.due(), self.manager.due(), self.logger.due(), self.halt.due()];
+        let deadlines =
+            [self.reaping.due(), self.manager.due(), self.spawners.due(), self.logger.due(), self.halt.due()];
         let Some(nearest) = deadlines.into_iter().flatten().min() else { return EpollTimeout::NONE };
         let left = nearest.saturating_sub(Instant::now().mono);
         // Rounded up: a wait that ends too early is a turn of the loop for nothing.
@@ -259,6 +267,19 @@ impl Keeper {
     /// its entry alive.
     fn unwatch(&self, fd: impl AsFd) {
         let _ = self.epoll.delete(fd);
+    }
+
+    /// What no logger has read goes to standard error, if that takes it at once.
+    fn last_words(&mut self) {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let stderr = io::stderr();
+        while let Ok(length) = nix::unistd::read(&self.own_log.0, &mut self.incoming) {
+            let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+            if length == 0 || !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1)) {
+                return;
+            }
+            let _ = sys::write_once(2, self.incoming.get(..length).unwrap_or_default());
+        }
     }
 
     fn show_state(&mut self) {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::settings::{Role, Settings};
-use crate::sys::process::{Image, Inheritance, kill, pidfd_open, start_role};
+use crate::sys::process::{Image, Inheritance, executed_path, kill, pidfd_open, start_role};
 
 /// A running role.
 pub(super) struct Process {
@@ -25,14 +25,9 @@ impl Program {
     /// Opens the file that we are running. The path is for kernels and filters that refuse to execute a
     /// descriptor.
     pub(super) fn open() -> io::Result<Self> {
-        let path = std::fs::read_link("/proc/self/exe").or_else(|_| std::env::current_exe());
-        let by_path = || {
-            let path = path.as_ref().map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
-            std::fs::File::open(path)
-        };
-        let file = std::fs::File::open("/proc/self/exe").or_else(|_| by_path())?;
-        let path = path.map(|path| path.into_os_string()).unwrap_or_default();
-        Ok(Self { fd: file.into(), path: string(path) })
+        let path = std::fs::read_link("/proc/self/exe").ok().or_else(executed_path).unwrap_or_default();
+        let file = std::fs::File::open("/proc/self/exe").or_else(|_| std::fs::File::open(&path))?;
+        Ok(Self { fd: file.into(), path: string(path.into_os_string()) })
     }
 
     /// With the arguments of a role.
@@ -49,7 +44,9 @@ impl Program {
         fds: &[(BorrowedFd<'_>, RawFd)],
         nofile: Option<u64>,
     ) -> io::Result<Process> {
-        let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile })?;
+        // A logger outlives us while pods still print: they would die of SIGPIPE without it.
+        let ends_with_us = role != Role::Logger;
+        let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile, ends_with_us })?;
         Ok(Process { pid, pidfd: pidfd_open(pid).ok() })
     }
 }

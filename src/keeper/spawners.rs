@@ -11,6 +11,7 @@ use crate::settings::Role;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::message::SpawnerToKeeper;
+use crate::wire::run::Instant;
 
 /// All that run, of this epoch and of earlier ones that are still stuck.
 pub(super) struct Spawners {
@@ -18,6 +19,8 @@ pub(super) struct Spawners {
     next_number: u8,
     /// Where spawners of this epoch find their work; the manager has the other end.
     queue: Option<OwnedFd>,
+    /// When to try again after a start of a spawner failed.
+    retry: Option<u64>,
 }
 
 struct Spawner {
@@ -32,7 +35,7 @@ const SPAWNERS_OF_ALL_EPOCHS_MAX: usize = 2 * SPAWNERS_MAX;
 
 impl Spawners {
     pub(super) fn new() -> Self {
-        Self { all: Vec::with_capacity(SPAWNERS_OF_ALL_EPOCHS_MAX), next_number: 1, queue: None }
+        Self { all: Vec::with_capacity(SPAWNERS_OF_ALL_EPOCHS_MAX), next_number: 1, queue: None, retry: None }
     }
 
     fn free_number(&mut self) -> u8 {
@@ -57,6 +60,10 @@ impl Spawners {
     /// The pid of a spawner.
     pub(super) fn pid_of(&self, number: u8) -> Option<i32> {
         self.find(number).and_then(|index| self.all.get(index)).map(|spawner| spawner.process.pid)
+    }
+
+    pub(super) fn due(&self) -> Option<u64> {
+        self.retry
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -110,8 +117,23 @@ impl Keeper {
         };
         match started() {
             Ok(spawner) => self.spawners.all.push(spawner),
-            // The manager asks again when a start takes too long.
-            Err(error) => self.voice.error(format_args!("cannot start a spawner: {error}")),
+            Err(error) => {
+                self.voice.error(format_args!("cannot start a spawner: {error}; next try in 1 s"));
+                self.spawners.retry = Some(Instant::now().mono + 1_000_000_000);
+            }
+        }
+    }
+
+    /// Starts one where there is none, after a failure.
+    pub(super) fn spawners_on_time(&mut self, now: u64) {
+        if self.spawners.retry.is_none_or(|at| at > now) {
+            return;
+        }
+        self.spawners.retry = None;
+        let epoch = self.table.epoch();
+        let wanted = self.spawners.queue.is_some() && !self.halt.is_halting();
+        if wanted && !self.spawners.all.iter().any(|spawner| spawner.epoch == epoch) {
+            self.start_spawner(false);
         }
     }
 

@@ -11,6 +11,7 @@ mod prepare;
 mod program;
 mod start;
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -101,18 +102,20 @@ impl Spawner {
                 Ok(received) if received.length > 0 => received,
                 Ok(_) => return 0,
                 // Another spawner was faster.
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == ErrorKind::InvalidData => {
+                    self.voice.error(format_args!("ignoring a {error} from the manager"));
+                    continue;
+                }
                 Err(error) => {
-                    // A message that nobody could have sent, or no room for its descriptors: its run is
-                    // asked for again by whoever waits for it.
-                    self.voice.error(format_args!("cannot take a start from the queue: {error}"));
+                    self.voice.error(format_args!("cannot read the queue: {error}"));
                     return exit::INTERNAL;
                 }
             };
             let message = buffer.get(..received.length).unwrap_or_default();
             match ToSpawner::decode(message) {
                 Ok(ToSpawner::Spawn(spawn)) => {
-                    if self.start(&spawn, received.fds) == Next::End {
+                    if self.start(&spawn, received) == Next::End {
                         return 0;
                     }
                 }

@@ -8,7 +8,7 @@ use super::prepare::{Prepared, Trouble};
 use super::{Next, Spawner, child};
 use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
 use crate::sys::clone::Parent;
-use crate::wire::channel::FDS_MAX;
+use crate::wire::channel::Received;
 use crate::wire::message::{FromSpawner, PlanAt, Spawn, SpawnerToKeeper};
 use crate::wire::plan::{Output, Plan};
 use crate::wire::run::{Instant, Step};
@@ -16,15 +16,18 @@ use crate::wire::table::{Description, Sinks};
 
 impl Spawner {
     /// Starts a run, or says why not.
-    pub(super) fn start(&mut self, spawn: &Spawn<'_>, fds: [Option<OwnedFd>; FDS_MAX]) -> Next {
+    pub(super) fn start(&mut self, spawn: &Spawn<'_>, received: Received) -> Next {
         let slot = spawn.slot;
         // Nothing before this line may hang or fail: until here the Spawn is in nobody's books but ours.
         if !self.table.claim(slot, spawn.epoch, spawn.ticket, self.number) {
             self.answer(&FromSpawner::Refused { slot, run: spawn.run }, &[]);
             return Next::GoOn;
         }
-        let mut given: Vec<OwnedFd> = fds.into_iter().flatten().collect();
-        let plan = read_plan(spawn, &mut given);
+        let mut given: Vec<OwnedFd> = received.fds.into_iter().flatten().collect();
+        let plan = match received.fds_lost {
+            true => Err(Trouble::new(Step::Pipe, libc::EMFILE, "")),
+            false => read_plan(spawn, &mut given),
+        };
         let sinks = plan.as_ref().map(|plan| sinks(plan, spawn)).unwrap_or_default();
         let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
         self.table.describe(slot, &about);

@@ -112,13 +112,12 @@ pub fn set_name(name: &CStr) {
 
 /// No signal is handled, ignored or blocked any more.
 pub fn reset_signals() {
-    // SAFETY: SIG_DFL is legal for every signal that can be set; KILL, STOP and the C library's own refuse.
-    unsafe {
-        for signal in 1..=64 {
-            if signal != libc::SIGKILL && signal != libc::SIGSTOP {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-        }
+    /// SIG_DFL, no flags, no mask, in the kernel's own layout: the C library refuses the two signals that it
+    /// uses itself, and a parent may have left even those ignored.
+    const DEFAULT: [u64; 4] = [0; 4];
+    for signal in 1..=64 {
+        // SAFETY: an action of the size that the kernel reads; KILL and STOP refuse.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &DEFAULT, std::ptr::null::<u64>(), 8usize) };
     }
     unblock_signals();
 }
@@ -207,9 +206,11 @@ pub struct Inheritance<'a> {
     pub fds: &'a [(BorrowedFd<'a>, RawFd)],
     /// Soft limit of descriptors, where it is to be another than ours.
     pub nofile: Option<u64>,
+    /// It is killed when we end, however we do.
+    pub ends_with_us: bool,
 }
 
-/// Starts a role: a child in a session of its own, that ends with us.
+/// Starts a role: a child in a session of its own.
 pub fn start_role(image: &Image, inheritance: &Inheritance<'_>) -> io::Result<i32> {
     // SAFETY: we have one thread, so the child may do whatever we might.
     match unsafe { libc::fork() } {
@@ -221,29 +222,24 @@ pub fn start_role(image: &Image, inheritance: &Inheritance<'_>) -> io::Result<i3
 
 fn become_role(image: &Image, inheritance: &Inheritance<'_>) -> ! {
     reset_signals();
-    let _ = end_with_parent();
-    let arrange = || -> io::Result<()> {
-        // Upwards first, so that no source is overwritten before it was copied. Close-on-exec is the state of
-        // everything we have, and dup2 takes it off.
-        let above = inheritance.fds.iter().map(|(_, target)| *target).max().unwrap_or(2) + 1;
-        for (source, target) in inheritance.fds {
-            // SAFETY: plain calls on descriptors of a process of our own, which ends or executes right after.
-            unsafe {
-                let moved = libc::fcntl(source.as_raw_fd(), libc::F_DUPFD_CLOEXEC, above);
-                if moved < 0 || libc::dup2(moved, *target) < 0 {
-                    return Err(io::Error::last_os_error());
-                }
-            }
-        }
-        inheritance.nofile.map_or(Ok(()), set_nofile)
-    };
-    // The program's descriptor must not be one of the targets.
+    if inheritance.ends_with_us {
+        let _ = end_with_parent();
+    }
+    // Copies above all targets first, so that no source is overwritten before it was copied. Close-on-exec is
+    // the state of everything we have, and dup2 takes it off.
     let above = inheritance.fds.iter().map(|(_, target)| *target).max().unwrap_or(2) + 1;
     // SAFETY: a plain call; a copy that nobody owns lives until the process ends or executes.
-    let program = unsafe { libc::fcntl(image.program.as_raw_fd(), libc::F_DUPFD_CLOEXEC, above) };
+    let copy = |fd: RawFd| unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, above) };
+    let program = copy(image.program.as_raw_fd());
+    let copies: Vec<(RawFd, RawFd)> =
+        inheritance.fds.iter().map(|(source, target)| (copy(source.as_raw_fd()), *target)).collect();
+    // SAFETY: a plain call in a process of our own; a copy that failed is refused.
+    let place = |(copy, target): &(RawFd, RawFd)| unsafe { libc::dup2(*copy, *target) } >= 0;
+    let arranged = program >= 0 && copies.iter().all(place);
+    let limited = inheritance.nofile.is_none_or(|soft| set_nofile(soft).is_ok());
     // SAFETY: a plain call, in a child that leads no group yet.
     unsafe { libc::setsid() };
-    if program >= 0 && arrange().is_ok() {
+    if arranged && limited {
         image.execute_by(program);
     }
     // SAFETY: ends the child at once, without the exit handlers of its parent.
@@ -316,4 +312,25 @@ pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
         std::mem::forget(fd);
     }
     Ok(())
+}
+
+/// Marks every descriptor from this one on as close-on-exec: those that we were started with and know nothing
+/// of. Kernels before 5.11 cannot; there they stay open.
+pub fn close_on_exec_from(first: RawFd) {
+    // SAFETY: a plain call.
+    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+}
+
+/// The path by which we were executed, from the kernel; for when there is no /proc.
+pub fn executed_path() -> Option<std::path::PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    // SAFETY: the kernel put the string on our stack at exec, and it stays there.
+    let path = unsafe {
+        let path = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
+        if path.is_null() {
+            return None;
+        }
+        CStr::from_ptr(path)
+    };
+    Some(std::ffi::OsStr::from_bytes(path.to_bytes()).into())
 }

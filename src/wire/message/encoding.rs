@@ -1,0 +1,434 @@
+//! Messages to bytes and back.
+
+use super::{
+    Exited, FromSpawner, KeeperToLogger, KeeperToManager, LoggerToKeeper, ManagerToKeeper, PlanAt, Spawn,
+    SpawnerToKeeper, ToSpawner,
+};
+use crate::wire::codec::{Malformed, Reader, Writer};
+use crate::wire::run::{Ending, Instant, Run, Usage};
+
+impl<'a> ToSpawner<'a> {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut to = Writer::begin(out);
+        let Self::Spawn(spawn) = self;
+        to.u8(1).u64(spawn.epoch).u16(spawn.slot).u32(spawn.ticket);
+        spawn.run.put(&mut to);
+        to.bytes(spawn.label).bytes(spawn.log_path);
+        match spawn.plan {
+            PlanAt::Inline(plan) => to.u8(0).bytes(plan),
+            PlanAt::Attached => to.u8(1),
+        };
+    }
+
+    /// Reads it.
+    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let 1 = from.u8()? else { return Err(Malformed) };
+        let spawn = Spawn {
+            epoch: from.u64()?,
+            slot: from.u16()?,
+            ticket: from.u32()?,
+            run: Run::get(&mut from)?,
+            label: from.bytes()?,
+            log_path: from.bytes()?,
+            plan: match from.u8()? {
+                0 => PlanAt::Inline(from.bytes()?),
+                1 => PlanAt::Attached,
+                _ => return Err(Malformed),
+            },
+        };
+        from.end()?;
+        Ok(Self::Spawn(spawn))
+    }
+}
+
+impl FromSpawner {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut to = Writer::begin(out);
+        match self {
+            Self::Started { slot, run, pid, at, readiness, capture } => {
+                to.u8(1).u16(*slot);
+                run.put(&mut to);
+                to.i32(*pid);
+                at.put(&mut to);
+                to.bool(*readiness).bool(*capture);
+            }
+            Self::Refused { slot, run } => {
+                to.u8(2).u16(*slot);
+                run.put(&mut to);
+            }
+        }
+    }
+
+    /// Reads it.
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let decoded = match from.u8()? {
+            1 => Self::Started {
+                slot: from.u16()?,
+                run: Run::get(&mut from)?,
+                pid: from.i32()?,
+                at: Instant::get(&mut from)?,
+                readiness: from.bool()?,
+                capture: from.bool()?,
+            },
+            2 => Self::Refused { slot: from.u16()?, run: Run::get(&mut from)? },
+            _ => return Err(Malformed),
+        };
+        from.end()?;
+        Ok(decoded)
+    }
+}
+
+impl SpawnerToKeeper {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut to = Writer::begin(out);
+        match self {
+            Self::Pipes { slot, stdout, stderr } => to.u8(1).u16(*slot).bool(*stdout).bool(*stderr),
+            Self::Born { slot } => to.u8(2).u16(*slot),
+            Self::StillBorn { slot } => to.u8(3).u16(*slot),
+        };
+    }
+
+    /// Reads it.
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let decoded = match from.u8()? {
+            1 => Self::Pipes { slot: from.u16()?, stdout: from.bool()?, stderr: from.bool()? },
+            2 => Self::Born { slot: from.u16()? },
+            3 => Self::StillBorn { slot: from.u16()? },
+            _ => return Err(Malformed),
+        };
+        from.end()?;
+        Ok(decoded)
+    }
+}
+
+impl<'a> ManagerToKeeper<'a> {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut to = Writer::begin(out);
+        match self {
+            Self::Ready => to.u8(1),
+            Self::Ack { seq } => to.u8(2).u64(*seq),
+            Self::Signal { slot, run, signal, all } => {
+                to.u8(3).u16(*slot);
+                run.put(&mut to);
+                to.i32(*signal).bool(*all)
+            }
+            Self::NeedSpawner => to.u8(4),
+            Self::Logger(bytes) => to.u8(5).bytes(bytes),
+            Self::End { code } => to.u8(6).u8(*code),
+            Self::Alive => to.u8(7),
+        };
+    }
+
+    /// Reads it.
+    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let decoded = match from.u8()? {
+            1 => Self::Ready,
+            2 => Self::Ack { seq: from.u64()? },
+            3 => Self::Signal {
+                slot: from.u16()?,
+                run: Run::get(&mut from)?,
+                signal: from.i32()?,
+                all: from.bool()?,
+            },
+            4 => Self::NeedSpawner,
+            5 => Self::Logger(from.bytes()?),
+            6 => Self::End { code: from.u8()? },
+            7 => Self::Alive,
+            _ => return Err(Malformed),
+        };
+        from.end()?;
+        Ok(decoded)
+    }
+}
+
+impl<'a> KeeperToManager<'a> {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut to = Writer::begin(out);
+        match self {
+            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
+                to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
+                since.put(&mut to);
+            }
+            Self::Known { slot, run, pid, started, label } => {
+                to.u8(2).u16(*slot);
+                run.put(&mut to);
+                to.i32(*pid);
+                started.put(&mut to);
+                to.bytes(label);
+            }
+            Self::SnapshotEnd => {
+                to.u8(3);
+            }
+            Self::Running { slot, run, pid, at } => {
+                to.u8(4).u16(*slot);
+                run.put(&mut to);
+                to.i32(*pid);
+                at.put(&mut to);
+            }
+            Self::Exited(exited) => exited.put(to.u8(5)),
+            Self::Free { slot, ticket } => {
+                to.u8(6).u16(*slot).u32(*ticket);
+            }
+            Self::StopRequest { signal, count } => {
+                to.u8(7).i32(*signal).u32(*count);
+            }
+            Self::Reload => {
+                to.u8(8);
+            }
+            Self::ShowState => {
+                to.u8(9);
+            }
+            Self::Listener => {
+                to.u8(10);
+            }
+            Self::Busy { slot } => {
+                to.u8(11).u16(*slot);
+            }
+            Self::SpawnerGone => {
+                to.u8(12);
+            }
+        }
+    }
+
+    /// Reads it.
+    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let decoded = match from.u8()? {
+            1 => Self::Welcome {
+                epoch: from.u64()?,
+                pod_highest: from.u64()?,
+                deaths: from.u32()?,
+                deaths_unready: from.u32()?,
+                since: Instant::get(&mut from)?,
+            },
+            2 => Self::Known {
+                slot: from.u16()?,
+                run: Run::get(&mut from)?,
+                pid: from.i32()?,
+                started: Instant::get(&mut from)?,
+                label: from.bytes()?,
+            },
+            3 => Self::SnapshotEnd,
+            4 => Self::Running {
+                slot: from.u16()?,
+                run: Run::get(&mut from)?,
+                pid: from.i32()?,
+                at: Instant::get(&mut from)?,
+            },
+            5 => Self::Exited(Exited::get(&mut from)?),
+            6 => Self::Free { slot: from.u16()?, ticket: from.u32()? },
+            7 => Self::StopRequest { signal: from.i32()?, count: from.u32()? },
+            8 => Self::Reload,
+            9 => Self::ShowState,
+            10 => Self::Listener,
+            11 => Self::Busy { slot: from.u16()? },
+            12 => Self::SpawnerGone,
+            _ => return Err(Malformed),
+        };
+        from.end()?;
+        Ok(decoded)
+    }
+}
+
+impl<'a> Exited<'a> {
+    fn put(&self, to: &mut Writer<'_>) {
+        to.u64(self.seq).u16(self.slot);
+        self.run.put(to);
+        to.i32(self.pid);
+        self.ending.put(to);
+        self.usage.put(to);
+        self.started.put(to);
+        self.at.put(to);
+        to.u32(self.limits_refused);
+    }
+
+    fn get(from: &mut Reader<'a>) -> Result<Self, Malformed> {
+        Ok(Self {
+            seq: from.u64()?,
+            slot: from.u16()?,
+            run: Run::get(from)?,
+            pid: from.i32()?,
+            ending: Ending::get(from)?,
+            usage: Usage::get(from)?,
+            started: Instant::get(from)?,
+            at: Instant::get(from)?,
+            limits_refused: from.u32()?,
+        })
+    }
+}
+
+impl<'a> KeeperToLogger<'a> {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut to = Writer::begin(out);
+        match self {
+            Self::Pipe { slot, stream, both, run, log_path, label } => {
+                to.u8(1).u16(*slot).u8(*stream).bool(*both);
+                run.put(&mut to);
+                to.bytes(log_path).bytes(label)
+            }
+            Self::Ended { slot } => to.u8(2).u16(*slot),
+            Self::OwnLog => to.u8(3),
+            Self::Relay(bytes) => to.u8(4).bytes(bytes),
+        };
+    }
+
+    /// Reads it.
+    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let decoded = match from.u8()? {
+            1 => Self::Pipe {
+                slot: from.u16()?,
+                stream: from.u8()?,
+                both: from.bool()?,
+                run: Run::get(&mut from)?,
+                log_path: from.bytes()?,
+                label: from.bytes()?,
+            },
+            2 => Self::Ended { slot: from.u16()? },
+            3 => Self::OwnLog,
+            4 => Self::Relay(from.bytes()?),
+            _ => return Err(Malformed),
+        };
+        from.end()?;
+        Ok(decoded)
+    }
+}
+
+impl LoggerToKeeper {
+    /// Writes it into `out`, replacing what is there.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let Self::Drained { slot } = self;
+        Writer::begin(out).u8(1).u16(*slot);
+    }
+
+    /// Reads it.
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
+        let mut from = Reader::new(message);
+        let 1 = from.u8()? else { return Err(Malformed) };
+        let decoded = Self::Drained { slot: from.u16()? };
+        from.end()?;
+        Ok(decoded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::run::{Fault, Step};
+
+    const RUN: Run = Run { pod: u64::MAX, class: 3, process: 7, attempt: 9 };
+    const AT: Instant = Instant { mono: 1 << 60, wall: -5 };
+
+    /// Encodes, decodes and compares; then every shorter message and one longer must be refused.
+    macro_rules! both_ways {
+        ($type:ident, $($message:expr),+ $(,)?) => {{
+            let mut out = Vec::new();
+            $(
+                let message = $message;
+                message.encode(&mut out);
+                assert_eq!($type::decode(&out), Ok(message));
+                for length in 0..out.len() {
+                    assert_eq!($type::decode(&out[..length]), Err(Malformed), "cut at {length}");
+                }
+                out.push(0);
+                assert_eq!($type::decode(&out), Err(Malformed));
+            )+
+        }};
+    }
+
+    #[test]
+    fn all_messages_read_back() {
+        let spawn =
+            |plan| Spawn { epoch: 2, slot: 16_383, ticket: 8, run: RUN, label: b"l", log_path: b"", plan };
+        both_ways!(
+            ToSpawner,
+            ToSpawner::Spawn(spawn(PlanAt::Inline(b"plan"))),
+            ToSpawner::Spawn(spawn(PlanAt::Attached)),
+        );
+        both_ways!(
+            FromSpawner,
+            FromSpawner::Started {
+                slot: 1,
+                run: RUN,
+                pid: 4_194_304,
+                at: AT,
+                readiness: true,
+                capture: false
+            },
+            FromSpawner::Refused { slot: 1, run: RUN },
+        );
+        both_ways!(
+            SpawnerToKeeper,
+            SpawnerToKeeper::Pipes { slot: 5, stdout: true, stderr: false },
+            SpawnerToKeeper::Born { slot: 6 },
+            SpawnerToKeeper::StillBorn { slot: 7 },
+        );
+        both_ways!(
+            ManagerToKeeper,
+            ManagerToKeeper::Ready,
+            ManagerToKeeper::Ack { seq: 77 },
+            ManagerToKeeper::Signal { slot: 3, run: RUN, signal: 15, all: true },
+            ManagerToKeeper::NeedSpawner,
+            ManagerToKeeper::Logger(b"opaque"),
+            ManagerToKeeper::End { code: 137 },
+            ManagerToKeeper::Alive,
+        );
+        let exited = |ending| {
+            KeeperToManager::Exited(Exited {
+                seq: 1,
+                slot: 2,
+                run: RUN,
+                pid: 3,
+                ending,
+                usage: Usage { user_us: 4, system_us: 5, max_rss_bytes: 6 },
+                started: AT,
+                at: AT,
+                limits_refused: 1 << 7,
+            })
+        };
+        both_ways!(
+            KeeperToManager,
+            KeeperToManager::Welcome { epoch: 1, pod_highest: 2, deaths: 3, deaths_unready: 1, since: AT },
+            KeeperToManager::Known { slot: 1, run: RUN, pid: 2, started: AT, label: b"unit=web" },
+            KeeperToManager::SnapshotEnd,
+            KeeperToManager::Running { slot: 1, run: RUN, pid: 2, at: AT },
+            exited(Ending::Exited(255)),
+            exited(Ending::Signaled { signal: 9, core: true }),
+            exited(Ending::NotStarted(Fault { step: Step::Exec, errno: 2, detail: b"/usr/bin/web" })),
+            exited(Ending::Unknown),
+            KeeperToManager::Free { slot: 9, ticket: 10 },
+            KeeperToManager::StopRequest { signal: 37, count: 2 },
+            KeeperToManager::Reload,
+            KeeperToManager::ShowState,
+            KeeperToManager::Listener,
+            KeeperToManager::Busy { slot: 8 },
+            KeeperToManager::SpawnerGone,
+        );
+        both_ways!(
+            KeeperToLogger,
+            KeeperToLogger::Pipe { slot: 1, stream: 2, both: true, run: RUN, log_path: b"a/b", label: b"l" },
+            KeeperToLogger::Ended { slot: 1 },
+            KeeperToLogger::OwnLog,
+            KeeperToLogger::Relay(b"forget"),
+        );
+        both_ways!(LoggerToKeeper, LoggerToKeeper::Drained { slot: 4 });
+    }
+
+    #[test]
+    fn every_step_has_a_number_of_its_own() {
+        for step in Step::ALL {
+            assert_eq!(Step::from_wire(step as u8), Some(step));
+        }
+        assert_eq!(Step::from_wire(0), None);
+    }
+}
