@@ -84,6 +84,8 @@ impl Engine {
     /// Takes over a run that a former manager started. Returns its end, if it has ended already.
     fn adopt(&mut self, now: Now, found: Adopted, out: &mut Actions) -> Option<(RunId, super::event::Exit)> {
         let Adopted { run, label, pid, started, exit } = found;
+        // A start that is under way has no time yet: a deadline must not be counted from the epoch.
+        let started = if pid.is_some() { started } else { now };
         self.last_uid = self.last_uid.max(run.pod.0);
         let unit = self.units.get(&label.unit).map(|entry| Arc::clone(&entry.unit));
         let owner = unit.as_ref().and_then(|unit| self.adoptive_owner(now, unit, &label));
