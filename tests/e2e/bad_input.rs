@@ -15,7 +15,7 @@ const SLEEPER: &str = "exec = ['/bin/sleep', 'infinity']\n";
 fn a_bad_unit_hurts_only_itself() {
     let supd = Space::new()
         .unit("good", SLEEPER)
-        .unit("bad", "exec = ['/bin/true']\n\n[cron]\nschedule = '@daily'\nconcurency_policy = 'Forbid'\n")
+        .unit("bad", "exec = ['/bin/true']\n\n[cron]\nschedule = '0 0 * * *'\nconcurency_policy = 'Forbid'\n")
         .supd();
     supd.wait("good", "ready");
     supd.ctl("status bad").code(6).stderr_has("bad.toml:5:1").stderr_has("concurency_policy");

@@ -202,7 +202,7 @@ fn ready_by_an_open_port() {
 fn ready_by_a_command_and_not_ready_when_it_fails() {
     let text = format!(
         "{SLEEPER}user = 'nobody'\n[env]\nWHERE = '@'\n[readiness]\n\
-         exec = ['/bin/sh', '-c', 'test -e $WHERE/$SUPD_POD && test $(id -un) = nobody']\n\
+         exec = ['/bin/sh', '-c', 'test -e $$WHERE/$$SUPD_POD && test $$(id -un) = nobody']\n\
          period = '100ms'\nfailure_threshold = 1\n"
     );
     let supd =

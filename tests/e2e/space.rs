@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Read;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -148,7 +149,7 @@ impl Space {
         let child = self.command().stdout(log).stderr(err).spawn().unwrap();
         let mut keeper = child.id() as i32;
         let socket = self.path().join("run/control.sock");
-        watch.until(|| socket.exists());
+        watch.until(|| UnixStream::connect(&socket).is_ok());
         if !is_role(keeper, "keeper") {
             keeper = *children(keeper).first().expect("the wrapper has a child");
         }

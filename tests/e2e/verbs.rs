@@ -475,7 +475,7 @@ fn others_may_not_ask() {
             command.arg("--socket").arg(supd.path().join("run/control.sock")).args([verb, "web"]),
         )
     };
-    ask("stop").code(4).stderr_has("ermission denied");
+    ask("stop").code(4).stderr_has("no permission");
     ask("status").code(69);
     is_active(&supd, "web", "active");
 }

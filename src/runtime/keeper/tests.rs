@@ -140,7 +140,7 @@ fn a_snapshot_becomes_adopted_runs_and_ends_what_nobody_waits_for() {
     connected(snapshot, |keeper, world, snapshot| {
         let adopted: Vec<_> = snapshot.adopted.iter().map(|one| (one.run, one.exit.is_some())).collect();
         assert_eq!(adopted, [(main, false), (init, true)]);
-        assert_eq!((snapshot.adopted[0].pid, snapshot.adopted[0].label.pod.as_str()), (42, "web-0"));
+        assert_eq!((snapshot.adopted[0].pid, snapshot.adopted[0].label.pod.as_str()), (Some(42), "web-0"));
         assert_eq!((snapshot.pod_highest, snapshot.deaths), (9, 1));
         assert_eq!(snapshot.orphans, [probe, odd]);
         keeper.acknowledge().unwrap();
