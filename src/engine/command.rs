@@ -102,7 +102,7 @@ impl Engine {
                 let Some(job) = self.jobs.get_mut(name.as_str()) else { return };
                 if job.finished || !was_wanted {
                     self.bring_into_force(now, name, out);
-                    if let Some(Entry { kind: KindState::Job { again }, .. }) = self.units.get_mut(name) {
+                    if let Some(KindState::Job { again }) = self.kind_mut(name) {
                         *again = true;
                     }
                     return;
@@ -159,7 +159,7 @@ impl Engine {
         match kind {
             Kind::Service => self.replace_all(name, out),
             Kind::Job => {
-                if let Some(Entry { kind: KindState::Job { again }, .. }) = self.units.get_mut(name) {
+                if let Some(KindState::Job { again }) = self.kind_mut(name) {
                     *again = true;
                 }
             }
@@ -281,7 +281,7 @@ impl Engine {
         }
         let mut entry = Entry::new(now, unit);
         entry.transient = true;
-        self.units.insert(name.clone(), entry);
+        self.units.insert(name.clone(), Box::new(entry));
         self.rebuild_graph();
         self.want(now, &name);
         out.push(Action::Changed(ObjectRef::Unit(name.clone())));
@@ -370,8 +370,7 @@ impl Engine {
     }
 
     fn known_mut(&mut self, name: &UnitName) -> Result<&mut Entry, Refused> {
-        self.units
-            .get_mut(name)
+        self.entry_mut(name)
             .ok_or_else(|| Refused { reason: RefusedReason::NotFound, message: format!("no unit `{name}`") })
     }
 }

@@ -266,7 +266,7 @@ impl Engine {
     }
 
     pub(super) fn calendar(&mut self, name: &UnitName) -> Option<(Arc<Unit>, &mut Calendar)> {
-        match self.units.get_mut(name) {
+        match self.entry_mut(name) {
             Some(Entry { unit, kind: KindState::CronJob(calendar), .. }) => {
                 Some((Arc::clone(unit), calendar))
             }

@@ -44,7 +44,7 @@ pub(super) struct Entry {
     /// See `state`.
     pub(super) next: Option<Wall>,
     /// The last end of one of its runs.
-    pub(super) last_exit: Option<LastExit>,
+    pub(super) last_exit: Option<Box<LastExit>>,
     /// When a process of it was last started again.
     pub(super) last_restart: Option<Wall>,
     /// It is essential, and has ended with this code.
@@ -66,7 +66,7 @@ pub(super) enum KindState {
         again: bool,
     },
     /// See [`super::cron`].
-    CronJob(Calendar),
+    CronJob(Box<Calendar>),
 }
 
 /// The pods of a service.
@@ -105,7 +105,7 @@ impl Entry {
             Body::Target => KindState::Target,
             Body::Service(_) => KindState::Service(Replicas::default()),
             Body::Job(_) => KindState::Job { again: false },
-            Body::CronJob(cron) => KindState::CronJob(Calendar::new(now, cron.suspend)),
+            Body::CronJob(cron) => KindState::CronJob(Box::new(Calendar::new(now, cron.suspend))),
         };
         Self {
             unit,
@@ -157,6 +157,14 @@ impl Judged {
 }
 
 impl Engine {
+    pub(super) fn entry_mut(&mut self, name: &UnitName) -> Option<&mut Entry> {
+        self.units.get_mut(name).map(AsMut::as_mut)
+    }
+
+    pub(super) fn kind_mut(&mut self, name: &UnitName) -> Option<&mut KindState> {
+        self.units.get_mut(name).map(|entry| &mut entry.kind)
+    }
+
     /// Compares what a unit is with what it should be, and orders the difference.
     pub(super) fn reconcile(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
         let Some(entry) = self.units.get(name) else { return };
@@ -271,7 +279,7 @@ impl Engine {
 
     /// Logs and records of pods that a service no longer has.
     fn forget_past(&mut self, name: &UnitName, out: &mut Actions) {
-        let Some(Entry { kind: KindState::Service(replicas), .. }) = self.units.get_mut(name) else { return };
+        let Some(KindState::Service(replicas)) = self.kind_mut(name) else { return };
         let past = std::mem::take(&mut replicas.past);
         for (uid, pod) in past {
             out.push(Action::ForgetPod { uid, unit: name.clone(), name: pod });

@@ -66,10 +66,10 @@ pub struct EngineOptions {
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
-    units: BTreeMap<UnitName, Entry>,
+    units: BTreeMap<UnitName, Box<Entry>>,
     jobs: BTreeMap<JobName, Job>,
     /// Pods that are not final.
-    pods: BTreeMap<PodUid, Pod>,
+    pods: BTreeMap<PodUid, Box<Pod>>,
     timers: Timers,
     /// Who waits for whom, from the relations of all units.
     graph: order::Graph,

@@ -31,7 +31,7 @@ impl Engine {
     ) {
         self.last_uid = self.last_uid.max(uid_floor);
         for unit in units {
-            self.units.insert(unit.name.clone(), Entry::new(now, unit));
+            self.units.insert(unit.name.clone(), Box::new(Entry::new(now, unit)));
         }
         for name in disabled {
             if let Some(entry) = self.units.get_mut(name) {
@@ -184,7 +184,7 @@ impl Engine {
         }
         let new: Vec<UnitName> = loaded.keys().cloned().collect();
         for (name, unit) in loaded {
-            self.units.insert(name.clone(), Entry::new(now, unit));
+            self.units.insert(name.clone(), Box::new(Entry::new(now, unit)));
             out.push(Action::Changed(ObjectRef::Unit(name)));
         }
         self.rebuild_graph();

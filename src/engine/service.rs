@@ -95,7 +95,9 @@ impl Engine {
     /// Pods that are to be replaced go one by one: the next only when all the others are ready. One that is
     /// not ready anyway goes at once.
     fn replace_one(&mut self, now: Now, name: &UnitName, desired: u32, out: &mut Actions) {
-        let Some(Entry { kind: KindState::Service(replicas), .. }) = self.units.get(name) else { return };
+        let Some(KindState::Service(replicas)) = self.units.get(name).map(|entry| &entry.kind) else {
+            return;
+        };
         if replicas.replace.is_empty() {
             return;
         }
@@ -239,7 +241,7 @@ impl Engine {
         let failed =
             replicas.places.values().any(|place| matches!(place, Place::Done { succeeded: false, .. }));
         let done = replicas.places.values().filter(|place| matches!(place, Place::Done { .. })).count();
-        let next = live().filter_map(Pod::backoff_until).min();
+        let next = live().filter_map(|pod| pod.backoff_until()).min();
         let ready = numbers.ready as usize;
         if done == replicas.places.len() && done >= desired as usize {
             return Judged::plain(if failed { UnitState::Failed } else { UnitState::Complete });

@@ -56,7 +56,8 @@ impl Engine {
 
     fn show_unit(&self, entry: &Entry) -> UnitView {
         let unit = &entry.unit;
-        let pods: Vec<&Pod> = self.pods_of(&unit.name).iter().filter_map(|uid| self.pods.get(uid)).collect();
+        let pods = self.pods_of(&unit.name);
+        let pods: Vec<&Pod> = pods.iter().filter_map(|uid| self.pods.get(uid).map(AsRef::as_ref)).collect();
         let numbers = self.count_service(entry);
         let (ready, desired) = match &entry.kind {
             KindState::Service(_) => (numbers.ready, Some(numbers.desired)),
@@ -97,7 +98,7 @@ impl Engine {
             desired,
             restarts: pods.iter().map(|pod| pod.restarts()).sum(),
             last_restart: entry.last_restart,
-            last_exit: entry.last_exit.clone(),
+            last_exit: entry.last_exit.as_deref().cloned(),
             service: matches!(entry.kind, KindState::Service(_)).then_some(numbers),
             cron: show_cron(entry),
             created: entry.created,
@@ -218,7 +219,7 @@ fn show_process(pod: &Pod, place: usize, process: &Process) -> ProcessView {
     let is_main = place == pod.main_place();
     let state = match &process.state {
         ProcessState::Running { pid, since } => view::ProcessState::Running { pid: *pid, since: *since },
-        ProcessState::Ended(end) => view::ProcessState::Terminated(end.clone()),
+        ProcessState::Ended(end) => view::ProcessState::Terminated(end.as_ref().clone()),
         ProcessState::Starting => waiting("ContainerCreating", String::new(), None),
         ProcessState::Waiting { why, until } => match why {
             Why::Backoff(delay) => {
@@ -242,7 +243,7 @@ fn show_process(pod: &Pod, place: usize, process: &Process) -> ProcessView {
         restarts: process.restarts,
         attempt: process.attempt,
         state,
-        last: process.last.clone(),
+        last: process.last.as_deref().cloned(),
     }
 }
 

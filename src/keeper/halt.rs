@@ -91,6 +91,7 @@ impl Keeper {
         self.halt.enter(Stage::Runs, HALT_STAGE_MS);
         self.kill_spawners();
         self.signal_all_runs(libc::SIGKILL);
+        self.hurry_logger();
     }
 
     pub(super) fn halt_on_time(&mut self, now: u64) {
@@ -139,7 +140,7 @@ impl Keeper {
             Stage::Alone if !self.any_run_lives() => self.begin_halt(0),
             Stage::Runs if self.only_the_logger_is_left() => {
                 self.pump_logger();
-                if self.logger_is_told() || !self.logger_runs() {
+                if self.logger_knows_all() {
                     self.end_logger();
                 }
             }

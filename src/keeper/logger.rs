@@ -115,15 +115,6 @@ impl Keeper {
                 self.logger.own_log_waits = false;
                 self.logger.full = false;
                 self.set_own_log_interest(EpollFlags::empty());
-                // Whatever a logger before it knew, this one does not.
-                for slot in 0..self.books.len() {
-                    let book = self.books.of(slot);
-                    book.told.pipes = [false; 2];
-                    book.told.ended = false;
-                    if book.has_pipes() {
-                        self.queue_for_logger(slot);
-                    }
-                }
             }
             Err(error) => {
                 self.voice.error(format_args!("cannot start the logger: {error}"));
@@ -155,11 +146,19 @@ impl Keeper {
         {
             self.unwatch(pidfd);
         }
-        if self.halt.is_halting() {
+        if self.halt.refuses_loggers() {
             return;
         }
         self.logger_back_off(Instant::now().mono);
-        // To those who will be read by the next one.
+        // Whatever this one knew, the next does not.
+        for slot in 0..self.books.len() {
+            let book = self.books.of(slot);
+            book.told.pipes = [false; 2];
+            book.told.ended = false;
+            if book.has_pipes() {
+                self.queue_for_logger(slot);
+            }
+        }
         self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
         self.set_own_log_interest(EpollFlags::EPOLLIN);
     }
@@ -196,7 +195,10 @@ impl Keeper {
                 }
                 Ok(_) | Err(_) => {
                     self.unwatch(channel.as_fd());
-                    self.logger.kill();
+                    // At our end it is writing its last lines; else it is no use without a channel.
+                    if !self.halt.refuses_loggers() {
+                        self.logger.kill();
+                    }
                     return false;
                 }
             };
@@ -218,7 +220,7 @@ impl Keeper {
 
     /// Tells the logger as much as its socket takes.
     pub(super) fn pump_logger(&mut self) {
-        while self.logger.channel.is_some() && !self.logger.full {
+        while self.logger.channel.is_some() && !self.logger.full && !self.halt.refuses_loggers() {
             match self.tell_logger() {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -311,17 +313,26 @@ impl Keeper {
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
     }
 
-    /// Closes the logger's channel: it writes what is left everywhere, and ends.
+    /// Says the last word to the logger: it hears all that was said before, writes what is left everywhere,
+    /// and ends. What it still says is heard.
     pub(super) fn finish_logger(&mut self) {
         self.pump_logger();
-        if let Some(channel) = self.logger.channel.take() {
-            self.unwatch(channel.as_fd());
+        if let Some(channel) = &self.logger.channel {
+            channel.say_no_more();
         }
     }
 
-    /// Whether the logger has been told everything that waited.
-    pub(super) fn logger_is_told(&self) -> bool {
-        self.logger.queue.is_empty() && self.logger.relay.is_empty() && self.logger.own_log_given
+    /// Whether nothing waits to be told to a logger.
+    pub(super) fn logger_knows_all(&self) -> bool {
+        match self.logger_runs() {
+            true => self.logger.queue.is_empty() && self.logger.relay.is_empty() && self.logger.own_log_given,
+            false => !self.logger.is_needed(),
+        }
+    }
+
+    /// What is left is written now, however often a logger has died.
+    pub(super) fn hurry_logger(&mut self) {
+        self.logger.not_before = 0;
     }
 
     pub(super) fn logger_runs(&self) -> bool {

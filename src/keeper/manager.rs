@@ -216,10 +216,11 @@ impl Keeper {
                     self.try_manager_again();
                     return false;
                 }
-                // It is ending, and will be seen to have ended; should it not be, it is no use to us.
+                // It is ending, and will be seen to have ended. It may still be writing what must survive, so
+                // it has the time that a silent one has.
                 Ok(_) | Err(_) => {
                     self.unwatch(channel.as_fd());
-                    self.manager.kill();
+                    self.manager.unanswered_since.get_or_insert_with(|| Instant::now().mono);
                     return false;
                 }
             };

@@ -96,7 +96,9 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], wait: bool) -> io::Res
             break (length, header);
         }
         let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
+        // Reset: the other side has closed and left something of ours unread. It is told once, ahead of what
+        // the other side had sent, which is still there: last words are not to be lost.
+        if error.kind() != io::ErrorKind::Interrupted && error.kind() != io::ErrorKind::ConnectionReset {
             return Err(error);
         }
     };

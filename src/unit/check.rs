@@ -172,10 +172,10 @@ impl Reader<'_> {
                 self.check_restarts(table, policy, "an ended pod of such a service stays as it is");
                 Some(Body::Service(Service { pod: pod?, replicas }))
             }
-            Kind::Job => Some(Body::Job(self.job(table, &draft.name, pod, policy)?)),
+            Kind::Job => Some(Body::Job(Box::new(self.job(table, &draft.name, pod, policy)?))),
             Kind::CronJob => {
                 let job = self.job(table, &draft.name, pod, policy);
-                Some(Body::CronJob(self.cron(table, job)?))
+                Some(Body::CronJob(Box::new(self.cron(table, job)?)))
             }
         }
     }

@@ -56,9 +56,9 @@ pub enum Body {
     /// A number of pods that is kept.
     Service(Service),
     /// Pods until enough have succeeded.
-    Job(Job),
+    Job(Box<Job>),
     /// A job at times of a calendar.
-    CronJob(CronJob),
+    CronJob(Box<CronJob>),
 }
 
 /// The kind alone, as users name it.

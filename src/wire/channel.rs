@@ -36,6 +36,14 @@ impl Channel {
     pub fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         message::receive(self.0.as_fd(), buffer, false)
     }
+
+    /// Closes this direction: the other side reads what was sent, then that we have ended; and may go on
+    /// speaking, which a close would turn into an error.
+    pub fn say_no_more(&self) {
+        use nix::sys::socket::{Shutdown, shutdown};
+        // It fails only where the other side is gone.
+        let _ = shutdown(self.as_raw_fd(), Shutdown::Write);
+    }
 }
 
 impl From<OwnedFd> for Channel {
@@ -87,6 +95,30 @@ mod tests {
         assert_eq!(here.try_receive(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(there);
         assert_eq!(here.receive(&mut buffer).unwrap().length, 0);
+    }
+
+    #[test]
+    fn last_words_are_heard_when_the_speaker_left_ours_unread() {
+        let (here, there) = Channel::pair().unwrap();
+        here.send(b"unread", &[]).unwrap();
+        there.send(b"first", &[]).unwrap();
+        there.send(b"last", &[]).unwrap();
+        drop(there);
+        let mut buffer = [0; 16];
+        let mut hear = || here.try_receive(&mut buffer).map(|received| received.length).unwrap();
+        assert_eq!([hear(), hear(), hear()], [5, 4, 0]);
+    }
+
+    #[test]
+    fn who_says_no_more_still_hears() {
+        let (here, there) = Channel::pair().unwrap();
+        here.send(b"all", &[]).unwrap();
+        here.say_no_more();
+        there.send(b"answer", &[]).unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(there.receive(&mut buffer).unwrap().length, 3);
+        assert_eq!(there.receive(&mut buffer).unwrap().length, 0);
+        assert_eq!(here.receive(&mut buffer).unwrap().length, 6);
     }
 
     #[test]

@@ -11,7 +11,7 @@ import json
 import lib
 from peers import INITS, JOB_RUNNERS, Peer, peer
 
-QUICK = '[backoff]\ninitial = "0s"\nmax = "0s"\n'
+QUICK = '[backoff]\ninitial = "10ms"\nmax = "10ms"\nreset_after = "100ms"\n'
 SILENT = '[logs]\nstdout = "null"\nstderr = "null"\n'
 
 
@@ -25,8 +25,8 @@ def places(folder):
 @peer
 class Supd(Peer):
     name, needs, processes = "supd", ("supd", "supctl"), "3 (keeper, spawner, manager)"
-    forced = "none with a back-off of 0 s"
-    grace = 0.5
+    forced = "10 ms between restarts of what lived under 100 ms"
+    grace = 0.2
 
     def config(self, n):
         for i in range(n):

@@ -107,8 +107,8 @@ impl Engine {
         let mut pods: Vec<&Pod> = job
             .live
             .iter()
-            .filter_map(|uid| self.pods.get(uid))
-            .filter(|pod| pod.leaving.is_none())
+            .filter_map(|uid| self.pods.get(uid).map(AsRef::as_ref))
+            .filter(|pod: &&Pod| pod.leaving.is_none())
             .collect();
         pods.sort_by_key(|pod| (pod.ready, pod.main_has_started(), std::cmp::Reverse(pod.uid)));
         pods.into_iter().take(most).map(|pod| pod.uid).collect()

@@ -114,7 +114,7 @@ impl Engine {
             return false;
         }
         let pods = job.live.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.leaving.is_none());
-        let restarts: u32 = pods.map(Pod::restarts).sum();
+        let restarts: u32 = pods.map(|pod| pod.restarts()).sum();
         restarts > 0 && restarts >= limit
     }
 

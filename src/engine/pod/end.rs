@@ -90,10 +90,10 @@ impl Engine {
         if let Some(entry) = self.units.get_mut(&unit)
             && !leaving
         {
-            entry.last_exit = Some(last_exit);
+            entry.last_exit = Some(Box::new(last_exit));
         }
         out.push(Action::Record(Record::Run(Box::new(record))));
-        self.set_process(uid, ProcessState::Ended(end), out);
+        self.set_process(uid, ProcessState::Ended(Box::new(end)), out);
     }
 
     /// An init step has succeeded: the turn of the next one.
@@ -160,8 +160,10 @@ impl Engine {
         let unit: UnitName = pod.unit.name.clone();
         let owner = pod.owner.clone();
         match owner {
-            Owner::Service { ordinal } => self.on_replica_final(now, pod, ordinal, phase, out),
-            Owner::Job { job, uid, index } => self.on_job_pod_final(now, pod, (&job, uid, index), phase, out),
+            Owner::Service { ordinal } => self.on_replica_final(now, *pod, ordinal, phase, out),
+            Owner::Job { job, uid, index } => {
+                self.on_job_pod_final(now, *pod, (&job, uid, index), phase, out)
+            }
         }
         self.mark(&unit);
         self.wake_neighbours(&unit);

@@ -90,7 +90,7 @@ pub(in crate::engine) struct Process {
     pub(in crate::engine) restarts: u32,
     pub(in crate::engine) series: Series,
     /// The previous end.
-    pub(in crate::engine) last: Option<Terminated>,
+    pub(in crate::engine) last: Option<Box<Terminated>>,
     /// supd ends this run for a reason, so its code does not matter: not ready in time.
     pub(in crate::engine) condemned: Option<String>,
 }
@@ -105,7 +105,7 @@ pub(in crate::engine) enum ProcessState {
     /// exec has succeeded; next: Ended.
     Running { pid: u32, since: Now },
     /// The last run is over; next: Waiting, or nothing.
-    Ended(Terminated),
+    Ended(Box<Terminated>),
 }
 
 /// What a process waits for.

@@ -18,7 +18,7 @@ impl Engine {
         if let Some(deadline) = pod.template().active_deadline {
             self.timers.set(Timer::PodDeadline(uid), now.mono + deadline);
         }
-        self.pods.insert(uid, pod);
+        self.pods.insert(uid, Box::new(pod));
         self.start_process(now, uid, out);
         uid
     }
@@ -46,7 +46,7 @@ impl Engine {
             self.timers.set(Timer::PodDeadline(run.pod), started.mono + deadline);
         }
         self.last_uid = self.last_uid.max(run.pod.0);
-        self.pods.insert(run.pod, pod);
+        self.pods.insert(run.pod, Box::new(pod));
     }
 
     /// The only way the state of a process changes.

@@ -11,6 +11,7 @@ use crate::limits::{SLOTS, SPAWN_STUCK_MS, SPAWNERS_MAX};
 
 /// The manager's account of the slot table.
 pub(super) struct Slots {
+    /// Those that were ever used; grows up to [`SLOTS`].
     slots: Vec<Slot>,
     by_run: HashMap<RunId, u16>,
     /// Slots that were used and are free again, lowest first: the keeper looks through the low ones. Then
@@ -34,7 +35,7 @@ struct Holder {
     run: Option<RunId>,
     stage: Stage,
     /// While the start is unanswered.
-    order: Option<Order>,
+    order: Option<Box<Order>>,
 }
 
 /// A start that was ordered, for the case that it must be sent again: its spawner may die with it.
@@ -62,12 +63,21 @@ impl Slots {
     /// All slots free.
     pub(super) fn new() -> Self {
         Self {
-            slots: std::iter::repeat_with(Slot::default).take(SLOTS).collect(),
+            slots: Vec::new(),
             by_run: HashMap::new(),
             freed: BinaryHeap::new(),
             fresh: 0,
             starts: Starts::default(),
         }
+    }
+
+    /// The account of a slot, made when it is first needed; nothing beyond the table.
+    fn slot_mut(&mut self, number: u16) -> Option<&mut Slot> {
+        let index = usize::from(number);
+        if index >= self.slots.len() && index < SLOTS {
+            self.slots.resize_with(index + 1, Slot::default);
+        }
+        self.slots.get_mut(index)
     }
 
     /// Takes the lowest free slot for a run that is to be started: its number and its ticket.
@@ -85,8 +95,9 @@ impl Slots {
         while usize::from(self.fresh) < SLOTS {
             self.fresh += 1;
             // Runs of the manager before hold some of those that this one never used.
-            if self.slots[usize::from(self.fresh) - 1].holder.is_none() {
-                return Some(self.fresh - 1);
+            let number = self.fresh - 1;
+            if self.slot_mut(number).is_some_and(|slot| slot.holder.is_none()) {
+                return Some(number);
             }
         }
         None
@@ -94,7 +105,7 @@ impl Slots {
 
     /// A slot is taken: by this run, or (as the snapshot says) by nobody who matters any more.
     pub(super) fn hold(&mut self, number: u16, run: Option<RunId>, stage: Stage) {
-        if let Some(slot) = self.slots.get_mut(usize::from(number)) {
+        if let Some(slot) = self.slot_mut(number) {
             slot.holder = Some(Holder { run, stage, order: None });
             self.by_run.extend(run.map(|run| (run, number)));
         }
@@ -103,7 +114,7 @@ impl Slots {
     /// What was ordered for the run that holds the slot.
     pub(super) fn set_order(&mut self, number: u16, message: Vec<u8>, fds: Vec<OwnedFd>) {
         if let Some(holder) = self.holder_mut(number) {
-            holder.order = Some(Order { message, fds, sent: 1 });
+            holder.order = Some(Box::new(Order { message, fds, sent: 1 }));
         }
     }
 
@@ -111,7 +122,7 @@ impl Slots {
     pub(super) fn unanswered(&mut self) -> impl Iterator<Item = &mut Order> {
         let asked = |holder: &&mut Holder| holder.stage == Stage::Asked;
         let holders = self.slots.iter_mut().filter_map(|slot| slot.holder.as_mut());
-        holders.filter(asked).filter_map(|holder| holder.order.as_mut())
+        holders.filter(asked).filter_map(|holder| holder.order.as_deref_mut())
     }
 
     /// One of the sent orders was refused. True: no other answer will come.
@@ -140,16 +151,18 @@ impl Slots {
     /// The run has come as far as this.
     pub(super) fn set_stage(&mut self, number: u16, stage: Stage) {
         let Some(holder) = self.holder_mut(number) else { return };
+        let answered = holder.stage == Stage::Asked;
         holder.stage = stage;
         holder.order = None;
         if let (Stage::Ended, Some(run)) = (stage, holder.run) {
             self.by_run.remove(&run);
         }
+        self.starts.answered += u64::from(answered);
     }
 
     /// The keeper has freed the slot.
     pub(super) fn free(&mut self, number: u16, ticket: u32) {
-        let Some(slot) = self.slots.get_mut(usize::from(number)) else { return };
+        let Some(slot) = self.slot_mut(number) else { return };
         slot.ticket = ticket;
         if let Some(holder) = slot.holder.take() {
             if let Some(run) = holder.run.filter(|run| self.by_run.get(run) == Some(&number)) {
@@ -171,7 +184,7 @@ impl Slots {
     pub(super) fn check(&mut self, now: Mono) -> bool {
         let slots = &self.slots;
         self.starts.check(now, |number, run| {
-            let holder = slots[usize::from(number)].holder.as_ref();
+            let holder = slots.get(usize::from(number)).and_then(|slot| slot.holder.as_ref());
             holder.is_some_and(|holder| holder.run == Some(run) && holder.stage == Stage::Asked)
         })
     }
@@ -192,6 +205,10 @@ struct Starts {
     stand_ins: usize,
     /// When to look next. Not moved by every start, so that a busy manager does not set a timer for each.
     check_at: Option<Mono>,
+    /// Starts that were answered, ever, and at the last look. A spawner that gets on with a long queue is
+    /// not stuck, however old its first entry.
+    answered: u64,
+    answered_then: u64,
 }
 
 const STUCK_AFTER: Duration = Duration::from_millis(SPAWN_STUCK_MS);
@@ -209,6 +226,11 @@ impl Starts {
         self.sent.retain(|(_, slot, run)| unanswered(*slot, *run));
         if self.sent.is_empty() {
             self.stand_ins = 0;
+        }
+        let gets_on = self.answered != std::mem::replace(&mut self.answered_then, self.answered);
+        if gets_on && !self.sent.is_empty() {
+            self.check_at = Some(now + STUCK_AFTER);
+            return false;
         }
         // The first start for which no spawner of its own is known to be there.
         let candidate = self.sent.get(self.stand_ins).map(|(at, ..)| *at + STUCK_AFTER);
@@ -302,6 +324,19 @@ mod tests {
         slots.set_stage(slot, Stage::Started);
         assert!(!slots.check(at(100)));
         assert_eq!(slots.next_check(), None);
+    }
+
+    #[test]
+    fn a_long_queue_that_moves_is_not_stuck() {
+        let mut slots = Slots::new();
+        for pod in 0..10 {
+            slots.take(run(pod), at(0)).unwrap();
+        }
+        for number in 0..9 {
+            slots.set_stage(number, Stage::Started);
+            assert!(!slots.check(at(100 + 100 * u64::from(number))));
+        }
+        assert!(slots.check(at(1100)), "the last one is stuck");
     }
 
     #[test]
