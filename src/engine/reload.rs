@@ -70,6 +70,7 @@ impl Engine {
     /// A unit is to run.
     pub(super) fn want(&mut self, now: Now, name: &UnitName) {
         let Some(entry) = self.units.get_mut(name) else { return };
+        entry.only_loaded = false;
         if !entry.wanted {
             entry.wanted = true;
             entry.released = false;
@@ -182,15 +183,22 @@ impl Engine {
             let unit = loaded.remove(name);
             self.reload_known(now, name, unit, apply, out);
         }
-        let new: Vec<UnitName> = loaded.keys().cloned().collect();
         for (name, unit) in loaded {
-            self.units.insert(name.clone(), Box::new(Entry::new(now, unit)));
+            let entry = Entry { only_loaded: true, ..Entry::new(now, unit) };
+            self.units.insert(name.clone(), Box::new(entry));
             out.push(Action::Changed(ObjectRef::Unit(name)));
         }
         self.rebuild_graph();
         if apply {
             let boot: BTreeSet<UnitName> = self.wanted_at_boot().into_iter().collect();
-            new.iter().filter(|name| boot.contains(*name)).for_each(|name| self.want(now, name));
+            let entries = self.units.iter_mut();
+            let new = entries.filter_map(|(name, entry)| {
+                std::mem::take(&mut entry.only_loaded)
+                    .then(|| name.clone())
+                    .filter(|name| boot.contains(name))
+            });
+            let new: Vec<UnitName> = new.collect();
+            new.iter().for_each(|name| self.want(now, name));
         }
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));

@@ -174,7 +174,7 @@ fn ten_thousand_completions_leave_no_trace() {
     let roles = || [supd.keeper, supd.role("manager")].map(size);
     supd.wait("warm", "complete");
     let before = roles();
-    supd.ctl("start many --timeout=300s").ok().stdout_is("many: complete\n");
+    supd.ctl("start many --timeout=90s").ok().stdout_is("many: complete\n");
     let after = roles();
     let many = status(&supd, "many");
     assert_eq!((&many["succeeded"], &many["failed"]), (&10_000.into(), &0.into()));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::space::{Space, Supd, output, repository};
 
 /// `flaky` and `flaky-three` draw lots: two unlucky runs in a row may take longer than anything else here.
-const LUCK: &str = "--timeout=240s";
+const LUCK: &str = "--timeout=90s";
 
 fn shipped() -> Space {
     let space = Space::new();

@@ -23,6 +23,9 @@ use serde_json::Value;
 /// Far longer than anything here takes, even on a machine that is busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Longer than any `--timeout` that a test gives to supctl.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(100);
+
 const SUPD: &str = env!("CARGO_BIN_EXE_supd");
 const SUPCTL: &str = env!("CARGO_BIN_EXE_supctl");
 
@@ -365,9 +368,19 @@ impl Output {
     }
 }
 
+/// Runs a command to its end. One that hangs is killed, and fails its test.
+#[track_caller]
 pub fn output(command: &mut Command) -> Output {
     let words = format!("{command:?}");
-    let out = command.output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id() as i32;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(out) = receiver.recv_timeout(COMMAND_PATIENCE) else {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        panic!("it does not end: {words}");
+    };
+    let out = out.unwrap();
     use std::os::unix::process::ExitStatusExt;
     Output {
         command: words,

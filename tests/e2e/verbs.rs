@@ -27,6 +27,14 @@ fn status(supd: &Supd, object: &str) -> Value {
     supd.json(&format!("get {object}"))["status"].clone()
 }
 
+/// Waits until `apply` has replaced what was made from an older file.
+fn replaced(supd: &Supd, name: &str) {
+    supd.until("units", |unit| {
+        let status = &unit["status"];
+        unit["metadata"]["name"] == name && status["inProgress"] == false && status["state"] == "Running"
+    });
+}
+
 fn is_active(supd: &Supd, name: &str, word: &str) {
     let code = if word == "active" { 0 } else { 3 };
     supd.ctl(&format!("is-active {name}")).code(code).stdout_is(&format!("{word}\n"));
@@ -392,7 +400,7 @@ fn apply_with_a_file_keeps_it() {
     supd.ctl("apply -f /no/such/file.toml").code(78);
     let uid = supd.uid("pod web-0");
     supd.ctl(&file("web.toml", &format!("{SLEEPER}[env]\nA = 'b'\n"))).ok();
-    supd.wait("web", "ready");
+    replaced(&supd, "web");
     assert_ne!(supd.uid("pod web-0"), uid);
 }
 
@@ -413,7 +421,8 @@ fn a_changed_file_is_marked_and_apply_replaces() {
     is_active(&supd, "new", "inactive");
 
     supd.ctl("apply").ok();
-    supd.ctl("wait web new --for=ready --timeout=60s").ok();
+    replaced(&supd, "web");
+    supd.wait("new", "ready");
     let after = uids(&supd, &pods);
     assert!(before.iter().all(|uid| !after.contains(uid)), "{before:?} {after:?}");
     assert_eq!(supd.uid("pod other-0"), other, "what did not change is left alone");
