@@ -3,7 +3,7 @@
 use super::{Job, Verdict};
 use crate::engine::action::{Action, Actions};
 use crate::engine::id::ObjectRef;
-use crate::engine::pod::{Count, Pod};
+use crate::engine::pod::Count;
 use crate::engine::time::Now;
 use crate::engine::timer::Timer;
 use crate::engine::{Engine, report};
