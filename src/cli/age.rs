@@ -63,7 +63,7 @@ pub fn long(span: Duration) -> String {
     let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
     if seconds == 0 {
         return match span.subsec_millis() {
-            0 => "0".to_owned(),
+            0 => "0s".to_owned(),
             millis => format!("{millis}ms"),
         };
     }

@@ -92,6 +92,25 @@ fn lines_that_work() {
     }
 }
 
+/// Flags behind a list of words are flags, and what stands behind `--` is the program's own.
+#[test]
+fn flags_and_words_are_told_apart() {
+    let debug = |line: &str| format!("{:?}", parse(line).unwrap().verb);
+    let calendar = debug("supctl calendar 30 2 * * 1-5 --tz Europe/Berlin -n 3");
+    assert!(calendar.contains(r#"expression: ["30", "2", "*", "*", "1-5"]"#), "{calendar}");
+    assert!(calendar.contains(r#"tz: Some("Europe/Berlin")"#) && calendar.contains("lines: 3"), "{calendar}");
+    let exec = debug("supctl exec -i web -- ls -l --color");
+    assert!(exec.contains(r#"command: ["ls", "-l", "--color"]"#) && exec.contains("stdin: true"), "{exec}");
+    let run = debug("supctl run --wait -- sh --name x");
+    assert!(run.contains(r#"command: ["sh", "--name", "x"]"#) && run.contains("name: None"), "{run}");
+    let scale = debug("supctl scale web -2 --no-block");
+    assert!(scale.contains(r#"names: ["web", "-2"]"#) && scale.contains("no_block: true"), "{scale}");
+    let logs = debug("supctl logs --tail -1 -f web");
+    assert!(logs.contains(r#"names: ["web"]"#) && logs.contains("follow: true"), "{logs}");
+    let status = debug("supctl -o json --utc status web");
+    assert!(status.contains("output: Some(Json)"), "{status}");
+}
+
 #[test]
 fn lines_of_a_later_release() {
     for line in [

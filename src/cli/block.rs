@@ -141,7 +141,9 @@ fn pods_of(unit: &Unit, screen: Screen) -> String {
 fn restarts(unit: &Unit, look: Look) -> String {
     let status = &unit.status;
     let last = status.last_exit.as_ref().map(|exit| {
-        let reason = if matches!(exit.reason.as_str(), "Error" | "Completed" | "") {
+        let reason = if !exit.message.is_empty() {
+            format!(", {}", exit.message)
+        } else if matches!(exit.reason.as_str(), "Error" | "Completed" | "") {
             String::new()
         } else {
             format!(", {}", exit.reason)
@@ -215,7 +217,10 @@ fn of_pod(subject: &Subject, pod: &Pod, screen: Screen, look: Look) -> String {
 
 /// `pid 4711 since 09:14:02`, `waits: CrashLoopBackOff, next in 37s (last: exit 3)`, `exit 0, Completed`.
 fn process_line(process: &ContainerStatus, look: Look) -> String {
-    let last = last_end(process).map(|end| ending(end.exit_code, end.exit_signal));
+    let last = last_end(process).map(|end| match end.message.as_str() {
+        "" => ending(end.exit_code, end.exit_signal),
+        message => message.to_owned(),
+    });
     match &process.state {
         ContainerState::Running(running) => {
             format!("pid {}, running for {}", running.pid, age::since(running.started_at, look.now))

@@ -19,7 +19,7 @@ use crate::unit::calendar::{Dst, Schedule, ScheduleError};
 )]
 pub struct Options {
     /// Five or six fields, or @daily and its like, or @every 5m
-    #[arg(value_name = "EXPR", required = true, allow_hyphen_values = true)]
+    #[arg(value_name = "EXPR", required = true)]
     expression: Vec<String>,
     /// An IANA zone; without it: this host's
     #[arg(long, visible_alias = "timezone", value_name = "ZONE")]

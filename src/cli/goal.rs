@@ -86,7 +86,11 @@ impl Goal {
                 Some(End::Well) => Verdict::Reached("complete".to_owned()),
                 end => unless(end, subject),
             },
-            Self::Failed if subject.active() == Active::Failed => Verdict::Reached("failed".to_owned()),
+            Self::Failed if ended(subject) == Some(End::Badly) => Verdict::Reached("failed".to_owned()),
+            // A service in a crash loop has failed; a job tries again by itself until its limit.
+            Self::Failed if subject.active() == Active::Failed && !is_job(subject) => {
+                Verdict::Reached("failed".to_owned())
+            }
             Self::Failed => unless(ended(subject), subject),
             Self::Exited => match ended(subject) {
                 Some(End::Well) => Verdict::Reached("complete".to_owned()),
@@ -128,6 +132,14 @@ fn ended(subject: &Subject) -> Option<End> {
             Phase::Failed => Some(End::Badly),
             Phase::Pending | Phase::Running => None,
         },
+    }
+}
+
+fn is_job(subject: &Subject) -> bool {
+    match subject {
+        Subject::Unit(unit) => unit.status.kind == Kind::Job,
+        Subject::Job(_) => true,
+        Subject::Pod(pod) => pod.status.job.is_some(),
     }
 }
 
@@ -195,7 +207,9 @@ pub fn cause(subject: &Subject) -> String {
             let exit = unit.status.last_exit.as_ref().filter(|exit| exit.failed);
             let exit = exit.map(|exit| {
                 let ending = ending(exit.exit_code, exit.exit_signal);
-                if matches!(exit.reason.as_str(), "Error" | "") {
+                if !exit.message.is_empty() {
+                    exit.message.clone()
+                } else if matches!(exit.reason.as_str(), "Error" | "") {
                     ending
                 } else {
                     format!("{ending}, {}", exit.reason)

@@ -47,7 +47,7 @@ fn of_failed(server: &Server, name: &str) -> Result<Exit, Failure> {
 fn exit_of(run: &Run) -> Exit {
     let message = run.status.message.as_str();
     match run.status.reason.as_str() {
-        "StartError" if message.contains("ENOENT") || message.contains("no such file") => Exit(127),
+        "StartError" if message.contains("ENOENT") || message.contains("not in PATH") => Exit(127),
         "StartError" if message.contains("EACCES") || message.contains("ENOEXEC") => Exit(126),
         "StartError" => Exit(125),
         _ => Exit(run.status.exit_code),
@@ -72,6 +72,7 @@ mod tests {
         assert_eq!(run("Error", "", 7), Exit(7));
         assert_eq!(run("Error", "", 137), Exit(137));
         assert_eq!(run("StartError", "exec /x: no such file (ENOENT)", 128), Exit(127));
+        assert_eq!(run("StartError", "exec x: not in PATH", 128), Exit(127));
         assert_eq!(run("StartError", "exec /x: permission denied (EACCES)", 128), Exit(126));
         assert_eq!(run("StartError", "user nobody2: not found", 128), Exit(125));
     }

@@ -138,6 +138,7 @@ impl Engine {
         let entry = self.known_mut(name)?;
         let was = entry.wanted;
         entry.wanted = false;
+        entry.only_loaded = false;
         entry.released = false;
         entry.waiting.clear();
         self.mark(name);

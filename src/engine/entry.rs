@@ -25,6 +25,8 @@ pub(super) struct Entry {
     pub(super) transient: bool,
     /// Started at boot.
     pub(super) enabled: bool,
+    /// Loaded by `daemon-reload` only, and neither started nor stopped since: `apply` starts it.
+    pub(super) only_loaded: bool,
     /// Desired: on or off.
     pub(super) wanted: bool,
     /// What it requires was there once since it was wanted; it is not asked for again.
@@ -113,6 +115,7 @@ impl Entry {
             removed: false,
             transient: false,
             enabled: true,
+            only_loaded: false,
             wanted: false,
             released: false,
             waiting: Vec::new(),

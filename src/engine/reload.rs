@@ -70,6 +70,7 @@ impl Engine {
     /// A unit is to run.
     pub(super) fn want(&mut self, now: Now, name: &UnitName) {
         let Some(entry) = self.units.get_mut(name) else { return };
+        entry.only_loaded = false;
         if !entry.wanted {
             entry.wanted = true;
             entry.released = false;
@@ -84,6 +85,8 @@ impl Engine {
     /// Takes over a run that a former manager started. Returns its end, if it has ended already.
     fn adopt(&mut self, now: Now, found: Adopted, out: &mut Actions) -> Option<(RunId, super::event::Exit)> {
         let Adopted { run, label, pid, started, exit } = found;
+        // A start that is under way has no time yet: a deadline must not be counted from the epoch.
+        let started = if pid.is_some() { started } else { now };
         self.last_uid = self.last_uid.max(run.pod.0);
         let unit = self.units.get(&label.unit).map(|entry| Arc::clone(&entry.unit));
         let owner = unit.as_ref().and_then(|unit| self.adoptive_owner(now, unit, &label));
@@ -180,15 +183,22 @@ impl Engine {
             let unit = loaded.remove(name);
             self.reload_known(now, name, unit, apply, out);
         }
-        let new: Vec<UnitName> = loaded.keys().cloned().collect();
         for (name, unit) in loaded {
-            self.units.insert(name.clone(), Box::new(Entry::new(now, unit)));
+            let entry = Entry { only_loaded: true, ..Entry::new(now, unit) };
+            self.units.insert(name.clone(), Box::new(entry));
             out.push(Action::Changed(ObjectRef::Unit(name)));
         }
         self.rebuild_graph();
         if apply {
             let boot: BTreeSet<UnitName> = self.wanted_at_boot().into_iter().collect();
-            new.iter().filter(|name| boot.contains(*name)).for_each(|name| self.want(now, name));
+            let entries = self.units.iter_mut();
+            let new = entries.filter_map(|(name, entry)| {
+                std::mem::take(&mut entry.only_loaded)
+                    .then(|| name.clone())
+                    .filter(|name| boot.contains(name))
+            });
+            let new: Vec<UnitName> = new.collect();
+            new.iter().for_each(|name| self.want(now, name));
         }
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));

@@ -25,6 +25,15 @@ impl Engine {
         self.units.get(name).map(|entry| self.show_unit(entry))
     }
 
+    /// Whether a finished pod was replaced or stopped: it is gone for those who look, and its record stays
+    /// for its logs.
+    pub fn is_past(&self, unit: &UnitName, uid: PodUid) -> bool {
+        let Some(KindState::Service(replicas)) = self.units.get(unit).map(|entry| &entry.kind) else {
+            return false;
+        };
+        replicas.past.iter().any(|(past, _)| *past == uid)
+    }
+
     /// One job.
     pub fn job_view(&self, name: &str) -> Option<JobView> {
         self.jobs.get(name).map(|job| self.show_job(job))

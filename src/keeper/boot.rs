@@ -17,6 +17,9 @@ use crate::settings::{Role, Settings, exit};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
 use crate::wire::fd;
 
+/// What the control socket is called until it listens; no longer than its own name.
+const UNBORN_SOCKET: &str = "control.new";
+
 /// Why supd does not start.
 pub(super) struct Refusal {
     message: String,
@@ -160,8 +163,9 @@ pub(super) fn claimed_lock(settings: &Settings) -> Result<OwnedFd, Refusal> {
 
 /// Makes the control socket. Only the holder of the lock may take a stale one away.
 pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
-    let path = settings.control_socket();
-    match fs::remove_file(&path) {
+    // Made under another name: from the moment that clients can see the socket, somebody listens.
+    let unborn = settings.runtime_dir.join(UNBORN_SOCKET);
+    match fs::remove_file(&unborn) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -173,10 +177,11 @@ pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
     )?;
     // Born with its mode: the umask is ours alone, we have one thread.
     let before = umask(Mode::from_bits_truncate(0o177));
-    let bound = bind(listener.as_raw_fd(), &UnixAddr::new(&path)?);
+    let bound = bind(listener.as_raw_fd(), &UnixAddr::new(&unborn)?);
     umask(before);
     bound?;
     // Clients wait there while there is no manager.
     start_listening(&listener.as_fd(), Backlog::MAXCONN)?;
+    fs::rename(&unborn, settings.control_socket())?;
     Ok(listener)
 }

@@ -83,6 +83,14 @@ impl Sources {
     pub(super) fn load(&mut self) -> Loaded {
         let loaded = self.load_from(&self.paths());
         self.faults = loaded.faults.iter().map(one_line).collect();
+        // A fault that several units share is told at one of them; `status` is asked for the others, too.
+        let shared = loaded.refused.iter().filter(|name| {
+            let file = format!("/{name}.toml:");
+            !self.faults.iter().any(|fault| fault.contains(&file))
+        });
+        let shared: Vec<String> =
+            shared.map(|name| format!("{name}.toml: not loaded: a fault of others concerns it")).collect();
+        self.faults.extend(shared);
         loaded
     }
 

@@ -177,7 +177,7 @@ impl Manager {
     fn pod_objects(&mut self) -> Vec<Object> {
         let View { jobs, mut pods, .. } = self.engine.view();
         self.usage.begin(pods.iter().filter_map(pid));
-        pods.extend(self.store.pods().cloned());
+        pods.extend(self.store.pods().filter(|pod| !self.engine.is_past(&pod.unit, pod.uid)).cloned());
         pods.sort_by(|one, other| {
             (&one.unit, &one.name, one.uid).cmp(&(&other.unit, &other.name, other.uid))
         });

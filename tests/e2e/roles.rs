@@ -111,7 +111,7 @@ fn f28_a_program_that_cannot_be_executed_yet_delays_no_other_start() {
         .unit("later", &format!("{SLEEPER}after = ['hung:started']"))
         .unit("many", &format!("{SLEEPER}[service]\nreplicas = 30"))
         .unit("quick", "exec = ['/bin/true']\n[job]\ncompletions = 30\nparallelism = 3");
-    let file = OpenOptions::new().read(true).write(true).open(space.path().join("program")).unwrap();
+    let file = OpenOptions::new().read(true).open(space.path().join("program")).unwrap();
     let lease = |command: i32, argument: i32| {
         // SAFETY: fcntl with two integers on a descriptor that is open.
         unsafe { nix::libc::fcntl(file.as_raw_fd(), command, argument) }

@@ -8,18 +8,23 @@
 use std::fs;
 use std::io::Read;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 /// Far longer than anything here takes, even on a machine that is busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longer than any `--timeout` that a test gives to supctl.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(100);
 
 const SUPD: &str = env!("CARGO_BIN_EXE_supd");
 const SUPCTL: &str = env!("CARGO_BIN_EXE_supctl");
@@ -95,6 +100,26 @@ impl Space {
         self
     }
 
+    /// The place belongs to an ordinary user, and supd runs as that user.
+    pub fn as_user(self, id: u32) -> Self {
+        for path in [self.path().to_owned(), self.path().join("home")] {
+            let _ = fs::create_dir(&path);
+            chown(&path, Some(id), Some(id)).unwrap();
+        }
+        for entry in fs::read_dir(self.path()).unwrap() {
+            chown(entry.unwrap().path(), Some(id), Some(id)).unwrap();
+        }
+        let (user, group) = (format!("--reuid={id}"), format!("--regid={id}"));
+        let home = self.path().join("home").to_str().unwrap().to_owned();
+        self.wrap(&["setpriv", &user, &group, "--clear-groups"]).env("HOME", &home)
+    }
+
+    /// Makes a FIFO, to hold a process until a test writes to it.
+    pub fn fifo(self, name: &str) -> Self {
+        nix::unistd::mkfifo(&self.path().join(name), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        self
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -127,8 +152,8 @@ impl Space {
         let child = self.command().stdout(log).stderr(err).spawn().unwrap();
         let mut keeper = child.id() as i32;
         let socket = self.path().join("run/control.sock");
-        watch.until(|| socket.exists());
-        if !self.wrap.is_empty() {
+        watch.until(|| UnixStream::connect(&socket).is_ok());
+        if !is_role(keeper, "keeper") {
             keeper = *children(keeper).first().expect("the wrapper has a child");
         }
         let supd = Supd { space: self, child: Some(child), keeper };
@@ -138,10 +163,15 @@ impl Space {
     }
 
     pub fn supctl(&self, args: &[&str]) -> Output {
+        output(&mut self.supctl_command(args))
+    }
+
+    /// The command line that runs supctl here.
+    pub fn supctl_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(SUPCTL);
         command.arg("--socket").arg(self.path().join("run/control.sock")).args(args);
         command.env_remove("SUPD_SOCKET").stdin(Stdio::null());
-        output(&mut command)
+        command
     }
 }
 
@@ -156,7 +186,7 @@ impl Supd {
     }
 
     /// An object as `get -o json` shows it.
-    pub fn json(&self, words: &str) -> serde_json::Value {
+    pub fn json(&self, words: &str) -> Value {
         let output = self.ctl(&format!("{words} -o json"));
         serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{words}: {error}: {output:?}"))
     }
@@ -166,6 +196,55 @@ impl Supd {
     pub fn wait(&self, name: &str, condition: &str) {
         let output = self.ctl(&format!("wait {name} --for={condition} --timeout={}s", PATIENCE.as_secs()));
         assert_eq!(output.code, 0, "{name} is not {condition}: {output:?}\n{}", self.own_output());
+    }
+
+    /// Runs `supctl` with these words while the test goes on, and reads what it prints.
+    pub fn stream(&self, words: &str) -> Stream {
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let mut child = self.space.supctl_command(&words).stdout(Stdio::piped()).spawn().unwrap();
+        let out = child.stdout.take().unwrap();
+        Stream { child, out, pending: Vec::new() }
+    }
+
+    /// Watches the objects of a noun until one is as wanted, and returns it.
+    #[track_caller]
+    pub fn until(&self, noun: &str, mut test: impl FnMut(&Value) -> bool) -> Value {
+        let mut stream = self.stream(&format!("get {noun} -w -o jsonl"));
+        let mut last = Value::Null;
+        while let Some(line) = stream.line() {
+            last = serde_json::from_str(&line).unwrap();
+            if test(&last) {
+                return last;
+            }
+        }
+        panic!("no {noun} came to be so; seen last: {last:#}\n{}", self.own_output());
+    }
+
+    /// Watches a pod until its main process is as wanted, and returns the pod.
+    #[track_caller]
+    pub fn until_pod(&self, name: &str, mut test: impl FnMut(&Value) -> bool) -> Value {
+        self.until("pods", |pod| {
+            pod["metadata"]["name"] == name && test(&pod["status"]["containerStatuses"][0])
+        })
+    }
+
+    /// How the main process of a pod ended.
+    #[track_caller]
+    pub fn ended(&self, pod: &str) -> Value {
+        let pod = self.until_pod(pod, |main| main["state"]["terminated"].is_object());
+        pod["status"]["containerStatuses"][0]["state"]["terminated"].clone()
+    }
+
+    /// The uid of an object: another one for each object ever made.
+    #[track_caller]
+    pub fn uid(&self, object: &str) -> String {
+        let value = self.json(&format!("get {object}"));
+        value["metadata"]["uid"].as_str().unwrap_or_else(|| panic!("{object} has no uid")).to_owned()
+    }
+
+    /// Lets a process go on that reads from a FIFO; the opening waits until it does.
+    pub fn release(&self, fifo: &str) {
+        fs::write(self.path().join(fifo), "go\n").unwrap();
     }
 
     /// The pid of the main process of a pod.
@@ -289,15 +368,88 @@ impl Output {
     }
 }
 
+/// Runs a command to its end. One that hangs is killed, and fails its test.
+#[track_caller]
 pub fn output(command: &mut Command) -> Output {
     let words = format!("{command:?}");
-    let out = command.output().unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id() as i32;
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(out) = receiver.recv_timeout(COMMAND_PATIENCE) else {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        panic!("it does not end: {words}");
+    };
+    let out = out.unwrap();
     use std::os::unix::process::ExitStatusExt;
     Output {
         command: words,
         stdout: String::from_utf8_lossy(&out.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&out.stderr).into_owned(),
         code: out.status.code().unwrap_or_else(|| 128 + out.status.signal().unwrap()),
+    }
+}
+
+/// A program that prints lines while the test goes on.
+pub struct Stream {
+    child: Child,
+    out: ChildStdout,
+    pending: Vec<u8>,
+}
+
+impl Stream {
+    /// The next line; nothing when there will be no more.
+    #[track_caller]
+    pub fn line(&mut self) -> Option<String> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.pending.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.pending.drain(..=at).collect();
+                return Some(String::from_utf8_lossy(&line[..at]).into_owned());
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::new(self.out.as_fd(), PollFlags::POLLIN)];
+            if left.is_zero() || poll(&mut fds, PollTimeout::try_from(left).unwrap()).unwrap() == 0 {
+                return None;
+            }
+            let mut bytes = [0; 64 * 1024];
+            match self.out.read(&mut bytes).unwrap() {
+                0 => return None,
+                count => self.pending.extend_from_slice(&bytes[..count]),
+            }
+        }
+    }
+
+    /// Reads lines up to one that has this text.
+    #[track_caller]
+    pub fn until(&mut self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while let Some(line) = self.line() {
+            let found = line.contains(text);
+            lines.push(line);
+            if found {
+                return lines;
+            }
+        }
+        panic!("no {text:?} in {lines:#?}");
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Waits for its end, and returns its code.
+    #[track_caller]
+    pub fn end(mut self) -> i32 {
+        Death::of(self.pid()).wait();
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

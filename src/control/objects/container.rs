@@ -174,6 +174,14 @@ impl From<Usage> for ResourceUsage {
     }
 }
 
+/// In words, why it never started; nothing where it did.
+pub(super) fn not_started(exit: &Exit) -> String {
+    match &exit.outcome {
+        Outcome::NotStarted { message, .. } => message.clone(),
+        Outcome::Exited(_) | Outcome::Signaled { .. } | Outcome::Unknown => String::new(),
+    }
+}
+
 pub(super) fn core_dumped(exit: &Exit) -> bool {
     matches!(exit.outcome, Outcome::Signaled { core: true, .. })
 }

@@ -4,10 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::container::core_dumped;
+use super::container::{core_dumped, not_started};
 use super::{Metadata, Noun, ResourceUsage, Time, is_default};
 use crate::engine::action::RunRecord;
-use crate::engine::event::Outcome;
 use crate::unit::name::UnitName;
 
 /// One execution of one process, that has ended.
@@ -90,10 +89,7 @@ impl From<&RunRecord> for Run {
                 signal: exit.signal(),
                 core_dumped: core_dumped(exit),
                 reason: record.reason.clone(),
-                message: match &exit.outcome {
-                    Outcome::NotStarted { message, .. } => message.clone(),
-                    Outcome::Exited(_) | Outcome::Signaled { .. } | Outcome::Unknown => String::new(),
-                },
+                message: not_started(exit),
                 started_at: record.started.map(Into::into),
                 finished_at: exit.at.into(),
                 duration_seconds: record.started.map(|start| exit.at.mono.since(start.mono).as_secs_f64()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::container::core_dumped;
+use super::container::{core_dumped, not_started};
 use super::meta::uid_of_name;
 use super::{Metadata, Noun, Pod, Resource, ResourceUsage, Time, is_default, lossy, lossy_all};
 use crate::engine::view::{
@@ -125,6 +125,9 @@ pub struct UnitExit {
     pub core_dumped: bool,
     /// Kubernetes' reason.
     pub reason: String,
+    /// In words, why it never started.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub message: String,
     /// Whether it was bad.
     pub failed: bool,
     /// When it was reaped.
@@ -259,6 +262,7 @@ impl From<&LastExit> for UnitExit {
             exit_signal: last.exit.signal(),
             core_dumped: core_dumped(&last.exit),
             reason: last.reason.clone(),
+            message: not_started(&last.exit),
             failed: last.failed,
             finished_at: last.exit.at.into(),
             usage: last.exit.usage.into(),
