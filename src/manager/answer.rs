@@ -16,6 +16,7 @@ use crate::runtime::plan::Joined;
 use crate::unit::name::UnitName;
 
 use super::Manager;
+use super::hold::About;
 use super::look::not_found;
 use super::perform::commands_pipe;
 
@@ -52,7 +53,17 @@ impl Manager {
             Request::Get { collection, name } => self.get(collection, &name).map(Reply::Object),
             Request::Watch { collection, filter } => Ok(Reply::Watch(self.watch(collection, filter))),
             Request::GetScale(unit) => self.scale_object(&unit).map(Reply::Object),
-            Request::Log { pod } => self.log_location(&pod).map(Reply::Object),
+            Request::Logs => {
+                self.hold(About::All, answer);
+                return Ok(());
+            }
+            Request::Log { pod } => match self.newest_pod(&pod) {
+                Some(found) => {
+                    self.hold(About::Pod(pod, found.uid), answer);
+                    return Ok(());
+                }
+                None => Err(not_found(Collection::Pods, &pod)),
+            },
             Request::Info => Ok(Reply::Object(self.info())),
             Request::Unit { unit, verb: what } => {
                 verb(&format!("{what:?} {unit}"));

@@ -41,6 +41,7 @@ use crate::unit::model::Unit;
 mod answer;
 mod change;
 mod commands;
+mod hold;
 mod look;
 mod own_log;
 mod perform;
@@ -53,6 +54,7 @@ pub use start::run;
 use answer::Pending;
 use change::Sources;
 use commands::Commands;
+use hold::Held;
 use publish::Seen;
 
 /// Everything the manager has. Its methods are in the files of this folder, by subject.
@@ -82,6 +84,8 @@ struct Manager {
     /// Requests whose answer the engine gives.
     pending: HashMap<OpId, Pending>,
     last_op: u64,
+    /// Requests whose answer waits for the logger.
+    held: Held,
     server: Option<tokio::task::JoinHandle<std::convert::Infallible>>,
     inbox: Inbox,
     /// When the keeper began.
@@ -157,7 +161,9 @@ impl Manager {
         self.settle()?;
         self.keeper.check(clock::mono())?;
         let calls = self.answer_calls()?;
-        let wake = [self.engine.next_deadline(), self.keeper.next_check()].into_iter().flatten().min();
+        self.answer_held();
+        let wakes = [self.engine.next_deadline(), self.keeper.next_check(), self.held.next_deadline()];
+        let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;
         Ok(if notes == Turn::More || calls == Turn::More { Turn::More } else { Turn::Idle })
     }

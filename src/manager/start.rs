@@ -116,6 +116,7 @@ impl Manager {
             seen: Seen::default(),
             pending: Default::default(),
             last_op: 0,
+            held: Default::default(),
             server: None,
             inbox,
             since: clock::now(),
