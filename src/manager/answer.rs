@@ -109,10 +109,7 @@ impl Manager {
             }
             Request::Run(request) => {
                 verb("run");
-                match self.transient(&request) {
-                    Ok(unit) => return self.wish(Command::Run(unit), Then::Say, answer),
-                    Err(status) => Err(status),
-                }
+                return self.run_transient(&request, answer);
             }
             Request::Exec(request) => {
                 verb(&format!("exec in {}", request.name));
@@ -134,7 +131,12 @@ impl Manager {
     }
 
     /// Tells the engine, whose answer is the answer. It is given after what it ordered was begun.
-    fn wish(&mut self, command: Command, then: Then, answer: oneshot::Sender<Answer>) -> io::Result<()> {
+    pub(super) fn wish(
+        &mut self,
+        command: Command,
+        then: Then,
+        answer: oneshot::Sender<Answer>,
+    ) -> io::Result<()> {
         self.last_op += 1;
         let op = OpId(self.last_op);
         self.pending.insert(op, Pending { answer, then });

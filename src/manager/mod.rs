@@ -35,7 +35,7 @@ use crate::runtime::notify::Tellers;
 use crate::runtime::plan::Planner;
 use crate::runtime::probe::{Note, Probing};
 use crate::settings::Settings;
-use crate::store::{Intents, ReadyMarks, Store, Uids};
+use crate::store::{Intents, ReadyMarks, Store, Transients, Uids};
 use crate::unit::model::Unit;
 
 mod answer;
@@ -47,6 +47,7 @@ mod own_log;
 mod perform;
 mod publish;
 mod start;
+mod transient;
 mod usage;
 
 pub use start::run;
@@ -74,6 +75,7 @@ struct Manager {
     pods: HashMap<PodUid, PodFacts>,
     store: Store,
     intents: Intents,
+    transients: Transients,
     uids: Uids,
     /// Nothing where the runtime directory takes no files: then readiness is found out anew.
     marks: Option<ReadyMarks>,
