@@ -125,6 +125,8 @@ pub const LOG_READ_BYTES: usize = 64 * 1024;
 pub const LOG_BATCH_BYTES: usize = 128 * 1024;
 /// Bytes of unended lines that all streams together may keep waiting: 500 prompts of the longest sort.
 pub const LOG_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long a question for logs waits for the logger to have all of what has ended: then it is stuck.
+pub const LOG_COMPLETE_WAIT_MS: u64 = 5_000;
 /// Bytes read from one pipe after its run has ended: the largest pipe there is (fs.pipe-max-size).
 pub const LOG_DRAIN_BYTES_MAX: usize = 1024 * 1024;
 /// Log files held open at once: the busy runs; thousands of quiet ones hold none.

@@ -123,7 +123,7 @@ impl Manager {
     fn reply(&mut self, request: Request) -> Result<Reply, Status> {
         let done = |words: &str| Ok(Reply::Status(Status::success(words)));
         match request {
-            Request::Info => {
+            Request::Info | Request::Logs => {
                 let mut info = fixture::info();
                 info.status.log_directory = self.logs.clone();
                 Ok(Reply::Object(info.into()))

@@ -107,7 +107,8 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     if found.subjects.is_empty() {
         return Ok(exit);
     }
-    let place = Place::of(&server)?;
+    // Who follows sees what is missing as it comes.
+    let place = if options.follow { Place::of(&server)? } else { Place::complete(&server)? };
     let mut wanted = place.wanted(&server, &found.subjects, options.previous)?;
     for wanted in &mut wanted {
         wanted.process = options.container.clone();
@@ -192,6 +193,11 @@ struct Place {
 impl Place {
     fn of(server: &Server) -> Result<Self, Failure> {
         Ok(Self { root: server.info()?.status.log_directory })
+    }
+
+    /// Not before the last lines of whatever has ended are there.
+    fn complete(server: &Server) -> Result<Self, Failure> {
+        Ok(Self { root: server.logs()?.status.log_directory })
     }
 
     fn unreadable(&self, error: &io::Error) -> Failure {

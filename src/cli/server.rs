@@ -44,6 +44,11 @@ impl Server {
         self.checked(self.client.info())
     }
 
+    /// supd itself, once the logs of all runs that have ended are complete.
+    pub fn logs(&self) -> Result<Info, Failure> {
+        self.checked(self.client.logs())
+    }
+
     /// All objects of a kind.
     pub fn list<T: Tabular>(&self) -> Result<Vec<T>, Failure> {
         self.select(None)

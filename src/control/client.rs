@@ -101,6 +101,11 @@ impl Client {
         self.fetch("/apis/supd/v1/info")
     }
 
+    /// The daemon itself, once the logs of all runs that have ended are complete.
+    pub fn logs(&self) -> Result<Info, ClientError> {
+        self.fetch("/apis/supd/v1/logs")
+    }
+
     /// Where a pod's logs are.
     pub fn log(&self, pod: &str) -> Result<LogLocation, ClientError> {
         self.fetch(&format!("{}/log", object_path::<Pod>(pod)))

@@ -58,7 +58,10 @@ pub enum Request {
     },
     /// The number of a service's pods. Answered by a Scale.
     GetScale(UnitName),
-    /// Where a pod's logs are. Answered by a LogLocation.
+    /// Where all logs are, once those of runs that have ended are complete. Answered by an Info.
+    Logs,
+    /// Where a pod's logs are, once those of its runs that have ended are complete. Answered by a
+    /// LogLocation.
     Log {
         /// The pod's name.
         pod: String,

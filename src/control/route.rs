@@ -62,6 +62,7 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Version => return Ok(Asked::Version),
         Route::Health => return Ok(Asked::Health),
         Route::Info => Request::Info,
+        Route::Logs => Request::Logs,
         Route::List(collection) => list(collection, query),
         Route::Get(collection, name) => get(collection, name, query)?,
         Route::Log(pod) => Request::Log { pod: object_name("Pod", pod)? },
@@ -102,6 +103,7 @@ enum Route<'a> {
     Version,
     Health,
     Info,
+    Logs,
     List(Collection),
     Get(Collection, &'a str),
     Log(&'a str),
@@ -154,6 +156,7 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
         ("GET", ["version"]) => Route::Version,
         ("GET", ["healthz" | "livez" | "readyz"]) => Route::Health,
         ("GET", ["apis", "supd", "v1", "info"]) => Route::Info,
+        ("GET", ["apis", "supd", "v1", "logs"]) => Route::Logs,
         ("POST", ["apis", "supd", "v1", verb]) => match *verb {
             "reset-failed" => Route::ResetFailed,
             "reload" => Route::Reload,

@@ -67,6 +67,7 @@ fn what_is_no_list() {
     assert_eq!(ask("GET", "/version", ""), Ok(Asked::Version));
     assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health));
     assert_eq!(asked("GET", &format!("{SUPD}/info"), ""), Request::Info);
+    assert_eq!(asked("GET", &format!("{SUPD}/logs"), ""), Request::Logs);
     assert_eq!(asked("GET", &format!("{CORE}/pods/a-0/log"), ""), Request::Log { pod: "a-0".to_owned() });
     assert_eq!(asked("GET", &format!("{APPS}/deployments/web/scale"), ""), Request::GetScale(unit("web")));
     let scale = Request::Scale { unit: unit("web"), replicas: 3 };

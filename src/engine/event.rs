@@ -17,6 +17,8 @@ pub enum Event {
     Begin {
         /// Every unit that loaded.
         units: Vec<Arc<Unit>>,
+        /// Those of them that `supctl run` made, under a manager before this one.
+        transient: Vec<Transient>,
         /// Runs of processes (main, init) that live, or ended without anyone having been told.
         adopted: Vec<Adopted>,
         /// No pod will get a uid that is not above this.
@@ -215,6 +217,15 @@ pub struct Label {
     pub template_hash: u64,
     /// Its restart count when the run was started.
     pub restarts: u32,
+}
+
+/// A unit that `supctl run` made, as a new manager finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transient {
+    /// Its name.
+    pub name: UnitName,
+    /// It has ended or was stopped, and is not started again.
+    pub at_rest: bool,
 }
 
 /// A run that a new manager found.

@@ -111,8 +111,8 @@ impl Engine {
     /// no timeout where there was none. [`Engine::settle`] follows.
     pub fn take_in(&mut self, now: Now, event: Event, out: &mut Actions) {
         match event {
-            Event::Begin { units, adopted, uid_floor, disabled } => {
-                self.on_begin(now, units, adopted, uid_floor, &disabled, out);
+            Event::Begin { units, transient, adopted, uid_floor, disabled } => {
+                self.on_begin(now, (units, &transient), adopted, uid_floor, &disabled, out);
             }
             Event::Loaded { units, apply } => self.on_loaded(now, units, apply, out),
             Event::Started { run, pid, at } => self.on_started(now, run, pid, at, out),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Actions};
 use super::entry::{Entry, KindState, Place};
-use super::event::Adopted;
+use super::event::{Adopted, Transient};
 use super::id::{JobName, ObjectRef, RunId};
 use super::pod::{Owner, PodSeed};
 use super::time::Now;
@@ -23,7 +23,7 @@ impl Engine {
     pub(super) fn on_begin(
         &mut self,
         now: Now,
-        units: Vec<Arc<Unit>>,
+        (units, transient): (Vec<Arc<Unit>>, &[Transient]),
         adopted: Vec<Adopted>,
         uid_floor: u64,
         disabled: &[UnitName],
@@ -38,9 +38,17 @@ impl Engine {
                 entry.enabled = false;
             }
         }
+        for Transient { name, .. } in transient {
+            if let Some(entry) = self.units.get_mut(name) {
+                entry.transient = true;
+            }
+        }
         self.rebuild_graph();
         for name in self.wanted_at_boot() {
             self.want(now, &name);
+        }
+        for Transient { name, .. } in transient.iter().filter(|transient| !transient.at_rest) {
+            self.want(now, name);
         }
         let ends: Vec<(RunId, super::event::Exit)> =
             adopted.into_iter().filter_map(|found| self.adopt(now, found, out)).collect();
@@ -51,12 +59,16 @@ impl Engine {
         all.iter().for_each(|name| self.mark(name));
     }
 
-    /// What supd brings up: the target `default`, or every unit that is neither template nor disabled.
+    /// What supd brings up: the target `default`, or every unit with a file that is neither template nor
+    /// disabled.
     fn wanted_at_boot(&self) -> Vec<UnitName> {
         let default = UnitName::parse(DEFAULT_TARGET).ok().filter(|name| self.units.contains_key(name));
         let roots: Vec<UnitName> = match default {
             Some(default) => vec![default],
-            None => self.units.keys().cloned().collect(),
+            None => {
+                let units = self.units.iter().filter(|(_, entry)| !entry.transient);
+                units.map(|(name, _)| name.clone()).collect()
+            }
         };
         let mut wanted = BTreeSet::new();
         for root in roots {

@@ -16,6 +16,7 @@ use crate::runtime::plan::Joined;
 use crate::unit::name::UnitName;
 
 use super::Manager;
+use super::hold::About;
 use super::look::not_found;
 use super::perform::commands_pipe;
 
@@ -52,7 +53,17 @@ impl Manager {
             Request::Get { collection, name } => self.get(collection, &name).map(Reply::Object),
             Request::Watch { collection, filter } => Ok(Reply::Watch(self.watch(collection, filter))),
             Request::GetScale(unit) => self.scale_object(&unit).map(Reply::Object),
-            Request::Log { pod } => self.log_location(&pod).map(Reply::Object),
+            Request::Logs => {
+                self.hold(About::All, answer);
+                return Ok(());
+            }
+            Request::Log { pod } => match self.newest_pod(&pod) {
+                Some(found) => {
+                    self.hold(About::Pod(pod, found.uid), answer);
+                    return Ok(());
+                }
+                None => Err(not_found(Collection::Pods, &pod)),
+            },
             Request::Info => Ok(Reply::Object(self.info())),
             Request::Unit { unit, verb: what } => {
                 verb(&format!("{what:?} {unit}"));
@@ -98,10 +109,7 @@ impl Manager {
             }
             Request::Run(request) => {
                 verb("run");
-                match self.transient(&request) {
-                    Ok(unit) => return self.wish(Command::Run(unit), Then::Say, answer),
-                    Err(status) => Err(status),
-                }
+                return self.run_transient(&request, answer);
             }
             Request::Exec(request) => {
                 verb(&format!("exec in {}", request.name));
@@ -123,7 +131,12 @@ impl Manager {
     }
 
     /// Tells the engine, whose answer is the answer. It is given after what it ordered was begun.
-    fn wish(&mut self, command: Command, then: Then, answer: oneshot::Sender<Answer>) -> io::Result<()> {
+    pub(super) fn wish(
+        &mut self,
+        command: Command,
+        then: Then,
+        answer: oneshot::Sender<Answer>,
+    ) -> io::Result<()> {
         self.last_op += 1;
         let op = OpId(self.last_op);
         self.pending.insert(op, Pending { answer, then });

@@ -18,7 +18,7 @@ use crate::unit::diagnostic::{Diagnostic, Severity};
 use crate::unit::load::{LoadOptions, Loaded, load};
 use crate::unit::model::Unit;
 use crate::unit::name::UnitName;
-use crate::unit::transient::{TransientOptions, transient};
+use crate::unit::transient::{TransientOptions, read_transient, transient_text};
 
 use super::Manager;
 
@@ -221,8 +221,8 @@ impl Manager {
         }
     }
 
-    /// The unit that `supctl run` asks for.
-    pub(super) fn transient(&self, request: &RunRequest) -> Result<Arc<Unit>, Status> {
+    /// The unit that `supctl run` asks for, with its text.
+    pub(super) fn transient(&self, request: &RunRequest) -> Result<(Arc<Unit>, String), Status> {
         if request.exec.is_empty() {
             return Err(Status::failure(StatusReason::BadRequest, "a command is needed"));
         }
@@ -232,7 +232,11 @@ impl Manager {
             Some(name) => name.clone(),
             None => self.free_name(&request.exec[0])?,
         };
-        transient(&name, &options, &own_variable).map(Arc::new).map_err(|faults| {
+        let made = transient_text(&options).map_err(|fault| vec![*fault]).and_then(|text| {
+            let unit = read_transient(&name, &text, &own_variable)?;
+            Ok((Arc::new(unit), text))
+        });
+        made.map_err(|faults| {
             let message = faults.first().map_or_else(String::new, |fault| fault.message.clone());
             Status::failure(StatusReason::Invalid, message).with_causes(faults.iter().map(cause).collect())
         })
@@ -298,7 +302,7 @@ pub(super) fn log_faults(faults: &[Diagnostic]) {
 }
 
 /// supd's own environment, for `${env:NAME}`.
-fn own_variable(name: &str) -> Option<String> {
+pub(super) fn own_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -333,6 +337,7 @@ fn plural(count: usize, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unit::transient::transient;
 
     #[test]
     fn only_plain_unit_files_are_kept() {

@@ -35,17 +35,19 @@ use crate::runtime::notify::Tellers;
 use crate::runtime::plan::Planner;
 use crate::runtime::probe::{Note, Probing};
 use crate::settings::Settings;
-use crate::store::{Intents, ReadyMarks, Store, Uids};
+use crate::store::{Intents, ReadyMarks, Store, Transients, Uids};
 use crate::unit::model::Unit;
 
 mod answer;
 mod change;
 mod commands;
+mod hold;
 mod look;
 mod own_log;
 mod perform;
 mod publish;
 mod start;
+mod transient;
 mod usage;
 
 pub use start::run;
@@ -53,6 +55,7 @@ pub use start::run;
 use answer::Pending;
 use change::Sources;
 use commands::Commands;
+use hold::Held;
 use publish::Seen;
 
 /// Everything the manager has. Its methods are in the files of this folder, by subject.
@@ -72,6 +75,7 @@ struct Manager {
     pods: HashMap<PodUid, PodFacts>,
     store: Store,
     intents: Intents,
+    transients: Transients,
     uids: Uids,
     /// Nothing where the runtime directory takes no files: then readiness is found out anew.
     marks: Option<ReadyMarks>,
@@ -82,6 +86,8 @@ struct Manager {
     /// Requests whose answer the engine gives.
     pending: HashMap<OpId, Pending>,
     last_op: u64,
+    /// Requests whose answer waits for the logger.
+    held: Held,
     server: Option<tokio::task::JoinHandle<std::convert::Infallible>>,
     inbox: Inbox,
     /// When the keeper began.
@@ -157,7 +163,9 @@ impl Manager {
         self.settle()?;
         self.keeper.check(clock::mono())?;
         let calls = self.answer_calls()?;
-        let wake = [self.engine.next_deadline(), self.keeper.next_check()].into_iter().flatten().min();
+        self.answer_held();
+        let wakes = [self.engine.next_deadline(), self.keeper.next_check(), self.held.next_deadline()];
+        let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;
         Ok(if notes == Turn::More || calls == Turn::More { Turn::More } else { Turn::Idle })
     }

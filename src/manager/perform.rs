@@ -40,10 +40,17 @@ impl Manager {
             Action::Record(record) => self.record(record)?,
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,
             Action::Report(report) => self.report(report),
-            Action::Changed(object) => self.publish_changed(&object),
+            Action::Changed(object) => {
+                if let ObjectRef::Unit(name) = &object {
+                    self.note_transient(name);
+                }
+                self.publish_changed(&object);
+            }
             Action::Gone(object) => {
-                if let ObjectRef::Pod(uid) = object {
-                    self.pod_is_final(uid)?;
+                match &object {
+                    ObjectRef::Pod(uid) => self.pod_is_final(*uid)?,
+                    ObjectRef::Unit(name) => self.forget_transient(name),
+                    ObjectRef::Job(_) => {}
                 }
                 self.publish_gone(&object);
             }

@@ -21,7 +21,7 @@ use crate::runtime::keeper::{Keeper, Snapshot};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
-use crate::store::{Intents, ReadyMarks, Store, Uids};
+use crate::store::{Intents, ReadyMarks, Store, Transients, Uids};
 use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
 use crate::unit::model::{Handler, Unit};
@@ -107,6 +107,7 @@ impl Manager {
             pods: Default::default(),
             store: Store::default(),
             intents,
+            transients: Transients::new(settings.runtime_dir.join("transient")),
             uids: Uids::open(&settings.state_dir),
             marks,
             sources,
@@ -116,6 +117,7 @@ impl Manager {
             seen: Seen::default(),
             pending: Default::default(),
             last_op: 0,
+            held: Default::default(),
             server: None,
             inbox,
             since: clock::now(),
@@ -126,7 +128,7 @@ impl Manager {
 
     /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
     async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
-        let loaded = self.sources.load();
+        let mut loaded = self.sources.load();
         let snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
         let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
@@ -146,13 +148,14 @@ impl Manager {
                 snapshot.adopted.len()
             ),
         }
+        let transient = self.load_transients(first, &mut loaded);
         self.find(&snapshot, &loaded)?;
         let Snapshot { adopted, pod_highest, .. } = snapshot;
         // The runs of this keeper are numbered above those of any supd before it.
         let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
         let uid_floor = before.max(self.store.highest_uid());
         let disabled = self.intents.disabled().cloned().collect();
-        self.take_in(Event::Begin { units: loaded.units, adopted, uid_floor, disabled });
+        self.take_in(Event::Begin { units: loaded.units, transient, adopted, uid_floor, disabled });
         self.settle()?;
         self.keeper.say_ready()
     }

@@ -1,6 +1,7 @@
 //! What survives: finished pods, ended runs, events, and an operator's intents.
 //!
-//! In memory for now, but for intents, marks of readiness and the numbers that pods have had. The cut is the one that a database
+//! In memory for now, but for intents, units without a file, marks of readiness and the numbers that pods
+//! have had. The cut is the one that a database
 //! needs: whatever is remembered comes in through [`Store::record`], and an exit is acknowledged to the
 //! keeper only after the batch it came with was committed ([`Store::commit`]).
 
@@ -15,6 +16,7 @@ use crate::unit::name::UnitName;
 pub mod events;
 pub mod intents;
 pub mod ready;
+pub mod transients;
 pub mod uids;
 
 mod writer;
@@ -22,6 +24,7 @@ mod writer;
 pub use events::{Events, StoredEvent};
 pub use intents::Intents;
 pub use ready::ReadyMarks;
+pub use transients::Transients;
 pub use uids::Uids;
 
 /// All that is remembered of what has ended.

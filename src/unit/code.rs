@@ -75,8 +75,8 @@ codes! {
     NoSuchAccount "W0204" "The user or group does not exist now. A start fails as long as that is so."
     NoSuchProgram "W0205" "The program does not exist now, or may not be executed. A start fails as long as that is so."
     LooksMisplaced "W0206" "A variable in `[env]` has the name of a key of the unit. In TOML every key below a table header belongs to that table."
-    OddSchedule "W0208" "The schedule is well-formed and runs, but other cron programs read it differently, or it runs on more days than most people expect."
     DropInLost "W0207" "There is a directory of drop-ins, but no unit of that name."
+    OddSchedule "W0208" "The schedule is well-formed and runs, but other cron programs read it differently, or it runs on more days than most people expect."
 }
 
 impl Code {

@@ -53,7 +53,15 @@ pub fn transient(
     options: &TransientOptions<'_>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Unit, Vec<Diagnostic>> {
-    let text = transient_text(options).map_err(|fault| vec![*fault])?;
+    read_transient(name, &transient_text(options).map_err(|fault| vec![*fault])?, env)
+}
+
+/// The unit that such a text stands for.
+pub fn read_transient(
+    name: &UnitName,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Unit, Vec<Diagnostic>> {
     let path = format!("{name}.toml");
     let mut loaded = parse_one(text.as_bytes(), Path::new(&path), env, false);
     match loaded.units.pop() {

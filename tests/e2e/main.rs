@@ -11,4 +11,5 @@ mod roles;
 mod shipped;
 mod software;
 mod space;
+mod transient;
 mod verbs;

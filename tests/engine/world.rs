@@ -118,7 +118,7 @@ impl World {
             self.running.insert(found.run, found.label.clone());
         }
         let units = self.units.values().cloned().collect();
-        self.event(Event::Begin { units, adopted, uid_floor: 0, disabled: Vec::new() })
+        self.event(Event::Begin { units, transient: Vec::new(), adopted, uid_floor: 0, disabled: Vec::new() })
     }
 
     /// What lives now, as a new manager would be told.

@@ -172,13 +172,16 @@ impl Keeper {
             }
             KeeperToManager::Exited(exited) => {
                 self.last_exit = self.last_exit.max(exited.seq);
-                self.slots.set_stage(exited.slot, Stage::Ended);
+                self.slots.end(exited.slot);
                 let run = run_id(exited.run);
                 if let Some(adopted) = snapshot.adopted.iter_mut().find(|adopted| Some(adopted.run) == run) {
                     adopted.exit = Some(exit(&exited));
                 }
             }
-            KeeperToManager::Busy { slot } => self.slots.hold(slot, None, Stage::Ended),
+            KeeperToManager::Busy { slot } => {
+                self.slots.hold(slot, None, Stage::Ended);
+                self.slots.end(slot);
+            }
             KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
             // The keeper tells nothing else before the end of its snapshot.
             _ => {}
@@ -319,7 +322,7 @@ impl Keeper {
             self.on_started(exited.slot, run, exited.pid, exited.started, None, news);
         }
         if matches!(stage, Some(Stage::Asked | Stage::Started)) {
-            self.slots.set_stage(exited.slot, Stage::Ended);
+            self.slots.end(exited.slot);
             news.push(News::Exited { run, exit: exit(exited), limits_refused: exited.limits_refused });
         }
     }
@@ -356,6 +359,16 @@ impl Keeper {
         self.queue.send(&message, &fds)?;
         self.slots.set_order(slot, message, fds);
         Ok(None)
+    }
+
+    /// Which end was heard of last, for [`Keeper::is_drained`].
+    pub fn last_end(&self) -> u64 {
+        self.slots.last_end()
+    }
+
+    /// Whether the logs of all runs that ended no later than this are complete: of this pod, or of all.
+    pub fn is_drained(&self, last_end: u64, pod: Option<PodUid>) -> bool {
+        self.slots.is_drained(last_end, pod)
     }
 
     /// Sends a signal; nothing happens if the run has ended.

@@ -1,11 +1,11 @@
 //! Which run holds which slot, which slots are free, and which starts are still unanswered.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use crate::engine::id::RunId;
+use crate::engine::id::{PodUid, RunId};
 use crate::engine::time::Mono;
 use crate::limits::{SLOTS, SPAWN_STUCK_MS, SPAWNERS_MAX};
 
@@ -19,6 +19,9 @@ pub(super) struct Slots {
     freed: BinaryHeap<Reverse<u16>>,
     fresh: u16,
     starts: Starts,
+    /// Runs that have ended and whose output may not be in their logs yet, by the order of their ends.
+    undrained: BTreeMap<u64, Option<PodUid>>,
+    ends: u64,
 }
 
 /// What is known of a slot.
@@ -36,6 +39,8 @@ struct Holder {
     stage: Stage,
     /// While the start is unanswered.
     order: Option<Box<Order>>,
+    /// The number of its end, once that was told.
+    end: Option<u64>,
 }
 
 /// A start that was ordered, for the case that it must be sent again: its spawner may die with it.
@@ -68,6 +73,8 @@ impl Slots {
             freed: BinaryHeap::new(),
             fresh: 0,
             starts: Starts::default(),
+            undrained: BTreeMap::new(),
+            ends: 0,
         }
     }
 
@@ -106,7 +113,7 @@ impl Slots {
     /// A slot is taken: by this run, or (as the snapshot says) by nobody who matters any more.
     pub(super) fn hold(&mut self, number: u16, run: Option<RunId>, stage: Stage) {
         if let Some(slot) = self.slot_mut(number) {
-            slot.holder = Some(Holder { run, stage, order: None });
+            slot.holder = Some(Holder { run, stage, order: None, end: None });
             self.by_run.extend(run.map(|run| (run, number)));
         }
     }
@@ -160,11 +167,35 @@ impl Slots {
         self.starts.answered += u64::from(answered);
     }
 
+    /// The run has ended. The slot is freed when that is acknowledged and its output is in its log.
+    pub(super) fn end(&mut self, number: u16) {
+        self.set_stage(number, Stage::Ended);
+        let next = self.ends + 1;
+        let Some(holder) = self.holder_mut(number).filter(|holder| holder.end.is_none()) else { return };
+        holder.end = Some(next);
+        let pod = holder.run.map(|run| run.pod);
+        self.ends = next;
+        self.undrained.insert(next, pod);
+    }
+
+    /// The number of the last end.
+    pub(super) fn last_end(&self) -> u64 {
+        self.ends
+    }
+
+    /// Whether all output of the runs that ended no later than this is in their logs: of this pod, or of
+    /// all. What a manager before this one knew of may be any pod's.
+    pub(super) fn is_drained(&self, last_end: u64, pod: Option<PodUid>) -> bool {
+        let concerns = |of: &Option<PodUid>| pod.is_none() || of.is_none() || *of == pod;
+        !self.undrained.range(..=last_end).any(|(_, of)| concerns(of))
+    }
+
     /// The keeper has freed the slot.
     pub(super) fn free(&mut self, number: u16, ticket: u32) {
         let Some(slot) = self.slot_mut(number) else { return };
         slot.ticket = ticket;
         if let Some(holder) = slot.holder.take() {
+            holder.end.map(|end| self.undrained.remove(&end));
             if let Some(run) = holder.run.filter(|run| self.by_run.get(run) == Some(&number)) {
                 self.by_run.remove(&run);
             }
@@ -287,6 +318,26 @@ mod tests {
         slots.free(1, 4);
         let taken: Vec<_> = (0..3).filter_map(|pod| slots.take(run(pod), at(0))).collect();
         assert_eq!(taken, [(0, 0), (1, 4), (2, 0)]);
+    }
+
+    #[test]
+    fn what_has_ended_is_drained_when_its_slot_is_free() {
+        let mut slots = Slots::new();
+        for pod in [7, 8] {
+            slots.take(run(pod), at(0)).unwrap();
+        }
+        let (seven, eight) = (Some(PodUid(7)), Some(PodUid(8)));
+        slots.end(0);
+        slots.end(0);
+        let asked = slots.last_end();
+        slots.end(1);
+        assert!(!slots.is_drained(asked, seven) && !slots.is_drained(asked, None));
+        assert!(slots.is_drained(asked, eight), "it ended after the question");
+        slots.free(0, 1);
+        assert!(slots.is_drained(asked, None) && !slots.is_drained(slots.last_end(), None));
+        slots.hold(2, None, Stage::Ended);
+        slots.end(2);
+        assert!(!slots.is_drained(slots.last_end(), seven), "it may be any pod's");
     }
 
     #[test]
