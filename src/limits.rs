@@ -190,3 +190,6 @@ pub const NEWS_QUEUE_MAX: usize = 1_024;
 pub const SUPD_AWAY_MAX: std::time::Duration = std::time::Duration::from_secs(15);
 /// Times that one `supctl calendar` may ask for: more than a year of minutes.
 pub const CALENDAR_TIMES_MAX: usize = 1_000_000;
+
+/// So many actions are a burst, after which memory is given back: fewer leave little behind.
+pub const BURST_ACTIONS: usize = 1_000;

@@ -28,7 +28,7 @@ use crate::engine::action::Actions;
 use crate::engine::event::{Event, Label, OpId};
 use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::time::{Mono, Now};
-use crate::limits::{NOTES_PER_TURN_MAX, REQUESTS_PER_TURN_MAX};
+use crate::limits::{BURST_ACTIONS, NOTES_PER_TURN_MAX, REQUESTS_PER_TURN_MAX};
 use crate::runtime::clock::{self, DeadlineTimer, StepWatch};
 use crate::runtime::keeper::{Keeper, News};
 use crate::runtime::notify::Tellers;
@@ -36,6 +36,7 @@ use crate::runtime::plan::Planner;
 use crate::runtime::probe::{Note, Probing};
 use crate::settings::Settings;
 use crate::store::{Intents, ReadyMarks, Store, Transients, Uids};
+use crate::sys::process::give_back_memory;
 use crate::unit::model::Unit;
 
 mod answer;
@@ -64,6 +65,8 @@ struct Manager {
     engine: Engine,
     /// What is still to be performed; empty between turns.
     actions: Actions,
+    /// Actions since memory was last given back.
+    performed: usize,
     keeper: Keeper,
     planner: Planner,
     tellers: Tellers,
@@ -134,9 +137,24 @@ impl Manager {
         loop {
             match self.turn()? {
                 Turn::More => tokio::task::yield_now().await,
-                Turn::Idle => self.wait().await?,
+                Turn::Idle => {
+                    self.give_back();
+                    self.wait().await?;
+                }
             }
         }
+    }
+
+    /// After a burst (a boot, a large job) what it took goes back to the system, once nothing of it is left
+    /// to be answered.
+    fn give_back(&mut self) {
+        if self.performed < BURST_ACTIONS || self.keeper.next_check().is_some() {
+            return;
+        }
+        self.performed = 0;
+        self.actions.shrink_to(0);
+        self.keeper.shrink();
+        give_back_memory();
     }
 
     /// Sleeps until something has happened.

@@ -22,6 +22,7 @@ impl Manager {
     /// Performs what was ordered. What goes wrong at once is told to the engine, as an event.
     pub(super) fn perform_all(&mut self) -> io::Result<()> {
         let mut actions = std::mem::take(&mut self.actions);
+        self.performed += actions.len();
         for action in actions.drain(..) {
             self.perform(action)?;
         }

@@ -95,6 +95,7 @@ impl Manager {
         Ok(Self {
             engine: Engine::new(options),
             actions: Actions::new(),
+            performed: 0,
             keeper: Keeper::new(channel, queue)?,
             planner: Planner::new(Surroundings {
                 container: settings.container,

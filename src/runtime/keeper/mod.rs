@@ -408,6 +408,13 @@ impl Keeper {
         self.tell(&ManagerToKeeper::End { code })
     }
 
+    /// Lets go of memory that a burst of starts took.
+    pub fn shrink(&mut self) {
+        self.slots.shrink();
+        self.queue.shrink();
+        self.channel.shrink();
+    }
+
     /// When stuck starts should be looked for.
     pub fn next_check(&self) -> Option<Mono> {
         self.slots.next_check()

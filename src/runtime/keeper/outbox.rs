@@ -53,6 +53,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Lets go of what waiting messages took.
+    pub(super) fn shrink(&mut self) {
+        self.waiting.shrink_to_fit();
+    }
+
     /// Waits until there is something to receive.
     pub(super) async fn readable(&self) -> io::Result<()> {
         self.channel.readable().await?.retain_ready();

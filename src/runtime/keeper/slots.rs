@@ -206,6 +206,11 @@ impl Slots {
         }
     }
 
+    /// Lets go of memory that a burst of starts took.
+    pub(super) fn shrink(&mut self) {
+        self.starts.sent.shrink_to_fit();
+    }
+
     /// When a stuck start should be looked for; nothing while none is unanswered.
     pub(super) fn next_check(&self) -> Option<Mono> {
         self.starts.check_at

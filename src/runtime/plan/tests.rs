@@ -64,7 +64,7 @@ fn service(pod: PodTemplate) -> Body {
 }
 
 fn indexed(pod: PodTemplate) -> Body {
-    Body::Job(Job {
+    Body::Job(Box::new(Job {
         backoff: pod.backoff,
         pod,
         completions: Some(3),
@@ -74,7 +74,7 @@ fn indexed(pod: PodTemplate) -> Body {
         active_deadline: None,
         suspend: false,
         keep_pods: 1,
-    })
+    }))
 }
 
 fn label() -> Label {
