@@ -13,3 +13,4 @@ mod software;
 mod space;
 mod transient;
 mod verbs;
+mod waiting;
