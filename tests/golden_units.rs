@@ -4,6 +4,7 @@
 //! in `NAME.stderr`. A case is a file, or a directory where it takes several. `contract`: the examples of the
 //! unit format's page, of which everything is understood, and only what is not built is refused.
 //! `UPDATE_GOLDEN=1` writes the expected texts anew; read what changed before you commit it.
+#![allow(clippy::unwrap_used)] // A test fails by panic.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

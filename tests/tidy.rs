@@ -1,5 +1,6 @@
 //! Reads the tree and holds its rules: who may use whom, the purity of the engine, where `unsafe` may
 //! stand, and what no file may contain.
+#![allow(clippy::unwrap_used)] // A test fails by panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -195,7 +196,10 @@ fn nothing_is_left_unfinished() {
     let mut faults = Vec::new();
     for source in sources() {
         for (number, line) in code_lines(&source) {
-            for (word, instead) in FORBIDDEN.iter().filter(|(word, _)| line.contains(word)) {
+            // supctl may look again after a while: it is a client, and somebody's eyes are its clock.
+            let client = |word: &str| word == "thread::sleep" && source.path.starts_with("src/cli/");
+            let found = FORBIDDEN.iter().filter(|(word, _)| line.contains(word) && !client(word));
+            for (word, instead) in found {
                 faults.push(format!("{}:{}: {word}: {instead}", source.path, number + 1));
             }
         }

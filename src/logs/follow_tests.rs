@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::logs::line::{Stream, Tag};
-use crate::logs::testlog::{Dice, TestLog};
+use crate::logs::support_tests::{Dice, TestLog};
 use std::fs;
 
 const RUN: &str = "web_web-0_0000002a/main/0.log";

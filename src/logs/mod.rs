@@ -32,4 +32,4 @@ mod split;
 mod stamp;
 
 #[cfg(test)]
-mod testlog;
+mod support_tests;

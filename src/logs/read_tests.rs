@@ -3,7 +3,7 @@
 use super::*;
 use crate::limits::LOG_ENTRY_BYTES_MAX;
 use crate::logs::line::Tag;
-use crate::logs::testlog::{Dice, TestLog};
+use crate::logs::support_tests::{Dice, TestLog};
 use std::path::Path;
 
 const RUN: &str = "web_web-0_0000002a/main/0.log";

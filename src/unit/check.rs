@@ -170,7 +170,7 @@ impl Reader<'_> {
             Kind::Service => {
                 let replicas = self.replicas(table);
                 self.check_restarts(table, policy, "an ended pod of such a service stays as it is");
-                Some(Body::Service(Service { pod: pod?, replicas }))
+                Some(Body::Service(Box::new(Service { pod: pod?, replicas })))
             }
             Kind::Job => Some(Body::Job(Box::new(self.job(table, &draft.name, pod, policy)?))),
             Kind::CronJob => {

@@ -54,7 +54,7 @@ pub enum Body {
     /// Nothing to run, only relations.
     Target,
     /// A number of pods that is kept.
-    Service(Service),
+    Service(Box<Service>),
     /// Pods until enough have succeeded.
     Job(Box<Job>),
     /// A job at times of a calendar.

@@ -68,6 +68,7 @@ fn rst_007_a_delay_counts_from_the_end_of_the_run() {
         .advance("8s")
         .exit("web-0", 1)
         .waits("web-0", "10s")
+        .reported("BackOff", "web-0: exited 1, restarting in 10s")
         .advance("9.999s")
         .runs(&[])
         .advance("1ms")

@@ -60,7 +60,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
 }
 
 fn service(pod: PodTemplate) -> Body {
-    Body::Service(Service { pod, replicas: 3 })
+    Body::Service(Box::new(Service { pod, replicas: 3 }))
 }
 
 fn indexed(pod: PodTemplate) -> Body {
