@@ -14,3 +14,4 @@ mod software;
 mod space;
 mod transient;
 mod verbs;
+mod waiting;
