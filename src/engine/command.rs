@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::action::{Accepted, Action, Actions, Refused, RefusedReason};
-use super::entry::{Entry, KindState, Place};
+use super::entry::{Entry, KindState};
 use super::event::{Command, Target};
 use super::id::{ObjectRef, PodUid};
+use super::places::Place;
 use super::pod::{Count, Owner};
 use super::time::Now;
 use super::{Engine, report};
@@ -73,11 +74,11 @@ impl Engine {
         match &entry.kind {
             KindState::Service(replicas) => {
                 replicas.places.len() >= self.desired(entry) as usize
-                    && replicas.places.values().all(|place| match place {
+                    && replicas.places.all().all(|place| match place {
                         Place::Live(uid) => {
                             self.pods.get(uid).is_some_and(|pod| pod.is_up() && pod.leaving.is_none())
                         }
-                        Place::Done { .. } => false,
+                        Place::Done(_) => false,
                     })
             }
             KindState::Job { .. } => self.jobs.get(name.as_str()).is_some_and(|job| !job.finished),
@@ -91,12 +92,10 @@ impl Engine {
         let was_wanted = entry.wanted;
         match &entry.kind {
             KindState::Service(replicas) => {
-                let done = replicas.places.values().any(|place| matches!(place, Place::Done { .. }));
-                let live: Vec<PodUid> = live_pods(replicas.places.values());
+                let live: Vec<PodUid> = replicas.places.live().collect();
                 live.into_iter().for_each(|uid| self.hurry_pod(now, uid, out));
-                if done {
-                    self.replace_done(name, out);
-                }
+                // Bare pods that are final make room for new ones.
+                self.retire_done(name, 0.., out);
             }
             KindState::Job { .. } => {
                 let Some(job) = self.jobs.get_mut(name.as_str()) else { return };
@@ -112,24 +111,6 @@ impl Engine {
                 live.into_iter().for_each(|uid| self.hurry_pod(now, uid, out));
             }
             KindState::CronJob(_) | KindState::Target => {}
-        }
-    }
-
-    /// Bare pods that are final make room for new ones.
-    fn replace_done(&mut self, name: &UnitName, out: &mut Actions) {
-        let Some(replicas) = self.replicas_mut(name) else { return };
-        let done: Vec<(u32, PodUid, String)> = replicas
-            .places
-            .iter()
-            .filter_map(|(ordinal, place)| match place {
-                Place::Done { uid, name, .. } => Some((*ordinal, *uid, name.clone())),
-                Place::Live(_) => None,
-            })
-            .collect();
-        for (ordinal, uid, pod) in done {
-            replicas.places.remove(&ordinal);
-            replicas.past.push_back((uid, pod));
-            out.push(Action::Gone(ObjectRef::Pod(uid)));
         }
     }
 
@@ -355,7 +336,7 @@ impl Engine {
     /// Pods of a unit that are not final.
     pub(super) fn pods_of(&self, name: &UnitName) -> Vec<PodUid> {
         match self.units.get(name).map(|entry| &entry.kind) {
-            Some(KindState::Service(replicas)) => live_pods(replicas.places.values()),
+            Some(KindState::Service(replicas)) => replicas.places.live().collect(),
             _ => {
                 let jobs = self.jobs.values().filter(|job| &job.unit.name == name);
                 jobs.flat_map(|job| job.live.iter().copied()).collect()
@@ -374,15 +355,6 @@ impl Engine {
         self.entry_mut(name)
             .ok_or_else(|| Refused { reason: RefusedReason::NotFound, message: format!("no unit `{name}`") })
     }
-}
-
-fn live_pods<'a>(places: impl Iterator<Item = &'a Place>) -> Vec<PodUid> {
-    places
-        .filter_map(|place| match place {
-            Place::Live(uid) => Some(*uid),
-            Place::Done { .. } => None,
-        })
-        .collect()
 }
 
 fn accept(unit: &UnitName, message: String) -> Answer {

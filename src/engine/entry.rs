@@ -1,11 +1,12 @@
 //! A unit as the engine holds it: what runs, what is on disk, what is wanted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::action::{Action, Actions};
 use super::cron::Calendar;
 use super::id::{ObjectRef, PodUid};
+use super::places::Places;
 use super::time::{Now, Wall};
 use super::view::{LastExit, Stale, UnitState, Waiting};
 use super::{Engine, order};
@@ -77,27 +78,11 @@ pub(super) struct Replicas {
     /// An operator's number; else the unit's.
     pub(super) scaled: Option<u32>,
     /// By replica number. A pod that is on its way out keeps its place: its port, its files.
-    pub(super) places: BTreeMap<u32, Place>,
+    pub(super) places: Places,
     /// Pods that are to be replaced, one by one.
     pub(super) replace: BTreeSet<PodUid>,
     /// Pods that were replaced or stopped, oldest first: kept for their logs.
     pub(super) past: std::collections::VecDeque<(PodUid, String)>,
-}
-
-/// The place of one replica.
-#[derive(Clone, Debug)]
-pub(super) enum Place {
-    /// A pod that is not final.
-    Live(PodUid),
-    /// A bare pod (policy OnFailure or Never) that is: shown, and not replaced.
-    Done {
-        /// Its identity,
-        uid: PodUid,
-        /// its name,
-        name: String,
-        /// and how it ended.
-        succeeded: bool,
-    },
 }
 
 impl Entry {
@@ -273,9 +258,7 @@ impl Engine {
     /// Whether a pod of this unit is not final.
     pub(super) fn has_pods(&self, name: &UnitName) -> bool {
         match self.units.get(name).map(|entry| &entry.kind) {
-            Some(KindState::Service(replicas)) => {
-                replicas.places.values().any(|place| matches!(place, Place::Live(_)))
-            }
+            Some(KindState::Service(replicas)) => replicas.places.live().next().is_some(),
             _ => self.jobs.values().any(|job| &job.unit.name == name && !job.live.is_empty()),
         }
     }
@@ -287,10 +270,8 @@ impl Engine {
         for (uid, pod) in past {
             out.push(Action::ForgetPod { uid, unit: name.clone(), name: pod });
         }
-        for place in std::mem::take(&mut replicas.places).into_values() {
-            if let Place::Done { uid, name: pod, .. } = place {
-                out.push(Action::ForgetPod { uid, unit: name.clone(), name: pod });
-            }
+        for done in std::mem::take(&mut replicas.places).take_done(0..) {
+            out.push(Action::ForgetPod { uid: done.uid, unit: name.clone(), name: done.name });
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod id;
 mod index_set;
 mod job;
 mod order;
+mod places;
 mod pod;
 mod reload;
 mod restart;

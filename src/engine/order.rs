@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Engine;
-use super::entry::{Entry, KindState, Place};
+use super::entry::{Entry, KindState};
+use super::places::Place;
 use super::view::{UnitState, Waiting};
 use crate::unit::model::{Condition, Kind};
 use crate::unit::name::UnitName;
@@ -123,20 +124,20 @@ impl Engine {
             KindState::Service(replicas) => {
                 let desired = self.desired(entry) as usize;
                 let all = |test: &dyn Fn(&Place) -> bool| {
-                    desired > 0 && replicas.places.len() >= desired && replicas.places.values().all(test)
+                    desired > 0 && replicas.places.len() >= desired && replicas.places.all().all(test)
                 };
                 match condition {
                     Condition::Started => all(&|place| match place {
                         Place::Live(uid) => self.pods.get(uid).is_some_and(|pod| pod.main_has_started()),
-                        Place::Done { .. } => true,
+                        Place::Done(_) => true,
                     }),
                     Condition::Ready => all(&|place| match place {
                         Place::Live(uid) => self.pods.get(uid).is_some_and(|pod| pod.ready),
-                        Place::Done { succeeded, .. } => *succeeded,
+                        Place::Done(done) => done.succeeded,
                     }),
-                    Condition::Completed => all(&|place| matches!(place, Place::Done { .. })),
+                    Condition::Completed => all(&|place| matches!(place, Place::Done(_))),
                     Condition::Succeeded => {
-                        all(&|place| matches!(place, Place::Done { succeeded: true, .. }))
+                        all(&|place| matches!(place, Place::Done(done) if done.succeeded))
                     }
                 }
             }

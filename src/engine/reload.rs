@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::action::{Action, Actions};
-use super::entry::{Entry, KindState, Place};
+use super::entry::{Entry, KindState};
 use super::event::{Adopted, Transient};
 use super::id::{JobName, ObjectRef, RunId};
+use super::places::Place;
 use super::pod::{Owner, PodSeed};
 use super::time::Now;
 use super::view::JobOwner;
@@ -119,7 +120,7 @@ impl Engine {
         let seed = PodSeed { unit, name: label.pod, owner: owner.clone(), scheduled: label.scheduled };
         match owner {
             Owner::Service { ordinal } => {
-                self.replicas_mut(&label.unit)?.places.insert(ordinal, Place::Live(run.pod));
+                self.replicas_mut(&label.unit)?.places.set(ordinal, Place::Live(run.pod));
             }
             Owner::Job { job, .. } => {
                 if let Some(job) = self.jobs.get_mut(&job) {
@@ -309,10 +310,8 @@ impl Engine {
         entry.released = false;
         match old {
             KindState::Service(replicas) => {
-                for place in replicas.places.into_values() {
-                    if let Place::Live(uid) = place {
-                        self.stop_pod(now, uid, super::pod::Count::Already, out);
-                    }
+                for uid in replicas.places.live() {
+                    self.stop_pod(now, uid, super::pod::Count::Already, out);
                 }
             }
             KindState::Job { .. } | KindState::CronJob(_) => {

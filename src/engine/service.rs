@@ -3,11 +3,13 @@
 //! Each replica number has one place, and a pod that is on its way out keeps it until it is gone: its port
 //! and its files are still in use, so a service never has two copies of one replica.
 
+use std::ops::RangeFrom;
 use std::sync::Arc;
 
 use super::action::{Action, Actions};
-use super::entry::{Entry, Judged, KindState, Place, Replicas};
+use super::entry::{Entry, Judged, KindState, Replicas};
 use super::id::{ObjectRef, PodUid};
+use super::places::{Done, Place};
 use super::pod::{Count, Owner, Pod, PodSeed};
 use super::time::Now;
 use super::view::{Phase, ServiceView, UnitState};
@@ -45,23 +47,8 @@ impl Engine {
     fn remove_surplus(&mut self, now: Now, name: &UnitName, desired: u32, out: &mut Actions) {
         let may_stop = self.may_stop(name);
         let Some(replicas) = self.replicas_mut(name) else { return };
-        if replicas.places.range(desired..).next().is_none() {
-            return;
-        }
-        let mut stop = Vec::new();
-        let mut done = Vec::new();
-        for (ordinal, place) in replicas.places.range(desired..).rev() {
-            match place {
-                Place::Live(uid) => stop.push(*uid),
-                Place::Done { uid, name, .. } => done.push((*ordinal, *uid, name.clone())),
-            }
-        }
-        for (ordinal, uid, pod) in done {
-            replicas.places.remove(&ordinal);
-            replicas.past.push_back((uid, pod));
-            out.push(Action::Gone(ObjectRef::Pod(uid)));
-        }
-        self.trim_past(name, out);
+        let stop: Vec<PodUid> = replicas.places.live_beyond(desired..).collect();
+        self.retire_done(name, desired.., out);
         if may_stop {
             for uid in stop {
                 self.stop_pod(now, uid, Count::Nothing, out);
@@ -76,8 +63,7 @@ impl Engine {
             return;
         }
         let unit = Arc::clone(&entry.unit);
-        let missing: Vec<u32> =
-            (0..desired).filter(|ordinal| !replicas.places.contains_key(ordinal)).collect();
+        let missing: Vec<u32> = (0..desired).filter(|ordinal| !replicas.places.has(*ordinal)).collect();
         for ordinal in missing {
             let seed = PodSeed {
                 unit: Arc::clone(&unit),
@@ -87,7 +73,7 @@ impl Engine {
             };
             let uid = self.make_pod(now, seed, out);
             if let Some(replicas) = self.replicas_mut(name) {
-                replicas.places.insert(ordinal, Place::Live(uid));
+                replicas.places.set(ordinal, Place::Live(uid));
             }
         }
     }
@@ -101,14 +87,7 @@ impl Engine {
         if replicas.replace.is_empty() {
             return;
         }
-        let live: Vec<PodUid> = replicas
-            .places
-            .values()
-            .filter_map(|place| match place {
-                Place::Live(uid) => Some(*uid),
-                Place::Done { .. } => None,
-            })
-            .collect();
+        let live: Vec<PodUid> = replicas.places.live().collect();
         let pod = |uid: &PodUid| self.pods.get(uid);
         let leaving = live.iter().any(|uid| pod(uid).is_some_and(|pod| pod.leaving.is_some()));
         let ready = live.iter().filter(|uid| pod(uid).is_some_and(|pod| pod.ready)).count();
@@ -138,22 +117,19 @@ impl Engine {
     /// Marks all pods of a service for replacement: `restart`, or a template that changed.
     pub(super) fn replace_all(&mut self, name: &UnitName, out: &mut Actions) {
         let Some(replicas) = self.replicas_mut(name) else { return };
-        let mut done = Vec::new();
-        for (ordinal, place) in &replicas.places {
-            match place {
-                Place::Live(uid) => {
-                    replicas.replace.insert(*uid);
-                }
-                Place::Done { uid, name, .. } => done.push((*ordinal, *uid, name.clone())),
-            }
-        }
-        for (ordinal, uid, pod) in done {
-            replicas.places.remove(&ordinal);
-            replicas.past.push_back((uid, pod));
-            out.push(Action::Gone(ObjectRef::Pod(uid)));
+        replicas.replace.extend(replicas.places.live());
+        self.retire_done(name, 0.., out);
+        self.mark(name);
+    }
+
+    /// Bare pods that are final give up their places, from this number on; their logs stay for a while.
+    pub(super) fn retire_done(&mut self, name: &UnitName, from: RangeFrom<u32>, out: &mut Actions) {
+        let Some(replicas) = self.replicas_mut(name) else { return };
+        for done in replicas.places.take_done(from) {
+            replicas.past.push_back((done.uid, done.name));
+            out.push(Action::Gone(ObjectRef::Pod(done.uid)));
         }
         self.trim_past(name, out);
-        self.mark(name);
     }
 
     /// Marks the pods that were made from another template than the unit's.
@@ -190,15 +166,15 @@ impl Engine {
         // A pod that was stopped, or that failed for a reason of its own under Always, is replaced (RS-003).
         if pod.leaving.is_none() || (bare && !pod.reason.is_empty()) {
             let succeeded = phase == Phase::Succeeded;
-            let place = Place::Done { uid: pod.uid, name: pod.name.clone(), succeeded };
-            replicas.places.insert(ordinal, place);
+            let done = Done { uid: pod.uid, name: pod.name.clone(), succeeded };
+            replicas.places.set(ordinal, Place::Done(Box::new(done)));
             let words = if succeeded { "succeeded".to_owned() } else { format!("failed, exit {code}") };
             let about = ("Pod", pod.name.as_str(), &name);
             report(out, !succeeded, if succeeded { "Completed" } else { "Failed" }, about, words);
             self.note_essential_end(&name, code);
             return;
         }
-        replicas.places.remove(&ordinal);
+        replicas.places.free(ordinal);
         replicas.past.push_back((pod.uid, pod.name.clone()));
         self.trim_past(&name, out);
         out.push(Action::Gone(ObjectRef::Pod(pod.uid)));
@@ -223,12 +199,7 @@ impl Engine {
         let Some(entry) = self.units.get(name) else { return Judged::plain(UnitState::Stopped) };
         let KindState::Service(replicas) = &entry.kind else { return Judged::plain(UnitState::Stopped) };
         let numbers = self.count_service(entry);
-        let live = || {
-            replicas.places.values().filter_map(|place| match place {
-                Place::Live(uid) => self.pods.get(uid),
-                Place::Done { .. } => None,
-            })
-        };
+        let live = || replicas.places.live().filter_map(|uid| self.pods.get(&uid));
         if !on || desired == 0 {
             return match live().next() {
                 Some(_) => Judged::plain(UnitState::Stopping),
@@ -238,9 +209,8 @@ impl Engine {
         if !entry.released && replicas.places.is_empty() {
             return Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None };
         }
-        let failed =
-            replicas.places.values().any(|place| matches!(place, Place::Done { succeeded: false, .. }));
-        let done = replicas.places.values().filter(|place| matches!(place, Place::Done { .. })).count();
+        let failed = replicas.places.done().any(|done| !done.succeeded);
+        let done = replicas.places.done().count();
         let next = live().filter_map(|pod| pod.backoff_until()).min();
         let ready = numbers.ready as usize;
         if done == replicas.places.len() && done >= desired as usize {
@@ -267,9 +237,8 @@ impl Engine {
         let KindState::Service(replicas) = &entry.kind else { return ServiceView::default() };
         let desired = if self.is_on(entry) { self.desired(entry) } else { 0 };
         let mut numbers = ServiceView { desired, ..ServiceView::default() };
-        for place in replicas.places.values() {
-            let Place::Live(uid) = place else { continue };
-            let Some(pod) = self.pods.get(uid).filter(|pod| pod.leaving.is_none()) else { continue };
+        for uid in replicas.places.live() {
+            let Some(pod) = self.pods.get(&uid).filter(|pod| pod.leaving.is_none()) else { continue };
             numbers.replicas += 1;
             numbers.updated += u32::from(pod.unit.template_hash == entry.unit.template_hash);
             numbers.ready += u32::from(pod.ready);

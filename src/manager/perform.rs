@@ -240,7 +240,7 @@ impl Manager {
 
 /// How a unit's pods become ready.
 pub(super) fn readiness(unit: &Unit) -> Option<&Probe> {
-    unit.pod()?.readiness.as_ref()
+    unit.pod()?.readiness.as_deref()
 }
 
 /// A pipe for the output of a command: the end that we read, and the one that it writes to.

@@ -139,7 +139,7 @@ pub struct PodTemplate {
     /// How it is stopped.
     pub stop: Stop,
     /// When it is ready; `None`: as soon as main has started.
-    pub readiness: Option<Probe>,
+    pub readiness: Option<Box<Probe>>,
     /// Not ready this long after the start of main is a failed start: it is killed and restarted by policy.
     pub startup_deadline: Option<Duration>,
     /// Where its output goes.

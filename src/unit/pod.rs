@@ -43,7 +43,7 @@ impl Reader<'_> {
             main: main?,
             backoff,
             stop,
-            readiness,
+            readiness: readiness.map(Box::new),
             startup_deadline,
             logs,
         })
