@@ -7,6 +7,7 @@ mod confined;
 mod cron;
 mod environment;
 mod jobs;
+mod last_good;
 mod logs;
 mod pid_one;
 mod roles;
