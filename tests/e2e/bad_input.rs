@@ -133,13 +133,17 @@ fn garbage_on_the_control_socket_hurts_nobody() {
     let supd = Space::new().unit("web", SLEEPER).supd();
     supd.wait("web", "ready");
     let connect = || UnixStream::connect(supd.path().join("run/control.sock")).unwrap();
+    let answer = |mut stream: UnixStream| {
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    // Who says no more before all is said is waited for no longer.
     let say = |bytes: &[u8]| {
         let mut stream = connect();
         let _ = stream.write_all(bytes);
         let _ = stream.shutdown(std::net::Shutdown::Write);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        answer(stream)
     };
     let noise: Vec<u8> = (0..64 * 1024_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let long_head = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
@@ -151,9 +155,10 @@ fn garbage_on_the_control_socket_hurts_nobody() {
         );
     }
     let body = |method: &str, path: &str, body: &str| {
-        let length = body.len();
-        say(format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}")
-            .as_bytes())
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
+        let mut stream = connect();
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        answer(stream)
     };
     let broken = body("POST", "/apis/supd/v1/units/web/kill", "{not json");
     assert!(broken.starts_with("HTTP/1.1 400"), "{broken}");

@@ -16,3 +16,4 @@ mod software;
 mod space;
 mod transient;
 mod verbs;
+mod waiting;

@@ -7,18 +7,17 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
+
+pub use super::waiting::{Death, Stream, Watch};
 
 /// Far longer than anything here takes, even on a machine that is busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,7 +100,7 @@ impl Space {
     }
 
     /// The place belongs to an ordinary user, and supd runs as that user.
-    pub fn as_user(self, id: u32) -> Self {
+    pub fn with_user(self, id: u32) -> Self {
         for path in [self.path().to_owned(), self.path().join("home")] {
             let _ = fs::create_dir(&path);
             chown(&path, Some(id), Some(id)).unwrap();
@@ -201,9 +200,7 @@ impl Supd {
     /// Runs `supctl` with these words while the test goes on, and reads what it prints.
     pub fn stream(&self, words: &str) -> Stream {
         let words: Vec<&str> = words.split_whitespace().collect();
-        let mut child = self.space.supctl_command(&words).stdout(Stdio::piped()).spawn().unwrap();
-        let out = child.stdout.take().unwrap();
-        Stream { child, out, pending: Vec::new() }
+        Stream::new(self.space.supctl_command(&words).stdout(Stdio::piped()).spawn().unwrap())
     }
 
     /// Watches the objects of a noun until one is as wanted, and returns it.
@@ -390,69 +387,6 @@ pub fn output(command: &mut Command) -> Output {
     }
 }
 
-/// A program that prints lines while the test goes on.
-pub struct Stream {
-    child: Child,
-    out: ChildStdout,
-    pending: Vec<u8>,
-}
-
-impl Stream {
-    /// The next line; nothing when there will be no more.
-    #[track_caller]
-    pub fn line(&mut self) -> Option<String> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(at) = self.pending.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.pending.drain(..=at).collect();
-                return Some(String::from_utf8_lossy(&line[..at]).into_owned());
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            let mut fds = [PollFd::new(self.out.as_fd(), PollFlags::POLLIN)];
-            if left.is_zero() || poll(&mut fds, PollTimeout::try_from(left).unwrap()).unwrap() == 0 {
-                return None;
-            }
-            let mut bytes = [0; 64 * 1024];
-            match self.out.read(&mut bytes).unwrap() {
-                0 => return None,
-                count => self.pending.extend_from_slice(&bytes[..count]),
-            }
-        }
-    }
-
-    /// Reads lines up to one that has this text.
-    #[track_caller]
-    pub fn until(&mut self, text: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        while let Some(line) = self.line() {
-            let found = line.contains(text);
-            lines.push(line);
-            if found {
-                return lines;
-            }
-        }
-        panic!("no {text:?} in {lines:#?}");
-    }
-
-    pub fn pid(&self) -> i32 {
-        self.child.id() as i32
-    }
-
-    /// Waits for its end, and returns its code.
-    #[track_caller]
-    pub fn end(mut self) -> i32 {
-        Death::of(self.pid()).wait();
-        self.child.wait().unwrap().code().unwrap_or(-1)
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// The children of a process.
 pub fn children(pid: i32) -> Vec<i32> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -470,60 +404,6 @@ fn is_role(pid: i32, role: &str) -> bool {
     let opened = fs::File::open(format!("/proc/{pid}/cmdline"));
     let read = opened.and_then(|mut file| file.read_to_end(&mut line));
     read.is_ok() && line.split(|byte| *byte == 0).nth(1) == Some(role.as_bytes())
-}
-
-/// Waits for the end of any process, child or not.
-pub struct Death(Option<OwnedFd>);
-
-impl Death {
-    pub fn of(pid: i32) -> Self {
-        // SAFETY: pidfd_open takes two integers and returns a new descriptor or -1.
-        let fd = unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_open, pid, 0) };
-        // SAFETY: the kernel has just made this descriptor for us alone.
-        Self((fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) }))
-    }
-
-    #[track_caller]
-    pub fn wait(&self) {
-        assert!(self.within(PATIENCE), "the process does not end");
-    }
-
-    pub fn within(&self, time: Duration) -> bool {
-        let Some(fd) = &self.0 else { return true };
-        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
-        poll(&mut fds, PollTimeout::try_from(time).unwrap()).unwrap() > 0
-    }
-}
-
-/// Waits for changes in a directory.
-pub struct Watch {
-    inotify: Inotify,
-}
-
-impl Watch {
-    pub fn new(dir: &Path) -> Self {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).unwrap();
-        let flags = AddWatchFlags::IN_CREATE
-            | AddWatchFlags::IN_MODIFY
-            | AddWatchFlags::IN_CLOSE_WRITE
-            | AddWatchFlags::IN_MOVED_TO
-            | AddWatchFlags::IN_DELETE;
-        inotify.add_watch(dir, flags).unwrap();
-        Self { inotify }
-    }
-
-    /// Looks, and looks again after each change, until it is so.
-    #[track_caller]
-    pub fn until(&self, mut test: impl FnMut() -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !test() {
-            let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "it does not come");
-            let mut fds = [PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN)];
-            poll(&mut fds, PollTimeout::try_from(left).unwrap()).unwrap();
-            let _ = self.inotify.read_events();
-        }
-    }
 }
 
 /// A path of the repository.

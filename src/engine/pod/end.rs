@@ -165,6 +165,8 @@ impl Engine {
                 self.on_job_pod_final(now, *pod, (&job, uid, index), phase, out)
             }
         }
+        // Who waits until its pods are gone has to hear of it where the unit's state stays as it was.
+        out.push(Action::Changed(ObjectRef::Unit(unit.clone())));
         self.mark(&unit);
         self.wake_neighbours(&unit);
     }
