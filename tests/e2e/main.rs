@@ -6,6 +6,7 @@ mod bad_input;
 mod confined;
 mod cron;
 mod environment;
+mod faults;
 mod jobs;
 mod last_good;
 mod logs;
