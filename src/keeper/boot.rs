@@ -161,8 +161,29 @@ pub(super) fn claimed_lock(settings: &Settings) -> Result<OwnedFd, Refusal> {
     }
 }
 
+/// The listener of the control socket, and which file leads to it.
+pub(super) struct Listener {
+    pub(super) fd: OwnedFd,
+    file: Option<SocketFile>,
+}
+
+/// Device, inode and mode.
+type SocketFile = (u64, u64, u32);
+
+impl Listener {
+    /// Whether clients still find it. It is not made anew then: those who wait there would be lost.
+    pub(super) fn is_in_place(&self, settings: &Settings) -> bool {
+        self.file.is_some() && self.file == socket_file(settings)
+    }
+}
+
+fn socket_file(settings: &Settings) -> Option<SocketFile> {
+    let meta = fs::symlink_metadata(settings.control_socket()).ok()?;
+    Some((meta.dev(), meta.ino(), meta.mode()))
+}
+
 /// Makes the control socket. Only the holder of the lock may take a stale one away.
-pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
+pub(super) fn listen(settings: &Settings) -> io::Result<Listener> {
     // Made under another name: from the moment that clients can see the socket, somebody listens.
     let unborn = settings.runtime_dir.join(UNBORN_SOCKET);
     match fs::remove_file(&unborn) {
@@ -183,5 +204,5 @@ pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
     // Clients wait there while there is no manager.
     start_listening(&listener.as_fd(), Backlog::MAXCONN)?;
     fs::rename(&unborn, settings.control_socket())?;
-    Ok(listener)
+    Ok(Listener { fd: listener, file: socket_file(settings) })
 }

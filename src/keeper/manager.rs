@@ -21,7 +21,7 @@ use crate::wire::run::Instant;
 pub(super) struct Manager {
     process: Option<Process>,
     pub(super) channel: Option<Channel>,
-    pub(super) listener: OwnedFd,
+    pub(super) listener: boot::Listener,
     pub(super) deaths: u32,
     pub(super) deaths_unready: u32,
     ready: bool,
@@ -53,7 +53,7 @@ pub(super) struct StopRequest {
 }
 
 impl Manager {
-    pub(super) fn new(listener: OwnedFd) -> Self {
+    pub(super) fn new(listener: boot::Listener) -> Self {
         Self {
             process: None,
             channel: None,
@@ -113,7 +113,7 @@ impl Keeper {
             let fds = [
                 (theirs.as_fd(), fd::CHANNEL),
                 (queue.as_fd(), fd::QUEUE),
-                (self.manager.listener.as_fd(), fd::LISTENER),
+                (self.manager.listener.fd.as_fd(), fd::LISTENER),
                 (self.own_log.1.as_fd(), fd::OWN_LOG),
             ];
             let process = self.program.start(&self.settings, Role::Manager, &fds, None)?;
@@ -280,6 +280,9 @@ impl Keeper {
 
     /// USR1: the socket's file may have been removed.
     pub(super) fn renew_listener(&mut self) {
+        if self.manager.listener.is_in_place(&self.settings) {
+            return;
+        }
         match boot::listen(&self.settings) {
             Ok(listener) => {
                 self.manager.listener = listener;

@@ -45,7 +45,7 @@ impl Keeper {
     pub(super) fn pump_manager(&mut self) {
         while let Some(step) = self.next_for_manager() {
             let Some(channel) = &self.manager.channel else { return };
-            let listener = matches!(step, Step::ListenerTold).then(|| self.manager.listener.as_fd());
+            let listener = matches!(step, Step::ListenerTold).then(|| self.manager.listener.fd.as_fd());
             match channel.try_send(&self.outgoing, listener.as_slice()) {
                 Ok(()) => self.told(step),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

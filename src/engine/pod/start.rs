@@ -160,6 +160,10 @@ impl Engine {
     ) {
         let Some(uid) = self.live(run) else { return };
         let Some(pod) = self.pods.get_mut(&uid) else { return };
+        // Who was asked to end gets ready for nobody any more (F39).
+        if pod.leaving.is_some() {
+            return;
+        }
         if pod.ready != ready {
             pod.ready = ready;
             pod.was_ready |= ready;
