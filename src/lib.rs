@@ -18,24 +18,33 @@
 //! starts the other roles again. The *spawner* is the part that may hang: it turns a plan into a process.
 //! The *manager* is the part that decides, and may die at any instant. The *logger* moves bytes.
 //!
-//! Modules, in the order in which data flows. `unit` and `wire` use nothing of ours; `engine` only `unit`;
-//! `store`, `logs`, `control`, `runtime` use `unit` and the engine's event, action and view types
-//! (`runtime` also `wire`), never each other's insides; `manager` all but `keeper` and `spawner`; those two
-//! only `wire` and the system; `cli` uses `control`, `logs`, `unit` and `engine`. All may use `limits`, and
-//! `sys` is where the system calls are that need `unsafe`. `tests/tidy.rs` holds all this.
+//! Who may use whom: `sys` (the system calls that need `unsafe`) and `settings` (what supd was told at its
+//! start) nothing of ours; `unit` nothing; `engine` only `unit`; `wire` only those two first; `store`,
+//! `logs`, `control`, `runtime` the unit and the engine's event, action and view types, never each other's
+//! insides; `manager` all but `keeper` and `spawner`; those two only `wire` and the system; `cli` `control`,
+//! `logs`, `unit` and `engine`. All may use `limits`, where every bound stands with its reason.
+//! `tests/tidy.rs` holds this.
+//!
+//! The modules below stand in the order in which data flows.
 
-pub mod limits;
-
-pub mod cli;
-pub mod control;
+// 1. What was written, checked.
+pub mod unit;
+// 2. What should happen: pure.
 pub mod engine;
-pub mod keeper;
-pub mod logs;
+// 3. What the manager does for it, and the manager itself.
+pub mod control;
 pub mod manager;
 pub mod runtime;
-pub mod settings;
-pub mod spawner;
 pub mod store;
-pub mod sys;
-pub mod unit;
+// 4. From an order to a process, and back.
+pub mod keeper;
+pub mod spawner;
 pub mod wire;
+// 5. Bytes.
+pub mod logs;
+// 6. What people see.
+pub mod cli;
+// For all of them.
+pub mod limits;
+pub mod settings;
+pub mod sys;
