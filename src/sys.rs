@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod clone;
+pub mod confine;
 pub mod memory;
 pub mod message;
 pub mod process;

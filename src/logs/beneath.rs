@@ -21,17 +21,31 @@ const FILE_MODE: Mode = Mode::from_bits_truncate(0o640);
 pub(super) struct LogDir {
     path: PathBuf,
     root: Option<OwnedFd>,
+    /// We can open no other than the one that we hold.
+    held: bool,
+    /// It is gone, and another one would be refused.
+    lost: bool,
 }
 
 impl LogDir {
     /// Touches nothing yet.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, root: None }
+        Self { path, root: None, held: false, lost: false }
     }
 
     /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// From here on, no other directory than the present one can be opened.
+    pub(super) fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Whether the directory is gone and cannot be made anew by us.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
     }
 
     /// Opens a run's file for appending (and reading), with the directories above it.
@@ -106,8 +120,13 @@ impl LogDir {
         make_dir(pod.as_fd(), run.process())
     }
 
-    fn root(&mut self) -> nix::Result<BorrowedFd<'_>> {
+    /// The directory itself; made if it is not there.
+    pub(super) fn root(&mut self) -> nix::Result<BorrowedFd<'_>> {
         if self.root.is_none() {
+            if self.held {
+                self.lost = true;
+                return Err(Errno::ESTALE);
+            }
             self.root = Some(self.open_root()?);
         }
         self.root.as_ref().map(AsFd::as_fd).ok_or(Errno::ENOENT)

@@ -70,6 +70,16 @@ impl Files {
         Self { dir: LogDir::new(dir), open: Vec::new(), uses: 0, trouble: Trouble::default() }
     }
 
+    /// Writes in this directory from here on.
+    pub(super) fn write_in(&mut self, dir: LogDir) {
+        self.dir = dir;
+    }
+
+    /// Whether the directory is gone, and nothing can be written any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.dir.is_lost()
+    }
+
     /// Appends whole lines, `lines` of them. Never fails: what the disk does not take is counted.
     pub(super) fn append(&mut self, run: &mut RunFile, bytes: &[u8], lines: u64, stamper: &mut Stamper) {
         let now = Instant::now();

@@ -13,6 +13,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{CONSOLE_STUCK_MS, LOG_DRAIN_BYTES_MAX};
+use crate::logs::confine::confine;
 use crate::logs::console::Console;
 use crate::logs::intake::{Found, Intake};
 use crate::logs::line::Stream;
@@ -76,7 +77,15 @@ pub fn serve(settings: &Settings, keeper: Channel) -> i32 {
             return i32::from(exit::INTERNAL);
         }
     };
+    if let Some(dir) = confine(&settings.log_dir, &voice) {
+        logger.intake.out.files.write_in(dir);
+    }
     while !logger.is_done() {
+        if logger.is_useless() {
+            voice.warn(format_args!("`{}` was taken away; starting again", settings.log_dir.display()));
+            logger.finish();
+            return 0;
+        }
         if let Err(errno) = logger.turn(None) {
             voice.error(format_args!("cannot wait for output: {}; starting again", errno.desc()));
             logger.finish();
@@ -105,7 +114,6 @@ fn prepare() {
         held.add(signal);
     }
     let _ = held.thread_block();
-    let _ = nix::sys::prctl::set_no_new_privs();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
@@ -162,6 +170,11 @@ impl Logger {
     /// Whether there is nobody left to listen to.
     pub(super) fn is_done(&self) -> bool {
         self.keeper.is_none() && !self.intake.has_runs()
+    }
+
+    /// Whether the next logger could write what this one cannot.
+    fn is_useless(&self) -> bool {
+        self.keeper.is_some() && self.intake.out.files.is_lost()
     }
 
     /// The last words: what waits in supd's own pipe and in the queues, as far as somebody takes it.

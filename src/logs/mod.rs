@@ -21,6 +21,7 @@ pub mod read;
 pub mod relay;
 
 mod beneath;
+mod confine;
 mod console;
 mod cursor;
 mod files;

@@ -35,7 +35,7 @@ fn each_does_what_it_says_for_root() {
 
 #[test]
 fn each_does_what_it_says_for_an_ordinary_user() {
-    let supd = shipped().as_user(65534).supd();
+    let supd = shipped().with_user(65534).supd();
     let status = fs::read_to_string(format!("/proc/{}/status", supd.role("manager"))).unwrap();
     assert!(status.contains("Uid:\t65534\t65534\t65534\t65534"), "{status}");
     each_does_what_it_says(&supd);

@@ -100,7 +100,7 @@ impl Space {
     }
 
     /// The place belongs to an ordinary user, and supd runs as that user.
-    pub fn as_user(self, id: u32) -> Self {
+    pub fn with_user(self, id: u32) -> Self {
         for path in [self.path().to_owned(), self.path().join("home")] {
             let _ = fs::create_dir(&path);
             chown(&path, Some(id), Some(id)).unwrap();

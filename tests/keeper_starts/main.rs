@@ -129,9 +129,9 @@ fn f29_what_is_missing_at_the_start_is_named() {
     let run = shell("true");
     let at = |path: &str| Plan { working_dir: Some(path.into()), ..run.clone() };
     assert_eq!(bed.fails(&at("/no/where")), (Step::Chdir, libc::ENOENT, "/no/where".into()));
-    let as_user = |user: &str| Plan { user: Some(Account::Name(user.into())), ..run.clone() };
-    assert_eq!(bed.fails(&as_user("nobody-here")), (Step::User, 0, "nobody-here".into()));
-    assert_eq!(bed.fails(&as_user("0")), (Step::User, 0, "0".into()));
+    let with_user = |user: &str| Plan { user: Some(Account::Name(user.into())), ..run.clone() };
+    assert_eq!(bed.fails(&with_user("nobody-here")), (Step::User, 0, "nobody-here".into()));
+    assert_eq!(bed.fails(&with_user("0")), (Step::User, 0, "0".into()));
     let as_group = Plan { group: Some(Account::Name(b"no-group".to_vec())), ..run.clone() };
     assert_eq!(bed.fails(&as_group), (Step::Group, 0, "no-group".into()));
     let number = Plan { user: Some(Account::Id(54_321)), ..run.clone() };
