@@ -119,8 +119,6 @@ impl Connection {
             async move { Ok::<_, Infallible>(connection.handle(request).await) }
         });
         let ended = http1::Builder::new()
-            // A client may say all it has to say, and close its half before it listens.
-            .half_close(true)
             .timer(TokioTimer::new())
             .header_read_timeout(patience.request)
             .max_buf_size(REQUEST_HEAD_BYTES_MAX)
