@@ -107,7 +107,9 @@ fn loaded(unit: &Unit) -> String {
     }
     match unit.status.stale {
         Some(Stale::Changed) => notes.push("changed on disk: supctl apply".to_owned()),
-        Some(Stale::Removed) => notes.push("removed from disk: supctl apply".to_owned()),
+        Some(Stale::Removed) => {
+            notes.push(format!("removed from disk: supctl delete {}", unit.metadata.name))
+        }
         None => {}
     }
     let path = if unit.spec.transient { "transient".into() } else { unit.spec.path.to_string_lossy() };

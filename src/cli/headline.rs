@@ -106,7 +106,11 @@ impl Headline<'_> {
                 let file = first.spec.path.file_name().map(|file| file.to_string_lossy().into_owned());
                 let one = || file.unwrap_or_else(|| first.metadata.name.clone());
                 let whom = if units.len() == 1 { one() } else { names(&units) };
-                lines.push((format!("{whom} {words}"), "supctl apply".to_owned()));
+                let next = match stale {
+                    Stale::Changed => "supctl apply".to_owned(),
+                    Stale::Removed => format!("supctl delete {}", first.metadata.name),
+                };
+                lines.push((format!("{whom} {words}"), next));
             }
         }
         lines.extend(self.info.status.warnings.iter().map(|warning| (warning.clone(), String::new())));
@@ -117,7 +121,10 @@ impl Headline<'_> {
     fn failure(&self, unit: &Unit, look: Look) -> String {
         let mut text = unit.metadata.name.clone();
         if let Some(exit) = unit.status.last_exit.as_ref().filter(|exit| exit.failed) {
-            let ending = ending(exit.exit_code, exit.exit_signal);
+            let ending = match exit.message.as_str() {
+                "" => ending(exit.exit_code, exit.exit_signal),
+                message => message.to_owned(),
+            };
             text += &format!(", {ending} ({} ago)", age::since(exit.finished_at, look.now));
         } else if !unit.status.reason.is_empty() {
             text += &format!(", {}", unit.status.reason);

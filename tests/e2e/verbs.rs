@@ -431,7 +431,7 @@ fn a_changed_file_is_marked_and_apply_replaces() {
 
     fs::remove_file(supd.path().join("units/new.toml")).unwrap();
     supd.ctl("daemon-reload").ok();
-    supd.ctl("status new").ok().stdout_has("removed from disk");
+    supd.ctl("status new").ok().stdout_has("removed from disk: supctl delete new");
 }
 
 #[test]
