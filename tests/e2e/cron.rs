@@ -143,3 +143,17 @@ fn suspended_it_does_not_fire_and_resumed_it_does() {
     slots_pass(&supd, 2);
     assert_eq!(jobs_of(&supd, "still"), before);
 }
+
+/// Setting the clock to what it shows is a step of nothing, and all that a kernel tells of a step.
+#[test]
+fn a_step_of_the_wall_clock_is_noticed_at_once() {
+    use nix::time::{ClockId, clock_gettime, clock_settime};
+    let supd = Space::new().unit("nightly", "exec = ['/bin/true']\n[cron]\nschedule = '30 2 * * *'\n").supd();
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).unwrap();
+    if let Err(error) = clock_settime(ClockId::CLOCK_REALTIME, now) {
+        eprintln!("SKIPPED: the clock may not be set here: {error}");
+        return;
+    }
+    supd.wait_file("supd.out", "the wall clock was set");
+    supd.ctl("status").ok().stdout_has("Next 02:30");
+}
