@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod bad_input;
+mod complete_logs;
 mod confined;
 mod cron;
 mod environment;
