@@ -75,7 +75,7 @@ struct Manager {
     /// Probes of kind exec, and `supctl exec`.
     commands: Commands,
     /// What is known of pods whose processes were started and that are not final.
-    pods: HashMap<PodUid, PodFacts>,
+    pods: HashMap<PodUid, Box<PodFacts>>,
     store: Store,
     intents: Intents,
     transients: Transients,

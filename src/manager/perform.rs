@@ -73,7 +73,7 @@ impl Manager {
             Err((format!("the names of {} are too long together", label.pod), false))
         };
         let facts = PodFacts { unit, label, main: None };
-        self.pods.entry(run.pod).or_insert(facts);
+        self.pods.entry(run.pod).or_insert_with(|| Box::new(facts));
         if let Err((message, exhausted)) = ordered {
             let outcome = Outcome::NotStarted { message, exhausted };
             let exit = Exit { outcome, usage: Usage::default(), at: clock::now() };

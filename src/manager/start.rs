@@ -181,7 +181,7 @@ impl Manager {
         let Adopted { run, label, pid, started, .. } = adopted;
         let is_main = run.class == Class::Main;
         let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
-        self.pods.insert(run.pod, PodFacts { unit: unit.clone(), label: label.clone(), main });
+        self.pods.insert(run.pod, Box::new(PodFacts { unit: unit.clone(), label: label.clone(), main }));
         if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
             self.tellers.open(run.pod)?;
             if let Some(pid) = pid {

@@ -24,7 +24,14 @@ pub enum Variable {
 
 /// Text in which some variables are still to be replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text(Vec<Part>);
+pub struct Text(Repr);
+
+/// Nearly all texts have no variable, and there are several in each unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Repr {
+    Literal(Box<str>),
+    Parts(Box<[Part]>),
+}
 
 /// A piece of a [`Text`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +77,7 @@ pub struct LoadVariables<'a> {
 impl Text {
     /// Text without variables, whatever it contains.
     pub fn literal(text: impl Into<String>) -> Self {
-        Self(vec![Part::Literal(text.into())])
+        Self(Repr::Literal(text.into().into()))
     }
 
     /// Reads `${…}` and `$$`, and replaces what is known at load.
@@ -106,15 +113,22 @@ impl Text {
             rest = &body[end + 1..];
         }
         literal.push_str(rest);
-        if !literal.is_empty() || parts.is_empty() {
+        if parts.is_empty() {
+            return Ok(Self::literal(literal));
+        }
+        if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Ok(Self(parts))
+        Ok(Self(Repr::Parts(parts.into())))
     }
 
     /// The variables that are still to be replaced.
     pub fn variables(&self) -> impl Iterator<Item = Variable> + '_ {
-        self.0.iter().filter_map(|part| match part {
+        let parts = match &self.0 {
+            Repr::Literal(_) => &[],
+            Repr::Parts(parts) => &**parts,
+        };
+        parts.iter().filter_map(|part| match part {
             Part::Variable(variable) => Some(*variable),
             Part::Literal(_) => None,
         })
@@ -122,13 +136,14 @@ impl Text {
 
     /// The text with its variables replaced.
     pub fn expand(&self, value: &dyn Fn(Variable) -> String) -> String {
-        self.0
-            .iter()
-            .map(|part| match part {
-                Part::Literal(text) => text.clone(),
-                Part::Variable(variable) => value(*variable),
-            })
-            .collect()
+        let expand = |part: &Part| match part {
+            Part::Literal(text) => text.clone(),
+            Part::Variable(variable) => value(*variable),
+        };
+        match &self.0 {
+            Repr::Literal(text) => text.to_string(),
+            Repr::Parts(parts) => parts.iter().map(expand).collect(),
+        }
     }
 }
 
@@ -168,7 +183,11 @@ fn resolve(name: &str, known: &LoadVariables<'_>) -> Result<Part, TextErrorKind>
 /// As it was written, but for what was replaced at load.
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
+        let parts = match &self.0 {
+            Repr::Literal(text) => return f.write_str(text),
+            Repr::Parts(parts) => parts,
+        };
+        parts.iter().try_for_each(|part| match part {
             Part::Literal(text) => f.write_str(text),
             Part::Variable(variable) => write!(f, "${{{}}}", variable.name()),
         })
