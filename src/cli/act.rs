@@ -12,6 +12,7 @@ use super::subject::Subject;
 use super::target::{self, Asker};
 use super::time_limit;
 use crate::control::objects::{Job, NoOptions, Noun, Pod, SuspendRequest, SuspendWish, Unit};
+use crate::unit::name::UnitName;
 
 /// Arguments of `start`, `stop`, `restart`, `suspend`, `resume`.
 #[derive(clap::Args, Debug)]
@@ -83,6 +84,9 @@ impl Blocking {
 /// `supctl start NAME...` and its like. One failure does not stop the others.
 pub fn run(act: Act, options: &Options, context: &Context) -> Outcome {
     let server = Server::connect(context, Asker::Action)?;
+    if matches!(act, Act::Start | Act::Restart) {
+        make_instances(&server, &options.names)?;
+    }
     let found = target::resolve(&server, &options.names, Asker::Action)?;
     let mut exit = Exit::DONE;
     for failure in &found.missing {
@@ -110,6 +114,22 @@ pub fn run(act: Act, options: &Options, context: &Context) -> Outcome {
     // A pod is never started anew: it goes, and its unit makes another.
     let exit = exit.and(wait_for(context, &server, &pods, Goal::Down, &options.blocking)?);
     Ok(exit.and(wait_for(context, &server, &objects, goal, &options.blocking)?))
+}
+
+/// An instance of a template that nobody has asked for before is not among supd's units until it is started.
+fn make_instances(server: &Server, names: &[String]) -> Result<(), Failure> {
+    let is_instance = |name: &&String| UnitName::parse(name).is_ok_and(|name| name.instance().is_some());
+    for name in names.iter().filter(is_instance) {
+        if server.find::<Unit>(name)?.is_some() {
+            continue;
+        }
+        match server.verb::<Unit>(name, Act::Start.word(), &NoOptions {}) {
+            // Without a template it is said below that there is none.
+            Err(failure) if failure.exit != Exit::NO_UNIT => return Err(failure),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Sends one wish. The answer is a line for people.
