@@ -94,6 +94,11 @@ impl Sources {
         loaded
     }
 
+    /// Instances of templates that a manager before this one has loaded.
+    pub(super) fn add_instances(&mut self, names: Vec<UnitName>) {
+        self.instances.extend(names.into_iter().filter(|name| name.instance().is_some()));
+    }
+
     fn load_from(&self, paths: &[PathBuf]) -> Loaded {
         let instances: Vec<UnitName> = self.instances.iter().cloned().collect();
         load(&LoadOptions {
@@ -164,6 +169,7 @@ impl Manager {
 
     /// Tells the engine. What was refused for its faults stays as it was.
     fn take_in_loaded(&mut self, loaded: Loaded, apply: bool) {
+        self.keep_good(&loaded);
         let mut units = loaded.units;
         units.extend(loaded.refused.iter().filter_map(|name| self.engine.unit(name).cloned()));
         self.take_in(Event::Loaded { units, apply });

@@ -35,7 +35,7 @@ use crate::runtime::notify::Tellers;
 use crate::runtime::plan::Planner;
 use crate::runtime::probe::{Note, Probing};
 use crate::settings::Settings;
-use crate::store::{Intents, ReadyMarks, Store, Transients, Uids};
+use crate::store::{Intents, LastGood, ReadyMarks, Store, Transients, Uids};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::Unit;
 
@@ -43,6 +43,7 @@ mod answer;
 mod change;
 mod commands;
 mod hold;
+mod last_good;
 mod look;
 mod own_log;
 mod perform;
@@ -79,6 +80,7 @@ struct Manager {
     store: Store,
     intents: Intents,
     transients: Transients,
+    good: LastGood,
     uids: Uids,
     /// Nothing where the runtime directory takes no files: then readiness is found out anew.
     marks: Option<ReadyMarks>,

@@ -21,7 +21,7 @@ use crate::runtime::keeper::{Keeper, Snapshot};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
-use crate::store::{Intents, ReadyMarks, Store, Transients, Uids};
+use crate::store::{Intents, LastGood, ReadyMarks, Store, Transients, Uids};
 use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
 use crate::unit::model::{Handler, Unit};
@@ -108,6 +108,7 @@ impl Manager {
             pods: Default::default(),
             store: Store::default(),
             intents,
+            good: LastGood::new(settings.runtime_dir.join("good")),
             transients: Transients::new(settings.runtime_dir.join("transient")),
             uids: Uids::open(&settings.state_dir),
             marks,
@@ -129,10 +130,11 @@ impl Manager {
 
     /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
     async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
-        let mut loaded = self.sources.load();
         let snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
         let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
+        self.recall_instances(first);
+        let mut loaded = self.sources.load();
         if first {
             log_faults(&loaded.faults);
         }
@@ -149,6 +151,8 @@ impl Manager {
                 snapshot.adopted.len()
             ),
         }
+        self.recall_refused(&mut loaded);
+        self.keep_good(&loaded);
         let transient = self.load_transients(first, &mut loaded);
         self.find(&snapshot, &loaded)?;
         let Snapshot { adopted, pod_highest, .. } = snapshot;

@@ -1,6 +1,6 @@
 //! What survives: finished pods, ended runs, events, and an operator's intents.
 //!
-//! In memory for now, but for intents, units without a file, marks of readiness and the numbers that pods
+//! In memory for now, but for intents, units without a file, last good versions, marks of readiness and the numbers that pods
 //! have had. The cut is the one that a database
 //! needs: whatever is remembered comes in through [`Store::record`], and an exit is acknowledged to the
 //! keeper only after the batch it came with was committed ([`Store::commit`]).
@@ -15,6 +15,7 @@ use crate::unit::name::UnitName;
 
 pub mod events;
 pub mod intents;
+pub mod last_good;
 pub mod ready;
 pub mod transients;
 pub mod uids;
@@ -23,6 +24,7 @@ mod writer;
 
 pub use events::{Events, StoredEvent};
 pub use intents::Intents;
+pub use last_good::LastGood;
 pub use ready::ReadyMarks;
 pub use transients::Transients;
 pub use uids::Uids;

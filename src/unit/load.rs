@@ -34,6 +34,8 @@ pub struct LoadOptions<'a> {
 pub struct Loaded {
     /// The units that are good, by name, with every unit that they require.
     pub units: Vec<Arc<Unit>>,
+    /// Each of them as a text that loads as the same unit.
+    pub texts: BTreeMap<UnitName, String>,
     /// All faults, by file and line.
     pub faults: Vec<Diagnostic>,
     /// Units that exist and were not loaded, because of faults: what ran before stays in force.
@@ -189,8 +191,12 @@ impl<'e> Load<'e> {
             let place = |fault: &Diagnostic| fault.position.as_ref().map(|at| (at.line, at.column));
             (&a.file, last(a), place(a)).cmp(&(&b.file, last(b), place(b)))
         });
+        let Gathered { drafts, sources, .. } = &self.gathered;
+        let texts =
+            self.good.keys().filter_map(|name| Some((name.clone(), cat::text(drafts.get(name)?, sources))));
+        let texts = texts.collect();
         let units = self.good.into_values().map(|checked| Arc::new(checked.unit)).collect();
-        Loaded { units, faults, refused: self.refused, templates: self.templates }
+        Loaded { units, texts, faults, refused: self.refused, templates: self.templates }
     }
 }
 

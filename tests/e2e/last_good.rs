@@ -43,3 +43,44 @@ fn a_broken_file_changes_nothing_until_it_is_mended() {
     assert_eq!(supd.json("get unit web")["status"]["stale"], "Removed");
     assert_eq!(uids(&supd), after);
 }
+
+#[test]
+fn a_file_that_is_broken_when_the_manager_dies_ends_nothing() {
+    let web = format!("{SLEEPER}requires = ['db']\nenv = {{ A = '1' }}\n[service]\nreplicas = 1\n");
+    let supd = Space::new().unit("db", SLEEPER).unit("web", &web).supd();
+    supd.wait("web", "ready");
+    let before = uids(&supd);
+    supd.space().write_unit("db", "exec = [\n");
+    for _ in 0..2 {
+        supd.kill_role("manager");
+        assert_eq!(uids(&supd), before);
+        supd.wait("web", "ready");
+        supd.ctl("apply").code(78);
+    }
+    assert_eq!(uids(&supd), before);
+    supd.space().write_unit("db", SLEEPER);
+    supd.ctl("apply").ok();
+    assert_eq!(uids(&supd), before, "it is what it was");
+    supd.ctl("restart db").ok();
+    // What has no file any more is gone, as before.
+    std::fs::remove_file(supd.path().join("units/web.toml")).unwrap();
+    supd.kill_role("manager");
+    supd.ctl("status web").code(4);
+    assert!(!supd.path().join("run/good/web.toml").exists());
+}
+
+#[test]
+fn an_instance_that_was_started_by_hand_outlives_the_manager() {
+    let supd = Space::new().unit("worker@", SLEEPER).supd();
+    supd.ctl("start worker@eu").ok();
+    let pid = supd.pid("worker-eu-0");
+    for _ in 0..2 {
+        supd.kill_role("manager");
+        supd.wait("worker@eu", "ready");
+        assert_eq!(supd.pid("worker-eu-0"), pid);
+    }
+    std::fs::remove_file(supd.path().join("units/worker@.toml")).unwrap();
+    supd.kill_role("manager");
+    supd.ctl("status worker@eu").code(4);
+    assert!(!supd.own_output().contains("ERROR"), "{}", supd.own_output());
+}
