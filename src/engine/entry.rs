@@ -95,8 +95,10 @@ pub(super) enum Place {
         uid: PodUid,
         /// its name,
         name: String,
-        /// and how it ended.
+        /// how it ended,
         succeeded: bool,
+        /// and how often it was restarted before.
+        restarts: u32,
     },
 }
 

@@ -190,7 +190,8 @@ impl Engine {
         // A pod that was stopped, or that failed for a reason of its own under Always, is replaced (RS-003).
         if pod.leaving.is_none() || (bare && !pod.reason.is_empty()) {
             let succeeded = phase == Phase::Succeeded;
-            let place = Place::Done { uid: pod.uid, name: pod.name.clone(), succeeded };
+            let restarts = pod.restarts();
+            let place = Place::Done { uid: pod.uid, name: pod.name.clone(), succeeded, restarts };
             replicas.places.insert(ordinal, place);
             let words = if succeeded { "succeeded".to_owned() } else { format!("failed, exit {code}") };
             let about = ("Pod", pod.name.as_str(), &name);
