@@ -96,6 +96,9 @@ fn expand(
     if let Some((_, ours)) = ALIASES.iter().find(|(theirs, _)| *theirs == verb) {
         return Ok((ours, behind));
     }
+    if verb == "kill" {
+        behind = signals_by_hand(behind);
+    }
     match (verb, behind.first().map(String::as_str)) {
         ("signal", Some(_)) => {
             behind.insert(0, "--signal".to_owned());
@@ -118,6 +121,20 @@ fn expand(
     }
 }
 
+/// kill(1)'s `-9` and `-HUP` become `--signal=9` and `--signal=HUP`; flags of ours have one small letter.
+fn signals_by_hand(words: Vec<String>) -> Vec<String> {
+    let is_signal = |word: &str| {
+        let digits = word.chars().all(|c| c.is_ascii_digit());
+        let name = word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        !word.is_empty() && (digits || name)
+    };
+    let one = |word: String| match word.strip_prefix('-').filter(|signal| is_signal(signal)) {
+        Some(signal) => format!("--signal={signal}"),
+        None => word,
+    };
+    words.into_iter().map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +155,9 @@ mod tests {
             ("supctl update", "supctl apply"),
             ("supctl trigger backup --wait", "supctl create job --from=cronjob/backup --wait"),
             ("supctl signal HUP web", "supctl kill --signal HUP web"),
+            ("supctl kill -9 web", "supctl kill --signal=9 web"),
+            ("supctl kill web -USR1 -q", "supctl kill web --signal=USR1 -q"),
+            ("supctl kill -s HUP web", "supctl kill -s HUP web"),
             ("supctl rollout restart web", "supctl restart web"),
             ("supctl rollout undo web", "supctl rollout undo web"),
             ("supctl analyze calendar @daily", "supctl calendar @daily"),

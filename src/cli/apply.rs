@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::exit::os_words;
 use super::exit::{Exit, Failure, Outcome};
 use super::server::Server;
 use super::style::printable_lines;
@@ -64,17 +65,18 @@ fn told(context: &Context, answer: Result<Status, Failure>, done: &str) -> Outco
 /// A file's text under its own name; standard input is `stdin.toml`, or `stdin.yaml` where it looks so.
 fn read(path: &Path) -> Result<ApplyFile, Failure> {
     let unreadable = |error: std::io::Error| {
-        Failure::new(Exit::CONFIGURATION, format!("cannot read {}: {error}", path.display()))
+        Failure::new(Exit::CONFIGURATION, format!("cannot read `{}`: {}", path.display(), os_words(&error)))
     };
-    let too_long =
-        || Failure::new(Exit::CONFIGURATION, format!("{} is longer than a unit file may be", path.display()));
+    let too_long = || {
+        Failure::new(Exit::CONFIGURATION, format!("`{}` is longer than a unit file may be", path.display()))
+    };
     let mut text = String::new();
     let limit = UNIT_FILE_BYTES_MAX.saturating_add(1);
     if path == Path::new("-") {
         std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(unreadable)?;
     } else {
         if path.is_dir() {
-            return Err(Failure::usage(format!("{} is a directory; name its files", path.display())));
+            return Err(Failure::usage(format!("`{}` is a directory; name its files", path.display())));
         }
         let file = std::fs::File::open(path).map_err(unreadable)?;
         file.take(limit).read_to_string(&mut text).map_err(unreadable)?;

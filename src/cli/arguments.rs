@@ -33,8 +33,9 @@ pub struct Arguments {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// The socket of supd
-    #[arg(long, global = true, value_name = "PATH", env = "SUPD_SOCKET", hide_env_values = true)]
+    /// The socket of supd [env: SUPD_SOCKET]
+    // Read by `Context`: clap would name a flag that came from the environment in every usage line.
+    #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// When to use colour
     #[arg(

@@ -28,8 +28,8 @@ pub struct Options {
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
     /// How many times
-    #[arg(short = 'n', long, visible_alias = "iterations", value_name = "N", default_value_t = 5)]
-    lines: usize,
+    #[arg(short = 'n', long, visible_alias = "iterations", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    lines: u64,
     /// Hours that daylight saving removes or repeats: once, or literal as in Kubernetes
     #[arg(long, value_name = "RULE", default_value = "once", value_parser = ["once", "literal"])]
     dst: String,
@@ -66,7 +66,8 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     let from = options.from.as_deref().map_or_else(|| Ok(age::now()), parse_time)?;
     let schedule = Schedule::parse(&expression, options.tz.as_deref(), dst);
     let schedule = schedule.map_err(|error| explain(&expression, &error))?;
-    let upcoming = schedule.upcoming(from.0, options.lines.min(CALENDAR_TIMES_MAX));
+    let upcoming = schedule
+        .upcoming(from.0, usize::try_from(options.lines).unwrap_or(usize::MAX).min(CALENDAR_TIMES_MAX));
     if matches!(options.output.format(), Format::Json | Format::JsonLines | Format::Yaml) {
         let written = upcoming.iter().map(|time| (schedule.format(time.at), time.note.clone()));
         let (next, notes): (Vec<_>, Vec<_>) = written.unzip();
@@ -99,7 +100,9 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     } else {
         let mut table = Table::new(&["NEXT", "IN", "NOTE"]);
         for time in &upcoming {
-            let left = age::until(Time(time.at), age::now());
+            let now = age::now();
+            // With `--from` a time may be over.
+            let left = if time.at < now.0 { String::new() } else { age::until(Time(time.at), now) };
             table.push(
                 Tone::Plain,
                 vec![
@@ -125,7 +128,8 @@ pub(super) fn parse_time(text: &str) -> Result<Time, Failure> {
         Some(Time(zoned.timestamp().as_second()))
     };
     seconds.or_else(instant).or_else(civil).ok_or_else(|| {
-        Failure::usage(format!("`{text}` is no time")).hint("write 2026-11-23T02:30:00Z, or 2026-11-23 02:30")
+        Failure::usage(format!("`{text}` is no time"))
+            .hint("write 2026-11-23T02:30:00Z, or 2026-11-23 02:30, or @SECONDS")
     })
 }
 

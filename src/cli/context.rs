@@ -43,7 +43,9 @@ impl Context {
             progress: std::io::stderr().is_terminal() && !global.quiet,
             quiet: global.quiet,
             utc: global.utc,
-            socket: global.socket.clone(),
+            socket: global.socket.clone().or_else(|| {
+                std::env::var_os("SUPD_SOCKET").filter(|path| !path.is_empty()).map(PathBuf::from)
+            }),
             output: Output::Standard,
         }
     }

@@ -317,7 +317,7 @@ fn signals_are_for_what_runs() {
 #[test]
 fn scaling_and_deleting() {
     let host = Host::new();
-    assert_eq!(host.ctl("scale web --replicas=5 --no-block"), ("web: scaling\n".to_owned(), 0));
+    assert_eq!(host.ctl("scale web --replicas=5 --no-block"), ("web: scaled to 5\n".to_owned(), 0));
     assert_eq!(host.ctl("scale import 5").1, 2);
     assert_eq!(host.ctl("delete job/import"), ("import: deleted\n".to_owned(), 0));
     assert_eq!(host.ctl("delete m*").1, 2);
@@ -373,8 +373,9 @@ fn logs_of_units_and_pods() {
 #[test]
 fn a_command_ends_with_its_programs_code() {
     let host = Host::new();
-    assert_eq!(host.ctl("run --wait -- true"), (String::new(), 0));
-    assert_eq!(host.ctl("run --name t --wait -- false"), (String::new(), 7));
+    assert_eq!(host.ctl("run --wait -- true"), ("made-up: complete\n".to_owned(), 0));
+    let failed = "error: t: exit 7\n  see: supctl logs t\n".to_owned();
+    assert_eq!(host.ctl("run --name t --wait -- false"), (failed, 7));
     assert_eq!(host.ctl("run --name u --job -- true"), ("u: started\n".to_owned(), 0));
     assert_eq!(host.ctl("run --name U_ -- true").1, 2);
 }

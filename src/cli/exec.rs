@@ -29,7 +29,7 @@ pub struct Options {
     #[arg(short, long, value_name = "PROCESS")]
     container: Option<String>,
     /// The program and its arguments
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     command: Vec<String>,
 }
 

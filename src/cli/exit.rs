@@ -115,6 +115,14 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+/// What the system says, in the shape of all our errors: without the number.
+pub fn os_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -217,6 +217,10 @@ pub fn cause(subject: &Subject) -> String {
             });
             let reason = Some(unit.status.reason.clone()).filter(|reason| !reason.is_empty());
             let parts: Vec<String> = reason.into_iter().chain(exit).collect();
+            let comes_again = unit.status.state == UnitState::CrashLoopBackOff;
+            if parts.is_empty() && comes_again && unit.status.last_exit.is_some() {
+                return "does not stay up: it ends with exit 0, and is restarted".to_owned();
+            }
             if parts.is_empty() { "failed".to_owned() } else { format!("failed: {}", parts.join(", ")) }
         }
         Subject::Job(job) => {

@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::follow::{self, End, Wish};
 use super::goal::{Goal, Verdict};
 use super::progress::Progress;
+use super::rows::ending;
 use super::server::Server;
 use super::subject::Subject;
 use crate::control::objects::{Run, Time};
@@ -27,19 +28,30 @@ pub fn wait(context: &Context, server: &Server, job: Subject, timeout: Option<Du
         End::Judged => {}
     }
     match report.verdicts.into_iter().next() {
-        Some((_, Verdict::Reached(word))) if word == "complete" => Ok(Exit::DONE),
+        Some((_, Verdict::Reached(word))) if word == "complete" => {
+            context.say(&format!("{name}: complete"))?;
+            Ok(Exit::DONE)
+        }
         Some((_, Verdict::Missed(cause))) => Err(Failure::new(Exit::FAILED, format!("{name} {cause}"))),
-        _ => Ok(of_failed(server, &name)?),
+        _ => of_failed(context, server, &name),
     }
 }
 
 /// The code of the run that failed last; 1 where none of a failed job's runs is known.
-fn of_failed(server: &Server, name: &str) -> Result<Exit, Failure> {
+fn of_failed(context: &Context, server: &Server, name: &str) -> Result<Exit, Failure> {
     let runs: Vec<Run> = server.list()?;
     let of_job = |run: &&Run| run.status.job.as_deref() == Some(name) || run.status.unit.as_str() == name;
     let last = runs.iter().filter(of_job).filter(|run| run.status.exit_code != 0);
     let last = last.max_by_key(|run| (run.status.finished_at, Time(i64::from(run.status.attempt))));
-    Ok(last.map_or(Exit::FAILED, exit_of))
+    let exit = last.map_or(Exit::FAILED, exit_of);
+    let cause = match last.map(|run| &run.status) {
+        None => "failed".to_owned(),
+        Some(run) if run.reason == "StartError" => run.message.clone(),
+        Some(run) => ending(run.exit_code, run.signal),
+    };
+    context
+        .complain(&Failure::new(exit, format!("{name}: {cause}")).hint(format!("see: supctl logs {name}")));
+    Ok(exit)
 }
 
 /// docker's codes for what could not be started: 127 where there is no such program, 126 where it may not

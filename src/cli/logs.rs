@@ -46,7 +46,7 @@ pub struct Options {
     /// The time of each line before it
     #[arg(long, short = 't')]
     timestamps: bool,
-    /// The pod's name before each line; the rule where there are several
+    /// The pod's name before each line; on a terminal always so where there are several
     #[arg(long)]
     prefix: bool,
     /// Only lines until a time
@@ -250,7 +250,10 @@ fn before(pod: &Pod) -> Option<Wanted> {
 fn parse_since(text: &str) -> Result<Wall, Failure> {
     match time_limit::parse(text) {
         Ok(ago) => Ok(Wall::from_seconds(age::now().0) - ago),
-        Err(_) => Ok(Wall::from_seconds(parse_time(text)?.0)),
+        Err(_) => match parse_time(text) {
+            Ok(time) => Ok(Wall::from_seconds(time.0)),
+            Err(failure) => Err(failure.hint("or how long ago: 90s, 5m, 2h")),
+        },
     }
 }
 

@@ -80,6 +80,8 @@ fn table(pods: &[Pod], look: Look, whole: bool) -> Table {
 /// The command of main, in quotes, cut as docker cuts it.
 fn command(pod: &Pod, whole: bool) -> String {
     let words = pod.spec.containers.first().map(|main| main.command.join(" ")).unwrap_or_default();
+    // A script is many lines, a row is one.
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
     if whole || words.chars().count() <= COMMAND_CHARACTERS_MAX {
         return format!("\"{words}\"");
     }

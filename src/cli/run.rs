@@ -39,13 +39,7 @@ pub struct Options {
     #[arg(long, alias = "no-wait", conflicts_with = "wait")]
     no_block: bool,
     /// The program and its arguments
-    #[arg(
-        value_name = "CMD",
-        required = true,
-        last = false,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     command: Vec<String>,
 }
 

@@ -44,7 +44,10 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     let mut failures = found.missing;
     for subject in found.subjects {
         match scale(&server, &subject, amount) {
-            Ok(_) => scaled.push(subject),
+            Ok(replicas) => {
+                context.say(&format!("{}: scaled to {replicas}", subject.name()))?;
+                scaled.push(subject);
+            }
             Err(failure) => failures.push(failure),
         }
     }
@@ -53,9 +56,6 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
         exit = exit.and(failure.exit);
     }
     if !options.blocking.waits() {
-        for subject in &scaled {
-            context.say(&format!("{}: scaling", subject.name()))?;
-        }
         return Ok(exit);
     }
     Ok(exit.and(wait_for(context, &server, &scaled, Goal::Up, &options.blocking)?))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::context::Context;
+use super::exit::os_words;
 use super::exit::{Exit, Failure, Outcome};
 use super::format::{self, Format, OutputOptions};
 use super::socket;
@@ -60,6 +61,11 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
         }
     };
     context.print(&text)?;
+    if named.is_empty() && loaded.units.is_empty() && loaded.faults.is_empty() {
+        let places: Vec<String> =
+            socket::settings()?.units.iter().map(|path| format!("`{}`", path.display())).collect();
+        context.note(&format!("no unit files were found in {}", places.join(", ")));
+    }
     Ok(if valid { Exit::DONE } else { Exit::CONFIGURATION })
 }
 
@@ -96,7 +102,7 @@ fn options_for<'a>(
 /// A file's bytes and its name; standard input is a unit called `stdin`.
 fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), Failure> {
     let unreadable = |error: std::io::Error| {
-        Failure::new(Exit::CONFIGURATION, format!("cannot read {}: {error}", path.display()))
+        Failure::new(Exit::CONFIGURATION, format!("cannot read `{}`: {}", path.display(), os_words(&error)))
     };
     // One byte more than is allowed: the check of the text tells of it in words.
     let limit = UNIT_FILE_BYTES_MAX.saturating_add(1);

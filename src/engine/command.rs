@@ -64,7 +64,7 @@ impl Engine {
             }
             self.want(now, &other);
         }
-        let message = if running { format!("{name} is running already") } else { format!("{name} starting") };
+        let message = if running { format!("{name}: running already") } else { format!("{name}: starting") };
         accept(name, message)
     }
 
@@ -125,7 +125,7 @@ impl Engine {
         self.mark(name);
         self.wake_neighbours(name);
         let _ = (now, out);
-        let message = if was { format!("{name} stopping") } else { format!("{name} is not running") };
+        let message = if was { format!("{name}: stopping") } else { format!("{name}: not running") };
         accept(name, message)
     }
 
@@ -153,7 +153,7 @@ impl Engine {
             Kind::Target => {}
         }
         self.mark(name);
-        accept(name, format!("{name} restarting"))
+        accept(name, format!("{name}: restarting"))
     }
 
     fn kill(&mut self, target: &Target, signal: i32, all: bool, out: &mut Actions) -> Answer {
@@ -173,9 +173,9 @@ impl Engine {
             sent += 1;
         }
         match sent {
-            0 => refuse(RefusedReason::Conflict, format!("{unit} has no process to send a signal to")),
-            1 => accept(&unit, format!("signal {signal} sent to 1 process of {unit}")),
-            _ => accept(&unit, format!("signal {signal} sent to {sent} processes of {unit}")),
+            0 => refuse(RefusedReason::Conflict, format!("`{unit}` has no process to send a signal to")),
+            1 => accept(&unit, format!("{unit}: signal {signal} sent to 1 process")),
+            _ => accept(&unit, format!("{unit}: signal {signal} sent to {sent} processes")),
         }
     }
 
@@ -184,7 +184,7 @@ impl Engine {
         let KindState::Service(replicas) = &mut entry.kind else {
             return refuse(
                 RefusedReason::Invalid,
-                format!("{name} is a {}: only a service has replicas", entry.unit.kind()),
+                format!("`{name}` is a {}: only a service has replicas", entry.unit.kind()),
             );
         };
         if count > REPLICAS_MAX {
@@ -196,7 +196,7 @@ impl Engine {
         replicas.scaled = Some(count);
         out.push(Action::Changed(ObjectRef::Unit(name.clone())));
         self.mark(name);
-        accept(name, format!("{name} scaled to {count}"))
+        accept(name, format!("{name}: scaled to {count}"))
     }
 
     /// `suspend` and `resume`, as Kubernetes' field.
@@ -209,7 +209,7 @@ impl Engine {
             calendar.suspended = suspended;
             out.push(Action::Changed(ObjectRef::Unit(unit.clone())));
             self.mark(unit);
-            return accept(unit, format!("{name} {word}"));
+            return accept(unit, format!("{name}: {word}"));
         }
         let Some(job) = self.jobs.get_mut(name) else {
             return match unit {
@@ -218,20 +218,20 @@ impl Engine {
             };
         };
         if job.finished {
-            return refuse(RefusedReason::Conflict, format!("job {name} is finished"));
+            return refuse(RefusedReason::Conflict, format!("job `{name}` is finished"));
         }
         job.suspended = suspended;
         let owner = job.unit.name.clone();
         out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
         self.mark(&owner);
-        accept(&owner, format!("{name} {word}"))
+        accept(&owner, format!("{name}: {word}"))
     }
 
     fn no_suspend(&self, unit: &UnitName) -> String {
         let kind = self.units.get(unit).map_or(Kind::Service, |entry| entry.unit.kind());
         match kind {
-            Kind::Job => format!("{unit} has no job now: start it first"),
-            _ => format!("{unit} is a {kind}: only jobs and cronjobs are suspended"),
+            Kind::Job => format!("`{unit}` has no job now: start it first"),
+            _ => format!("`{unit}` is a {kind}: only jobs and cronjobs are suspended"),
         }
     }
 
@@ -253,7 +253,7 @@ impl Engine {
             (true, false) => self.stop_unit(now, name, out)?,
             (false, _) => Accepted { unit: None, job: None, message: String::new() },
         };
-        accept(name, format!("{name} {}", if enabled { "enabled" } else { "disabled" }))
+        accept(name, format!("{name}: {}", if enabled { "enabled" } else { "disabled" }))
     }
 
     fn run_transient(&mut self, now: Now, unit: Arc<Unit>, out: &mut Actions) -> Answer {
@@ -267,7 +267,7 @@ impl Engine {
         self.rebuild_graph();
         self.want(now, &name);
         out.push(Action::Changed(ObjectRef::Unit(name.clone())));
-        accept(&name, format!("{name} starting"))
+        accept(&name, format!("{name}: starting"))
     }
 
     /// Stopped and forgotten; its file stays.
@@ -281,7 +281,7 @@ impl Engine {
             self.remove_job_pods(now, &job, Count::Nothing, out);
         }
         self.mark(name);
-        accept(name, format!("{name} deleted"))
+        accept(name, format!("{name}: deleted"))
     }
 
     fn delete_job_by_name(&mut self, now: Now, name: &str, out: &mut Actions) -> Answer {
@@ -296,7 +296,7 @@ impl Engine {
         if let Some((_, calendar)) = self.calendar(&unit) {
             calendar.active.retain(|active| active != name);
         }
-        accept(&unit, format!("job {name} deleted"))
+        accept(&unit, format!("{name}: deleted"))
     }
 
     /// A service makes a new pod, a job counts one failure (JOB-014).
@@ -310,7 +310,7 @@ impl Engine {
             Owner::Service { .. } => self.stop_pod(now, uid, Count::Nothing, out),
             Owner::Job { .. } => self.stop_job_pod(now, uid, out),
         }
-        accept(&unit, format!("{name} {word}"))
+        accept(&unit, format!("{name}: {word}"))
     }
 
     fn reset_failed(&mut self, now: Now, unit: Option<&UnitName>, out: &mut Actions) -> Answer {

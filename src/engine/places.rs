@@ -21,6 +21,8 @@ pub(super) struct Done {
     pub(super) uid: PodUid,
     pub(super) name: String,
     pub(super) succeeded: bool,
+    /// How often it was restarted before.
+    pub(super) restarts: u32,
 }
 
 /// Places, by replica number.
@@ -118,7 +120,7 @@ mod tests {
         for ordinal in [2, 0, 1] {
             places.set(ordinal, Place::Live(PodUid(u64::from(ordinal))));
         }
-        let done = Done { uid: PodUid(9), name: "web-1".into(), succeeded: true };
+        let done = Done { uid: PodUid(9), name: "web-1".into(), succeeded: true, restarts: 0 };
         places.set(1, Place::Done(Box::new(done)));
         assert_eq!(places.live().collect::<Vec<_>>(), [PodUid(0), PodUid(2)]);
         assert_eq!(places.live_beyond(1..).collect::<Vec<_>>(), [PodUid(2)]);

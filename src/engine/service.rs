@@ -166,7 +166,7 @@ impl Engine {
         // A pod that was stopped, or that failed for a reason of its own under Always, is replaced (RS-003).
         if pod.leaving.is_none() || (bare && !pod.reason.is_empty()) {
             let succeeded = phase == Phase::Succeeded;
-            let done = Done { uid: pod.uid, name: pod.name.clone(), succeeded };
+            let done = Done { uid: pod.uid, name: pod.name.clone(), succeeded, restarts: pod.restarts() };
             replicas.places.set(ordinal, Place::Done(Box::new(done)));
             let words = if succeeded { "succeeded".to_owned() } else { format!("failed, exit {code}") };
             let about = ("Pod", pod.name.as_str(), &name);

@@ -96,7 +96,7 @@ impl Engine {
             wanted_by: self.wanted_by(&unit.name),
             ready,
             desired,
-            restarts: pods.iter().map(|pod| pod.restarts()).sum(),
+            restarts: pods.iter().map(|pod| pod.restarts()).sum::<u32>() + restarts_of_done(entry),
             last_restart: entry.last_restart,
             last_exit: entry.last_exit.as_deref().cloned(),
             service: matches!(entry.kind, KindState::Service(_)).then_some(numbers),
@@ -249,6 +249,14 @@ fn show_process(pod: &Pod, place: usize, process: &Process) -> ProcessView {
 
 fn waiting(reason: &str, message: String, until: Option<super::time::Wall>) -> view::ProcessState {
     view::ProcessState::Waiting { reason: reason.to_owned(), message, until }
+}
+
+/// The restarts of bare pods that have come to their end: their record is shown, and so is its number.
+fn restarts_of_done(entry: &Entry) -> u32 {
+    match &entry.kind {
+        KindState::Service(replicas) => replicas.places.done().map(|done| done.restarts).sum(),
+        _ => 0,
+    }
 }
 
 fn policy_word(policy: RestartPolicy) -> &'static str {

@@ -30,7 +30,7 @@ pub(super) struct Ending {
 impl Engine {
     /// Ends everything in order. A further request can only shorten the time.
     pub(super) fn on_shutdown(&mut self, now: Now, within: Duration, out: &mut Actions) {
-        self.end(now, within, 0, "asked to".to_owned(), out);
+        self.end(now, within, 0, "as asked".to_owned(), out);
     }
 
     fn end(&mut self, now: Now, within: Duration, code: u8, reason: String, out: &mut Actions) {

@@ -63,7 +63,7 @@ pub struct UnitView {
     pub ready: u32,
     /// See `ready`. A job: completions; a work queue or a cronjob: none.
     pub desired: Option<u32>,
-    /// Restarts of all its pods that live.
+    /// Restarts of all its pods that live, or are shown as done.
     pub restarts: u32,
     /// When the last of them was.
     pub last_restart: Option<Wall>,

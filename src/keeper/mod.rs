@@ -178,7 +178,12 @@ impl Keeper {
             (false, true) => "PID 1 of the machine",
             (false, false) => "a subreaper",
         };
-        self.voice.info(format_args!("supd {} runs as {place}", env!("CARGO_PKG_VERSION")));
+        let version = env!("CARGO_PKG_VERSION");
+        match self.settings.foreground {
+            // The manager's greeting says what a person wants to know.
+            true => self.voice.debug(format_args!("supd {version} runs as {place}")),
+            false => self.voice.info(format_args!("supd {version} runs as {place}")),
+        }
         self.start_manager();
         // Whoever was our child before we were, and whose signal went to the program that we were then.
         self.reaping.request(Instant::now().mono);

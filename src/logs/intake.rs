@@ -12,7 +12,7 @@ use nix::unistd::read;
 
 use crate::engine::time::Wall;
 use crate::limits::{LOG_BATCH_BYTES, LOG_LINE_BYTES_MAX, LOG_PENDING_BYTES_MAX, LOG_READ_BYTES};
-use crate::logs::console::{Console, Label, own_line};
+use crate::logs::console::{Console, Label};
 use crate::logs::files::{Files, RunFile};
 use crate::logs::line::{HEADER_BYTES, Stream, Tag, write_header};
 use crate::logs::outlet::Outlet;
@@ -306,7 +306,7 @@ impl Lane<'_> {
     fn line(&mut self, tag: Tag, text: &[u8], more: &[u8]) {
         let out = &mut *self.out;
         let From::Run { stream, both, .. } = self.from else {
-            out.stderr.push(&own_line(text, more), out.now);
+            out.stderr.push(out.console.own(text, more), out.now);
             return;
         };
         let Some(slot) = &self.slot else { return };

@@ -4,7 +4,7 @@
 //! all pipes and starts it again. It outlives the keeper for as long as a pod has something to say.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -129,7 +129,8 @@ impl Logger {
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&keeper, EpollEvent::new(EpollFlags::EPOLLIN, KEEPER))?;
-        let console = Console::new(settings.foreground, settings.foreground && wants_colour());
+        let colour = settings.foreground && wants_colour();
+        let console = Console::new(settings.foreground, colour, colour && io::stderr().is_terminal());
         Ok(Self {
             epoll,
             keeper: Some(keeper),

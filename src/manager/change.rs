@@ -21,6 +21,7 @@ use crate::unit::name::UnitName;
 use crate::unit::transient::{TransientOptions, read_transient, transient_text};
 
 use super::Manager;
+use super::own_log::EVENTS;
 
 /// Where units come from, and what was wrong with them.
 pub(super) struct Sources {
@@ -300,8 +301,8 @@ pub(super) fn log_faults(faults: &[Diagnostic]) {
     for fault in faults {
         for line in fault.render(false).lines() {
             match fault.severity {
-                Severity::Error => tracing::error!("{line}"),
-                Severity::Warning => tracing::warn!("{line}"),
+                Severity::Error => tracing::error!(target: EVENTS, "{line}"),
+                Severity::Warning => tracing::warn!(target: EVENTS, "{line}"),
             }
         }
     }

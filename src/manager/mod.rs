@@ -250,7 +250,12 @@ impl Manager {
             2 => Duration::from_secs(2),
             _ => Duration::ZERO,
         };
-        tracing::info!("asked to end; all is over within {within:?}");
+        match count {
+            0 | 1 if self.settings.foreground => {
+                tracing::warn!(target: own_log::EVENTS, "ending in order, within {within:?}; Ctrl-C again hurries");
+            }
+            _ => tracing::info!("asked to end; all is over within {within:?}"),
+        }
         self.ending = true;
         self.take_in(Event::Shutdown { within });
         // The keeper waits for a word, and what is ordered now may be nothing at all for a while.

@@ -11,7 +11,11 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::settings::{LogFormat, LogLevel, Settings};
-use crate::wire::own_log::OwnLog;
+use crate::wire::own_log::{OwnLog, mark};
+
+/// What happens to pods and units is told under this target: it is no word of supd about itself, and needs
+/// none before it where a person looks on.
+pub(super) const EVENTS: &str = "supd::events";
 
 /// Begins to pass on what is said with `tracing`.
 pub(super) fn begin(settings: &Settings, log: &OwnLog) {
@@ -53,8 +57,14 @@ where
         mut to: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        if *event.metadata().level() == Level::ERROR {
-            to.write_str("error: ")?;
+        let (mark, word) = match *event.metadata().level() {
+            Level::ERROR => (mark::ERROR, "error: "),
+            Level::WARN => (mark::WARNING, "warning: "),
+            Level::INFO | Level::DEBUG | Level::TRACE => (mark::INFO, ""),
+        };
+        to.write_str(mark)?;
+        if event.metadata().target() != EVENTS {
+            to.write_str(word)?;
         }
         context.format_fields(to.by_ref(), event)?;
         to.write_char('\n')

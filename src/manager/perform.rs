@@ -229,7 +229,7 @@ impl Manager {
     }
 
     fn end(&mut self, code: u8, reason: &str) -> io::Result<()> {
-        tracing::info!("ending with code {code}: {reason}");
+        tracing::info!("all is over, ending with code {code} ({reason})");
         self.ending = true;
         if !self.intents.settle(std::time::Duration::from_secs(1)) {
             tracing::warn!("what was enabled and disabled last may not be on the disk");

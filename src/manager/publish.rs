@@ -12,6 +12,7 @@ use crate::runtime::clock;
 
 use super::Manager;
 use super::look::{bare_pod, collection_of, event_object};
+use super::own_log::EVENTS;
 
 /// What watchers were told of.
 #[derive(Default)]
@@ -81,12 +82,13 @@ impl Manager {
     pub(super) fn report(&mut self, report: Report) {
         let (name, message) = (&report.about.name, &report.message);
         match report.warning {
-            true => tracing::warn!("{name}: {message}"),
-            // One for each pod of a job is what `get events` is for, unless somebody watches the terminal.
-            false if report.about.kind == "Pod" && !self.settings.foreground => {
-                tracing::debug!("{name}: {message}");
+            true => tracing::warn!(target: EVENTS, "{name}: {message}"),
+            // What a line of the pod or of its job says, too, is what `get events` is for; and so is one line
+            // for each pod of a job, unless somebody watches the terminal.
+            false if tells_twice(&report) || (report.about.kind == "Pod" && !self.settings.foreground) => {
+                tracing::debug!(target: EVENTS, "{name}: {message}");
             }
-            false => tracing::info!("{name}: {message}"),
+            false => tracing::info!(target: EVENTS, "{name}: {message}"),
         }
         let event = self.store.events.add(clock::wall(), report);
         let change = if event.count == 1 { Change::Added } else { Change::Modified };
@@ -152,4 +154,13 @@ impl Seen {
             self.last.retain(|(kept, _), _| *kept != collection);
         }
     }
+}
+
+/// Whether another line says the same: a job that its pod's first line names, a job's end that the job tells.
+fn tells_twice(report: &Report) -> bool {
+    !report.warning
+        && matches!(
+            (report.about.kind, report.reason),
+            ("Job", "SuccessfulCreate") | ("CronJob", "SawCompletedJob")
+        )
 }

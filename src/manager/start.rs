@@ -26,7 +26,8 @@ use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
 use crate::unit::model::{Handler, Unit};
 use crate::wire::channel::Channel;
-use crate::wire::{fd, own_log::OwnLog};
+use crate::wire::fd;
+use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
 use super::commands::Commands;
@@ -145,10 +146,9 @@ impl Manager {
         match first {
             true => self.greet(&loaded, log),
             false => tracing::warn!(
-                deaths = snapshot.deaths,
-                unready = snapshot.deaths_unready,
-                "the manager was started again; {} processes were found",
-                snapshot.adopted.len()
+                "the manager was started again; living or newly ended: {}; deaths so far: {}",
+                snapshot.adopted.len(),
+                snapshot.deaths
             ),
         }
         self.recall_refused(&mut loaded);
@@ -204,8 +204,11 @@ impl Manager {
         if !self.settings.foreground {
             tracing::info!("supd {version}: {units} from {places}");
         } else if !self.settings.quiet {
-            log.line(format!("supd {version}: {units} from {places}, pid {keeper}\n").as_bytes());
-            log.line(format!("{} status\n", self.control_program()).as_bytes());
+            let (mark, program) = (mark::NOTICE, self.control_program());
+            let hello =
+                format!("{mark}supd {version}: {units} from {places}, pid {keeper}; Ctrl-C ends all\n");
+            log.line(hello.as_bytes());
+            log.line(format!("{mark}{program} status\n").as_bytes());
         }
     }
 

@@ -11,6 +11,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sys;
 
+/// How much a line matters, put before it for the logger where a person looks on: the marks of sd-daemon(3).
+pub mod mark {
+    /// Somebody must look at it.
+    pub const ERROR: &str = "<3>";
+    /// Somebody may want to look at it.
+    pub const WARNING: &str = "<4>";
+    /// What to do next.
+    pub const NOTICE: &str = "<5>";
+    /// It happened.
+    pub const INFO: &str = "<6>";
+}
+
 /// Longest line: what a pipe takes in one piece.
 const LINE_BYTES_MAX: usize = 4096;
 

@@ -1,9 +1,9 @@
-//! Messages of keeper and spawner, in the same shape as the manager's, without allocation.
+//! Messages of keeper, spawner and logger, in the same shapes as the manager's, without allocation.
 
 use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::own_log::{Line, OwnLog};
+use super::own_log::{Line, OwnLog, mark};
 use crate::settings::{LogFormat, LogLevel, Settings};
 
 /// Writes messages of one role.
@@ -13,13 +13,14 @@ pub struct Voice {
     role: &'static str,
     level: LogLevel,
     format: LogFormat,
+    foreground: bool,
 }
 
 impl Voice {
     /// Of a role.
     pub fn new(log: OwnLog, role: &'static str, settings: &Settings) -> Self {
         let level = if settings.quiet { LogLevel::Error } else { settings.log_level };
-        Self { log, role, level, format: settings.log_format }
+        Self { log, role, level, format: settings.log_format, foreground: settings.foreground }
     }
 
     /// Somebody must look at it.
@@ -50,6 +51,14 @@ impl Voice {
         let mut line = Line::new();
         // What does not fit is cut, and marked by `as_slice`.
         let _ = match self.format {
+            LogFormat::Text if self.foreground => {
+                let (mark, word) = match level {
+                    LogLevel::Error => (mark::ERROR, "error: "),
+                    LogLevel::Warn => (mark::WARNING, "warning: "),
+                    LogLevel::Info | LogLevel::Debug => (mark::INFO, ""),
+                };
+                writeln!(line, "{mark}{word}{message}")
+            }
             LogFormat::Text => {
                 let name = match level {
                     LogLevel::Error => "ERROR",

@@ -71,7 +71,7 @@ fn a_service_is_restarted_and_scaled() {
     let after = uids(&supd, &["web-0", "web-1", "web-2"]);
     assert!(before.iter().all(|uid| !after.contains(uid)));
 
-    supd.ctl("scale web --replicas=4").ok().stdout_is("web: running\n");
+    supd.ctl("scale web --replicas=4").ok().stdout_is("web: scaled to 4\nweb: running\n");
     assert_eq!(uids(&supd, &["web-0", "web-1", "web-2"]), after, "only the difference is touched");
     let highest = ["web-1", "web-2", "web-3"].map(|pod| Death::of(supd.pid(pod)));
     supd.ctl("scale web 1").ok();
@@ -272,14 +272,14 @@ fn enable_and_disable_with_now() {
     let supd = Space::new().unit("web", SLEEPER).supd();
     supd.wait("web", "ready");
     let enabled = || supd.json("get unit web")["spec"]["enabled"].clone();
-    supd.ctl("disable web").ok().stdout_is("web disabled\n");
+    supd.ctl("disable web").ok().stdout_is("web: disabled\n");
     assert_eq!(enabled(), false);
     is_active(&supd, "web", "active");
     let death = Death::of(supd.pid("web-0"));
     supd.ctl("disable --now web").ok();
     assert!(is_dead(&death));
     is_active(&supd, "web", "inactive");
-    supd.ctl("enable web").ok().stdout_is("web enabled\n");
+    supd.ctl("enable web").ok().stdout_is("web: enabled\n");
     is_active(&supd, "web", "inactive");
     supd.ctl("enable --now web").ok();
     is_active(&supd, "web", "active");

@@ -266,7 +266,7 @@ fn keep_pods_keeps_failed_ones_longest() {
 fn a_finished_job_starts_anew_and_an_unfinished_one_goes_on() {
     let w = world("start").unit("j", "exec = ['/x']\n[job]\ncompletions = 2").begin();
     let first = w.job("j").uid;
-    let w = w.start("j").accepted("j is running already").runs(&["j-0"]);
+    let w = w.start("j").accepted("j: running already").runs(&["j-0"]);
     assert_eq!(w.job("j").uid, first);
     let w = w.exit("j-0", 0).exit("j-1", 0).state("j", UnitState::Complete);
     let w = w.start("j").runs(&["j-0"]).counts("j", (1, 0, 0));

@@ -18,13 +18,13 @@ fn signals_go_to_processes_that_run() {
         .stubborn("web-1")
         .begin()
         .command(Command::Kill { target: Target::Unit(name("web")), signal: 1, all: false })
-        .accepted("signal 1 sent to 2 processes of web")
+        .accepted("web: signal 1 sent to 2 processes")
         .signalled("web-0", &[1])
         .signalled("web-1", &[1])
         .stop("web")
         .advance("30s")
         .command(Command::Kill { target: Target::Unit(name("web")), signal: 1, all: false })
-        .refused("web has no process to send a signal to");
+        .refused("`web` has no process to send a signal to");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn disabling_now_stops_and_enabling_now_starts() {
         .unit("web", "exec = ['/x']")
         .begin()
         .command(Command::Enable { unit: name("web"), enabled: false, now: true })
-        .accepted("web disabled")
+        .accepted("web: disabled")
         .runs(&[])
         .state("web", UnitState::Disabled)
         .command(Command::Enable { unit: name("web"), enabled: true, now: true })
@@ -48,9 +48,9 @@ fn only_services_scale_and_only_jobs_and_cronjobs_suspend() {
         .unit("j", "exec = ['/x']\n[job]")
         .begin()
         .command(Command::Scale { unit: name("j"), replicas: 2 })
-        .refused("j is a job: only a service has replicas")
+        .refused("`j` is a job: only a service has replicas")
         .command(Command::Suspend("web".into()))
-        .refused("web is a service: only jobs and cronjobs are suspended");
+        .refused("`web` is a service: only jobs and cronjobs are suspended");
 }
 
 #[test]
@@ -59,6 +59,6 @@ fn a_start_of_what_runs_says_so() {
         .unit("web", "exec = ['/x']")
         .begin()
         .start("web")
-        .accepted("web is running already")
+        .accepted("web: running already")
         .spawned(1);
 }

@@ -12,7 +12,7 @@ fn scaling_touches_only_the_difference() {
         .begin()
         .runs(&["web-0", "web-1"])
         .command(Command::Scale { unit: name("web"), replicas: 3 })
-        .accepted("web scaled to 3")
+        .accepted("web: scaled to 3")
         .runs(&["web-0", "web-1", "web-2"])
         .spawned(3)
         .command(Command::Scale { unit: name("web"), replicas: 1 })
@@ -101,7 +101,7 @@ fn a_restart_of_pods_that_are_not_ready_waits_for_nobody() {
 fn an_operators_stop_of_one_pod_makes_a_new_one() {
     let w = world("stop pod").unit("web", "exec = ['/x']\n[service]\nreplicas = 2").begin();
     let uid = w.run_of("web-1").pod;
-    w.command(Command::StopPod(uid)).accepted("web-1 stopping").runs(&["web-0", "web-1"]).spawned(3);
+    w.command(Command::StopPod(uid)).accepted("web-1: stopping").runs(&["web-0", "web-1"]).spawned(3);
 }
 
 #[test]
