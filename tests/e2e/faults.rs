@@ -62,7 +62,7 @@ fn f06_deadlines_that_pass_while_the_manager_is_stopped_are_judged_last() {
                   [stop]\ngrace = '3s'\n";
     let slow =
         format!("{}[readiness]\nnotify = true\n[startup]\ndeadline = '4s'\n", program("ready-at-gate"));
-    let crashing = "shell = 'read l < @/crash'\n[backoff]\ninitial = '2s'\nfactor = 1.0\n";
+    let crashing = "shell = 'until read l < @/crash; do :; done'\n[backoff]\ninitial = '2s'\nfactor = 1.0\n";
     let supd = Space::new()
         .fifo("gate")
         .fifo("ready")

@@ -52,7 +52,7 @@ fn times() {
 
 #[test]
 fn the_run_before() {
-    let text = "shell = 'echo this is $SUPD_ATTEMPT; read line < @/gate'\n";
+    let text = "shell = 'echo this is $SUPD_ATTEMPT; until read line < @/gate; do :; done'\n";
     let supd = Space::new().fifo("gate").unit("a", text).supd();
     supd.wait("a", "ready");
     supd.ctl("logs -p a").code(1).stderr_has("no run before");
@@ -66,7 +66,7 @@ fn the_run_before() {
 
 #[test]
 fn follow_shows_what_comes_over_restarts() {
-    let text = "shell = 'echo start $SUPD_ATTEMPT; read line < @/gate; echo got $line'\n";
+    let text = "shell = 'echo start $SUPD_ATTEMPT; until read line < @/gate; do :; done; echo got $line'\n";
     let supd = Space::new().fifo("gate").unit("a", text).supd();
     let mut follow = supd.stream("logs -f a");
     assert_eq!(follow.until("start"), ["start 0"]);
