@@ -26,7 +26,7 @@ impl Engine {
         }
         match command {
             Command::Start(unit) => self.start_unit(now, &unit, out),
-            Command::Stop(unit) => self.stop_unit(now, &unit, out),
+            Command::Stop(unit) => self.stop_unit(&unit),
             Command::Restart(unit) => self.restart_unit(now, &unit, out),
             Command::Kill { target, signal, all } => self.kill(&target, signal, all, out),
             Command::Scale { unit, replicas } => self.scale(&unit, replicas, out),
@@ -115,7 +115,7 @@ impl Engine {
     }
 
     /// A service: to no pods. A job: its pods are stopped and not counted. A cronjob: disarmed. It stays so.
-    fn stop_unit(&mut self, now: Now, name: &UnitName, out: &mut Actions) -> Answer {
+    fn stop_unit(&mut self, name: &UnitName) -> Answer {
         let entry = self.known_mut(name)?;
         let was = entry.wanted;
         entry.wanted = false;
@@ -124,7 +124,6 @@ impl Engine {
         entry.waiting.clear();
         self.mark(name);
         self.wake_neighbours(name);
-        let _ = (now, out);
         let message = if was { format!("{name}: stopping") } else { format!("{name}: not running") };
         accept(name, message)
     }
@@ -250,7 +249,7 @@ impl Engine {
         self.mark(name);
         match (at_once, enabled) {
             (true, true) => self.start_unit(now, name, out)?,
-            (true, false) => self.stop_unit(now, name, out)?,
+            (true, false) => self.stop_unit(name)?,
             (false, _) => Accepted { unit: None, job: None, message: String::new() },
         };
         accept(name, format!("{name}: {}", if enabled { "enabled" } else { "disabled" }))

@@ -163,7 +163,7 @@ impl Engine {
             KindState::CronJob(_) => self.reconcile_cron(now, name, out),
         };
         self.set_state(now, name, judged, out);
-        self.drop_if_done(now, name, out);
+        self.drop_if_done(name, out);
     }
 
     /// Whether the unit is to have pods now.
@@ -234,7 +234,7 @@ impl Engine {
     }
 
     /// A unit that is to go, goes when nothing of it is left.
-    fn drop_if_done(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+    fn drop_if_done(&mut self, name: &UnitName, out: &mut Actions) {
         let Some(entry) = self.units.get(name) else { return };
         let at_rest = matches!(entry.state, UnitState::Stopped | UnitState::Disabled);
         let gone = entry.deleting || (entry.removed && !entry.wanted && at_rest);
@@ -252,7 +252,6 @@ impl Engine {
         self.rebuild_graph();
         out.push(Action::Gone(ObjectRef::Unit(name.clone())));
         self.marked.extend(self.graph.after(name).iter().cloned());
-        let _ = now;
     }
 
     /// Whether a pod of this unit is not final.

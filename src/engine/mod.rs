@@ -126,7 +126,7 @@ impl Engine {
                 let result = self.on_command(now, command, out);
                 out.push(Action::Reply { op, result });
             }
-            Event::Shutdown { within } => self.on_shutdown(now, within, out),
+            Event::Shutdown { within } => self.on_shutdown(now, within),
         }
     }
 
@@ -158,12 +158,12 @@ impl Engine {
     fn on_timer(&mut self, now: Now, timer: Timer, out: &mut Actions) {
         match timer {
             Timer::Restart(uid) => self.start_process(now, uid, out),
-            Timer::Kill(uid) => self.kill_pod(now, uid, out),
+            Timer::Kill(uid) => self.kill_pod(uid, out),
             Timer::PodDeadline(uid) => self.on_pod_deadline(now, uid, out),
             Timer::StartDeadline(uid) => self.on_start_deadline(now, uid, out),
             Timer::JobDeadline(uid) | Timer::JobBackoff(uid) => self.mark_job(uid),
             Timer::Slot(unit) => self.mark(&unit),
-            Timer::Shutdown => self.on_shutdown_deadline(now, out),
+            Timer::Shutdown => self.on_shutdown_deadline(out),
         }
     }
 

@@ -261,7 +261,7 @@ impl Engine {
         }
         match (&old.body, &unit.body) {
             (Body::Service(_), _) if old.template_hash != unit.template_hash => self.replace_all(name, out),
-            (Body::Job(_), Body::Job(_)) => self.change_job(now, name, &unit, out),
+            (Body::Job(_), Body::Job(_)) => self.change_job(name, &unit, out),
             (Body::CronJob(was), Body::CronJob(is)) => {
                 let edited = was.schedule.expression() != is.schedule.expression()
                     || was.schedule.zone() != is.schedule.zone();
@@ -280,7 +280,7 @@ impl Engine {
     }
 
     /// What Kubernetes lets change on a running job changes now; the rest at its next start (JVL-007).
-    fn change_job(&mut self, now: Now, name: &UnitName, unit: &Arc<Unit>, out: &mut Actions) {
+    fn change_job(&mut self, name: &UnitName, unit: &Arc<Unit>, out: &mut Actions) {
         let Some(spec) = unit.job() else { return };
         let Some(job) = self.jobs.get_mut(name.as_str()).filter(|job| !job.finished) else { return };
         job.parallelism = spec.parallelism;
@@ -299,7 +299,6 @@ impl Engine {
             _ => self.timers.clear(&timer),
         }
         out.push(Action::Changed(ObjectRef::Job(name.as_str().to_owned())));
-        let _ = now;
     }
 
     /// A unit became one of another kind: what ran ends, and the new kind begins.

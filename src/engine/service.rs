@@ -144,14 +144,7 @@ impl Engine {
     }
 
     /// A pod of a service is final.
-    pub(super) fn on_replica_final(
-        &mut self,
-        _now: Now,
-        pod: Pod,
-        ordinal: u32,
-        phase: Phase,
-        out: &mut Actions,
-    ) {
+    pub(super) fn on_replica_final(&mut self, pod: Pod, ordinal: u32, phase: Phase, out: &mut Actions) {
         let name = pod.unit.name.clone();
         let bare = pod.template().restart_policy != RestartPolicy::Always;
         let code = match &pod.present().state {

@@ -29,11 +29,11 @@ pub(super) struct Ending {
 
 impl Engine {
     /// Ends everything in order. A further request can only shorten the time.
-    pub(super) fn on_shutdown(&mut self, now: Now, within: Duration, out: &mut Actions) {
-        self.end(now, within, 0, "as asked".to_owned(), out);
+    pub(super) fn on_shutdown(&mut self, now: Now, within: Duration) {
+        self.end(now, within, 0, "as asked".to_owned());
     }
 
-    fn end(&mut self, now: Now, within: Duration, code: u8, reason: String, out: &mut Actions) {
+    fn end(&mut self, now: Now, within: Duration, code: u8, reason: String) {
         let reserve = KILL_RESERVE.min(within / 4);
         let until = now.mono + (within - reserve);
         match &mut self.ending {
@@ -50,11 +50,10 @@ impl Engine {
         }
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));
-        let _ = out;
     }
 
     /// The time is over: whatever is left is killed.
-    pub(super) fn on_shutdown_deadline(&mut self, _now: Now, out: &mut Actions) {
+    pub(super) fn on_shutdown_deadline(&mut self, out: &mut Actions) {
         for pod in self.pods.values().filter(|pod| pod.is_up()) {
             let about = ("Pod", pod.name.as_str(), &pod.unit.name);
             report(out, true, "Killing", about, "the shutdown's time is over, killed".to_owned());
@@ -95,7 +94,7 @@ impl Engine {
         let essential =
             self.units.iter().find_map(|(name, entry)| Some((name.clone(), entry.essential_end?)));
         if let Some((name, code)) = essential {
-            self.end(now, self.patience(), code, format!("essential unit {name} has ended"), out);
+            self.end(now, self.patience(), code, format!("essential unit {name} has ended"));
             self.settle_end(now, out);
             return;
         }
@@ -115,7 +114,7 @@ impl Engine {
         if !self.pods.is_empty() || self.jobs.values().any(|job| !job.finished) {
             return;
         }
-        self.end(now, self.patience(), u8::from(failed), "all work is done".to_owned(), out);
+        self.end(now, self.patience(), u8::from(failed), "all work is done".to_owned());
     }
 
     /// Reconciles once more: the order to end came out of reconciling.

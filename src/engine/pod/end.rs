@@ -160,7 +160,7 @@ impl Engine {
         let unit: UnitName = pod.unit.name.clone();
         let owner = pod.owner.clone();
         match owner {
-            Owner::Service { ordinal } => self.on_replica_final(now, *pod, ordinal, phase, out),
+            Owner::Service { ordinal } => self.on_replica_final(*pod, ordinal, phase, out),
             Owner::Job { job, uid, index } => {
                 self.on_job_pod_final(now, *pod, (&job, uid, index), phase, out)
             }

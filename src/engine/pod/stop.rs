@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// The grace is over.
-    pub(in crate::engine) fn kill_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    pub(in crate::engine) fn kill_pod(&mut self, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
         if !pod.is_up() {
             return;
@@ -71,7 +71,6 @@ impl Engine {
         let about = ("Pod", pod.name.as_str(), &pod.unit.name);
         report(out, true, "Killing", about, "did not end in its grace, killed".to_owned());
         out.push(Action::Signal { run: pod.run(), signal: SIGKILL, all: true });
-        let _ = now;
     }
 
     /// Main did not become ready in time: a failed start.
