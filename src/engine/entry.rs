@@ -30,6 +30,8 @@ pub(super) struct Entry {
     pub(super) only_loaded: bool,
     /// Desired: on or off.
     pub(super) wanted: bool,
+    /// An operator has stopped it: it stays so over restarts of supd, until `start`.
+    pub(super) stopped: bool,
     /// What it requires was there once since it was wanted; it is not asked for again.
     pub(super) released: bool,
     /// What it waits for.
@@ -102,6 +104,7 @@ impl Entry {
             enabled: true,
             only_loaded: false,
             wanted: false,
+            stopped: false,
             released: false,
             waiting: Vec::new(),
             deleting: false,

@@ -56,7 +56,6 @@ impl Manager {
                 self.publish_gone(&object);
             }
             Action::Reply { op, result } => self.reply(op, result),
-            Action::Intend { unit, enabled } => self.intents.set(unit, enabled),
             Action::End { code, reason } => self.end(code, &reason)?,
         }
         Ok(())
@@ -64,7 +63,7 @@ impl Manager {
 
     /// Orders a start. Where it cannot even be ordered, that is the run's end.
     fn start(&mut self, spawn: Spawn) -> io::Result<()> {
-        let Spawn { run, unit, label, attempt } = spawn;
+        let Spawn { run, unit, label, attempt, durable: _ } = spawn;
         self.uids.use_up_to(run.pod.0);
         let mut label_bytes = Vec::new();
         let ordered = if label::encode(&label, &mut label_bytes) {
@@ -196,6 +195,7 @@ impl Manager {
         match &record {
             Record::Run(run) => self.publish_run(run),
             Record::Pod(pod) => self.pod_is_final(pod.uid)?,
+            Record::Decision(_) => {}
         }
         if let Some(oldest) = self.store.record(record) {
             self.forget_logs(oldest.uid, &oldest.unit, &oldest.name)?;

@@ -159,8 +159,11 @@ impl Manager {
         // The runs of this keeper are numbered above those of any supd before it.
         let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
         let uid_floor = before.max(self.store.highest_uid());
-        let disabled = self.intents.disabled().cloned().collect();
-        self.take_in(Event::Begin { units: loaded.units, transient, adopted, uid_floor, disabled });
+        let disabled: Vec<crate::unit::name::UnitName> = self.intents.disabled().cloned().collect();
+        let _ = (transient, disabled);
+        let begin =
+            crate::engine::event::Begin { units: loaded.units, adopted, uid_floor, ..Default::default() };
+        self.take_in(Event::Begin(Box::new(begin)));
         self.settle()?;
         self.keeper.say_ready()
     }

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::control::objects::RunRequest;
 use crate::control::request::Answer;
-use crate::engine::event::{Command, Transient};
+use crate::engine::event::Command;
 use crate::engine::view::UnitState;
 use crate::store::transients::Kept;
 use crate::unit::load::Loaded;
@@ -49,7 +49,7 @@ impl Manager {
 
     /// Adds to what was loaded what a manager before this one has kept; whatever now has a file is no
     /// longer transient. The first manager of a supd forgets what another supd has left.
-    pub(super) fn load_transients(&mut self, first: bool, loaded: &mut Loaded) -> Vec<Transient> {
+    pub(super) fn load_transients(&mut self, first: bool, loaded: &mut Loaded) -> Vec<(UnitName, bool)> {
         let kept = match first {
             true => self.transients.clear().map(|()| Vec::new()),
             false => self.transients.read(),
@@ -70,7 +70,7 @@ impl Manager {
             match read_transient(&name, &text, &own_variable) {
                 Ok(unit) => {
                     loaded.units.insert(place, Arc::<Unit>::new(unit));
-                    transient.push(Transient { name, at_rest });
+                    transient.push((name, at_rest));
                 }
                 Err(faults) => log_faults(&faults),
             }

@@ -60,6 +60,7 @@ impl Store {
                 }
                 None
             }
+            Record::Decision(_) => None,
             Record::Pod(pod) => {
                 self.pods.insert(pod.uid, *pod);
                 let full = self.pods.len() > FINISHED_PODS_MAX;

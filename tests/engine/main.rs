@@ -6,6 +6,8 @@ mod cron;
 mod jobs;
 mod operator;
 mod order;
+mod outside;
+mod recovery;
 mod restarts;
 mod services;
 mod simulator;

@@ -165,7 +165,14 @@ impl Keeper {
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
-                        snapshot.adopted.push(Adopted { run, label, pid, started: now(started), exit: None });
+                        snapshot.adopted.push(Adopted {
+                            run,
+                            label,
+                            pid,
+                            started: now(started),
+                            exit: None,
+                            ready: false,
+                        });
                     }
                     _ => snapshot.orphans.push(run),
                 }
@@ -452,6 +459,7 @@ fn exit(exited: &Exited<'_>) -> Exit {
         user_us: exited.usage.user_us,
         system_us: exited.usage.system_us,
         max_rss_bytes: exited.usage.max_rss_bytes,
+        ..Usage::default()
     };
     Exit { outcome, usage, at: now(exited.at) }
 }
@@ -461,7 +469,7 @@ fn not_ordered(message: &str, exhausted: bool) -> Option<NotOrdered> {
 }
 
 fn now(at: Instant) -> Now {
-    Now { mono: Mono(at.mono), wall: Wall(at.wall) }
+    Now { mono: Mono(i64::try_from(at.mono).unwrap_or(i64::MAX)), wall: Wall(at.wall) }
 }
 
 fn wire_run(run: RunId) -> Run {
