@@ -75,8 +75,18 @@ pub const FINISHED_PODS_MAX: usize = 20_000;
 /// Uids of pods that are reserved at once: a sync for thousands of pods, and a million starts of supd until
 /// the eight digits in the names of log directories come round.
 pub const UID_BLOCK: u64 = 4_096;
-/// Ended runs kept in memory for `supctl get runs`.
-pub const RUNS_KEPT: usize = 2_000;
+/// Ended runs and decisions kept for `supctl history`: some 5 MiB.
+pub const HISTORY_KEPT: usize = 10_000;
+/// Of those, of one unit.
+pub const HISTORY_KEPT_EACH: usize = 1_000;
+/// Changes are stored together, but no later than this after the first of them.
+pub const COMMIT_WITHIN_MS: u64 = 5;
+/// So many changes are stored without waiting for more.
+pub const COMMIT_RECORDS: usize = 256;
+/// A question is answered with what is not stored yet, when the disk takes longer than this.
+pub const COMMIT_PATIENCE_MS: u64 = 100;
+/// supd ends without its last words being stored, when the disk takes longer than this.
+pub const COMMIT_END_PATIENCE_MS: u64 = 3_000;
 
 /// Longest request a client may send: the largest unit file, with room for its envelope.
 pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;

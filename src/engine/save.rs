@@ -1,5 +1,7 @@
 //! From the engine to what is stored: which objects have changed, and what is to be written of each.
 
+use std::collections::BTreeSet;
+
 use super::Engine;
 use super::entry::{Entry, KindState};
 use super::id::{JobName, PodUid};
@@ -53,6 +55,16 @@ impl Engine {
         self.units.touch_all();
         self.jobs.touch_all();
         self.pods.touch_all();
+    }
+
+    /// The versions of units that something in here was made from, or may be.
+    pub fn versions(&self) -> BTreeSet<u64> {
+        let units = self.units.values();
+        let of_units =
+            units.flat_map(|entry| [Some(entry.unit.hash), entry.pending.as_ref().map(|unit| unit.hash)]);
+        let of_jobs = self.jobs.values().map(|job| Some(job.unit.hash));
+        let of_pods = self.pods.values().map(|pod| Some(pod.unit.hash));
+        of_units.chain(of_jobs).chain(of_pods).flatten().collect()
     }
 
     /// What is to be stored of a unit; nothing once it is gone.

@@ -80,6 +80,32 @@ pub struct SavedUnit {
     pub(super) kind: SavedKind,
 }
 
+impl SavedUnit {
+    /// A unit of which nothing is known but that an operator has disabled it.
+    pub fn disabled(name: UnitName, now: Now) -> Self {
+        Self {
+            name,
+            hash: 0,
+            pending: None,
+            transient: false,
+            enabled: false,
+            wanted: false,
+            stopped: false,
+            released: false,
+            removed: false,
+            only_loaded: false,
+            deleting: false,
+            created: now,
+            state: UnitState::Disabled,
+            since: now,
+            last_exit: None,
+            last_restart: None,
+            essential_end: None,
+            kind: SavedKind::Target,
+        }
+    }
+}
+
 /// What each kind needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum SavedKind {
