@@ -115,6 +115,8 @@ impl Keeper {
                 (queue.as_fd(), fd::QUEUE),
                 (self.manager.listener.fd.as_fd(), fd::LISTENER),
                 (self.own_log.1.as_fd(), fd::OWN_LOG),
+                (self.memory.state.as_fd(), fd::STATE),
+                (self.memory.note.as_fd(), fd::NOTE),
             ];
             let process = self.program.start(&self.settings, Role::Manager, &fds, None)?;
             self.watch(channel.as_fd(), Token::Manager, EpollFlags::EPOLLIN)?;

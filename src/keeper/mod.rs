@@ -13,6 +13,7 @@ pub mod boot;
 mod halt;
 mod logger;
 mod manager;
+mod memory;
 pub mod place;
 mod reap;
 mod roles;
@@ -52,6 +53,7 @@ struct Keeper {
     pod_highest: u64,
     spawners: spawners::Spawners,
     manager: manager::Manager,
+    memory: memory::Memory,
     logger: logger::Logger,
     own_log: (OwnedFd, OwnedFd),
     reaping: reap::Reaping,
@@ -157,6 +159,7 @@ impl Keeper {
             pod_highest: 0,
             spawners: spawners::Spawners::new(),
             manager: manager::Manager::new(listener),
+            memory: memory::Memory::create()?,
             logger: logger::Logger::new(),
             own_log,
             reaping: reap::Reaping::default(),
