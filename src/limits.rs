@@ -39,6 +39,8 @@ pub const MANAGER_SILENCE_MS: u64 = 60_000;
 pub const IN_HAND_MAX: usize = 512;
 /// Events that a manager died with and that have not gone well since: no more than were ever in hand.
 pub const SUSPECTS_MAX: usize = IN_HAND_MAX;
+/// Notify sockets and readiness pipes that the keeper holds: one for each run that there can be.
+pub const KEPT_MAX: usize = SLOTS;
 /// Units set aside because the manager died of them: with so many it is not the units that are at fault.
 pub const QUARANTINED_MAX: usize = 16;
 

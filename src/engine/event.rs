@@ -239,6 +239,8 @@ pub struct Adopted {
     pub pid: Option<u32>,
     /// When it was started.
     pub started: Now,
+    /// It was ready when it was last heard of, or there is nothing to hear of.
+    pub ready: bool,
     /// How it ended, if it has.
     pub exit: Option<Exit>,
 }

@@ -10,6 +10,7 @@ use super::id::{JobName, ObjectRef, RunId};
 use super::places::Place;
 use super::pod::{Owner, PodSeed};
 use super::time::Now;
+use super::timer::Timer;
 use super::view::JobOwner;
 use super::{Engine, report};
 use crate::unit::model::{Body, CompletionMode, Handler, Unit};
@@ -97,7 +98,7 @@ impl Engine {
 
     /// Takes over a run that a former manager started. Returns its end, if it has ended already.
     fn adopt(&mut self, now: Now, found: Adopted, out: &mut Actions) -> Option<(RunId, super::event::Exit)> {
-        let Adopted { run, label, pid, started, exit } = found;
+        let Adopted { run, label, pid, started, ready, exit } = found;
         // A start that is under way has no time yet: a deadline must not be counted from the epoch.
         let started = if pid.is_some() { started } else { now };
         self.last_uid = self.last_uid.max(run.pod.0);
@@ -132,7 +133,7 @@ impl Engine {
             }
         }
         self.adopt_pod(seed, run, pid, started, label.restarts);
-        self.resume_probe(run, out);
+        self.resume_probe(run, ready, out);
         exit.map(|exit| (run, exit))
     }
 
@@ -167,15 +168,20 @@ impl Engine {
     }
 
     /// A pod that was there before must not flip to unready because its manager is new (PRB-018). What can
-    /// be asked is asked again; what was told once (a notification) stands.
-    fn resume_probe(&mut self, run: RunId, out: &mut Actions) {
+    /// be asked is asked again; what was told once (a notification) stands; what was never told is waited
+    /// for, until the deadline that there was.
+    fn resume_probe(&mut self, run: RunId, ready: bool, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&run.pod) else { return };
         let runs = matches!(pod.present().state, super::pod::ProcessState::Running { .. });
         if !runs || pod.run() != run || pod.current != pod.main_place() {
             return;
         }
         let started = pod.started;
-        (pod.ready, pod.was_ready, pod.ready_since) = (true, true, started);
+        if ready {
+            (pod.ready, pod.was_ready, pod.ready_since) = (true, true, started);
+        } else if let (Some(started), Some(deadline)) = (started, pod.template().startup_deadline) {
+            self.timers.set(Timer::StartDeadline(run.pod), started.mono + deadline);
+        }
         let asks = pod.template().readiness.as_ref().is_some_and(|probe| {
             matches!(
                 probe.handler,
@@ -293,7 +299,7 @@ impl Engine {
             job.completed.truncate(completions);
             job.succeeded = job.completed.len();
         }
-        let timer = super::timer::Timer::JobDeadline(job.uid);
+        let timer = Timer::JobDeadline(job.uid);
         match (job.start, job.active_deadline) {
             (Some(start), Some(deadline)) => self.timers.set(timer, start.mono + deadline),
             _ => self.timers.clear(&timer),

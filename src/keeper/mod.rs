@@ -11,6 +11,7 @@
 mod books;
 pub mod boot;
 mod halt;
+mod kept;
 mod logger;
 mod manager;
 mod memory;
@@ -54,6 +55,7 @@ struct Keeper {
     spawners: spawners::Spawners,
     manager: manager::Manager,
     memory: memory::Memory,
+    kept: kept::Keepsakes,
     logger: logger::Logger,
     own_log: (OwnedFd, OwnedFd),
     reaping: reap::Reaping,
@@ -160,6 +162,7 @@ impl Keeper {
             spawners: spawners::Spawners::new(),
             manager: manager::Manager::new(listener),
             memory: memory::Memory::create()?,
+            kept: kept::Keepsakes::reserve(),
             logger: logger::Logger::new(),
             own_log,
             reaping: reap::Reaping::default(),

@@ -129,6 +129,7 @@ impl World {
             label: label.clone(),
             pid: Some(1),
             started: self.now,
+            ready: true,
             exit: None,
         })
         .collect()

@@ -16,7 +16,9 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_PER_TURN_MAX, PLAN_BYTES_MAX, PLAN_INLINE_BYTES_MAX};
 use crate::sys::memory;
 use crate::wire::channel::Channel;
-use crate::wire::message::{Exited, FromSpawner, KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
+use crate::wire::message::{
+    Exited, FromSpawner, KeeperToManager, Kept, ManagerToKeeper, PlanAt, Spawn, ToSpawner,
+};
 use crate::wire::plan::Plan;
 use crate::wire::run::{Ending, Instant, Run};
 
@@ -59,6 +61,8 @@ pub struct Snapshot {
     pub deaths_unready: u32,
     /// When the keeper began.
     pub since: Now,
+    /// What it holds for pods.
+    pub kept: Vec<(Kept, RunId, OwnedFd)>,
 }
 
 /// Something that the keeper or a spawner told.
@@ -92,6 +96,8 @@ pub enum News {
     ShowState,
     /// A new listener for the control socket.
     Listener(OwnedFd),
+    /// A descriptor of a run that was started for the manager before this one.
+    Kept(Kept, RunId, OwnedFd),
 }
 
 /// Why a start was not even ordered.
@@ -138,6 +144,10 @@ impl Keeper {
             };
             match KeeperToManager::decode(&buffer[..received.length]) {
                 Ok(KeeperToManager::SnapshotEnd) => break,
+                Ok(KeeperToManager::Kept { kind, run }) => {
+                    let fd = received.fds.into_iter().flatten().next();
+                    snapshot.kept.extend(run_id(run).zip(fd).map(|(run, fd)| (kind, run, fd)));
+                }
                 Ok(message) => self.take_in_snapshot(message, &mut snapshot),
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             }
@@ -165,7 +175,9 @@ impl Keeper {
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
-                        snapshot.adopted.push(Adopted { run, label, pid, started: now(started), exit: None });
+                        let started = now(started);
+                        let adopted = Adopted { run, label, pid, started, ready: true, exit: None };
+                        snapshot.adopted.push(adopted);
                     }
                     _ => snapshot.orphans.push(run),
                 }
@@ -295,6 +307,10 @@ impl Keeper {
             KeeperToManager::Listener => {
                 news.extend(fds.into_iter().flatten().next().map(News::Listener));
             }
+            KeeperToManager::Kept { kind, run } => {
+                let fd = fds.into_iter().flatten().next();
+                news.extend(run_id(run).zip(fd).map(|(run, fd)| News::Kept(kind, run, fd)));
+            }
             // Of the snapshot, which is over.
             KeeperToManager::Welcome { .. }
             | KeeperToManager::Known { .. }
@@ -401,6 +417,17 @@ impl Keeper {
     /// For the logger, through the keeper.
     pub fn tell_logger(&mut self, message: &[u8]) -> io::Result<()> {
         self.tell(&ManagerToKeeper::Logger(message))
+    }
+
+    /// Has a descriptor kept for the managers to come.
+    pub fn keep(&mut self, kind: Kept, run: RunId, fd: OwnedFd) -> io::Result<()> {
+        ManagerToKeeper::Keep { kind, run: wire_run(run) }.encode(&mut self.message);
+        self.channel.send(&self.message, &[fd])
+    }
+
+    /// It is needed no more.
+    pub fn let_go(&mut self, kind: Kept, run: RunId) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::LetGo { kind, run: wire_run(run) })
     }
 
     /// All is done.
