@@ -25,6 +25,16 @@ pub enum Event {
         uid_floor: u64,
         /// Units that an operator has disabled.
         disabled: Vec<UnitName>,
+        /// Units that the manager died of, with words: nothing is started, stopped or adopted of them. Their
+        /// runs are not among those above.
+        quarantined: Vec<(UnitName, String)>,
+    },
+    /// An operator has lifted the quarantine of a unit.
+    Lifted {
+        /// Which.
+        unit: UnitName,
+        /// Its runs that live.
+        adopted: Vec<Adopted>,
     },
     /// Units were loaded anew (`daemon-reload`: `apply` is false; `apply`: it is true).
     Loaded {

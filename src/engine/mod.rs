@@ -30,6 +30,7 @@ mod job;
 mod order;
 mod places;
 mod pod;
+mod quarantine;
 mod reload;
 mod restart;
 mod service;
@@ -112,14 +113,16 @@ impl Engine {
     /// no timeout where there was none. [`Engine::settle`] follows.
     pub fn take_in(&mut self, now: Now, event: Event, out: &mut Actions) {
         match event {
-            Event::Begin { units, transient, adopted, uid_floor, disabled } => {
-                self.on_begin(now, (units, &transient), adopted, uid_floor, &disabled, out);
+            Event::Begin { units, transient, adopted, uid_floor, disabled, quarantined } => {
+                let aside = quarantined;
+                self.on_begin(now, (units, &transient), adopted, uid_floor, (&disabled, aside), out);
             }
             Event::Loaded { units, apply } => self.on_loaded(now, units, apply, out),
             Event::Started { run, pid, at } => self.on_started(now, run, pid, at, out),
             Event::Exited { run, exit } => self.on_exited(now, run, exit, out),
             Event::Readiness { run, ready, message } => self.on_readiness(now, run, ready, message, out),
             Event::StatusText { run, text } => self.on_status_text(run, text, out),
+            Event::Lifted { unit, adopted } => self.on_lifted(now, &unit, adopted, out),
             Event::Deadline => {}
             Event::ClockStepped => self.on_clock_stepped(),
             Event::Command { op, command } => {

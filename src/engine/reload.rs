@@ -28,7 +28,7 @@ impl Engine {
         (units, transient): (Vec<Arc<Unit>>, &[Transient]),
         adopted: Vec<Adopted>,
         uid_floor: u64,
-        disabled: &[UnitName],
+        (disabled, aside): (&[UnitName], Vec<(UnitName, String)>),
         out: &mut Actions,
     ) {
         self.last_uid = self.last_uid.max(uid_floor);
@@ -45,6 +45,7 @@ impl Engine {
                 entry.transient = true;
             }
         }
+        self.set_aside(aside, out);
         self.rebuild_graph();
         for name in self.wanted_at_boot() {
             self.want(now, &name);
@@ -97,11 +98,19 @@ impl Engine {
     }
 
     /// Takes over a run that a former manager started. Returns its end, if it has ended already.
-    fn adopt(&mut self, now: Now, found: Adopted, out: &mut Actions) -> Option<(RunId, super::event::Exit)> {
+    pub(super) fn adopt(
+        &mut self,
+        now: Now,
+        found: Adopted,
+        out: &mut Actions,
+    ) -> Option<(RunId, super::event::Exit)> {
         let Adopted { run, label, pid, started, ready, exit } = found;
         // A start that is under way has no time yet: a deadline must not be counted from the epoch.
         let started = if pid.is_some() { started } else { now };
         self.last_uid = self.last_uid.max(run.pod.0);
+        if self.is_aside(&label.unit) {
+            return None;
+        }
         let unit = self.units.get(&label.unit).map(|entry| Arc::clone(&entry.unit));
         let owner = unit.as_ref().and_then(|unit| self.adoptive_owner(now, unit, &label));
         let (Some(unit), Some(owner)) = (unit, owner) else {

@@ -160,7 +160,14 @@ impl Manager {
         let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
         let uid_floor = before.max(self.store.highest_uid());
         let disabled = self.intents.disabled().cloned().collect();
-        self.take_in(Event::Begin { units: loaded.units, transient, adopted, uid_floor, disabled });
+        self.take_in(Event::Begin {
+            units: loaded.units,
+            transient,
+            adopted,
+            uid_floor,
+            disabled,
+            quarantined: Vec::new(),
+        });
         // What was said while there was no manager comes before any deadline is judged.
         self.hear_all()?;
         self.settle()?;

@@ -6,6 +6,7 @@ mod cron;
 mod jobs;
 mod operator;
 mod order;
+mod quarantine;
 mod restarts;
 mod services;
 mod simulator;

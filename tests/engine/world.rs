@@ -28,6 +28,7 @@ pub struct World {
     now: Now,
     units: BTreeMap<UnitName, Arc<Unit>>,
     begun: bool,
+    quarantined: Vec<(UnitName, String)>,
     /// Runs that live, with their pods' names.
     running: BTreeMap<RunId, Label>,
     /// Pods that do not obey TERM.
@@ -78,6 +79,7 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         now: Now { mono: Mono(3_600_000_000_000), wall: Wall::from_seconds(1_795_424_400) },
         units: BTreeMap::new(),
         begun: false,
+        quarantined: Vec::new(),
         running: BTreeMap::new(),
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
@@ -118,7 +120,21 @@ impl World {
             self.running.insert(found.run, found.label.clone());
         }
         let units = self.units.values().cloned().collect();
-        self.event(Event::Begin { units, transient: Vec::new(), adopted, uid_floor: 0, disabled: Vec::new() })
+        let quarantined = self.quarantined.clone();
+        self.event(Event::Begin {
+            units,
+            transient: Vec::new(),
+            adopted,
+            uid_floor: 0,
+            disabled: Vec::new(),
+            quarantined,
+        })
+    }
+
+    /// The manager died of this unit.
+    pub fn quarantined(mut self, unit: &str, reason: &str) -> Self {
+        self.quarantined.push((name(unit), reason.to_owned()));
+        self
     }
 
     /// What lives now, as a new manager would be told.
