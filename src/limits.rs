@@ -35,6 +35,14 @@ pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
+/// Events in hand that are noted for the manager after this one: as many as a turn mostly has, and a page.
+pub const IN_HAND_MAX: usize = 512;
+/// Events that a manager died with and that have not gone well since: no more than were ever in hand.
+pub const SUSPECTS_MAX: usize = IN_HAND_MAX;
+/// Notify sockets and readiness pipes that the keeper holds: one for each run that there can be.
+pub const KEPT_MAX: usize = SLOTS;
+/// Units set aside because the manager died of them: with so many it is not the units that are at fault.
+pub const QUARANTINED_MAX: usize = 16;
 
 /// Longest unit name: a cronjob's job adds a time of up to 11 characters and must stay a DNS label of 63.
 pub const UNIT_NAME_BYTES_MAX: usize = 52;

@@ -23,18 +23,30 @@ const SIGKILL: i32 = 9;
 impl Engine {
     /// Everything that was found, then everything that was not; then the ends, in their order.
     pub(super) fn adopt_all(&mut self, adopted: Vec<Adopted>, recall: &Recall, out: &mut Actions) {
+        let known = self.pods.values().filter(|pod| !self.is_aside(&pod.unit.name));
+        let known: Vec<PodUid> = known.map(|pod| pod.uid).collect();
+        self.adopt_pods(adopted, &known, recall, out);
+    }
+
+    /// The same, where only these pods should have been found.
+    pub(super) fn adopt_pods(
+        &mut self,
+        adopted: Vec<Adopted>,
+        known: &[PodUid],
+        recall: &Recall,
+        out: &mut Actions,
+    ) {
         let mut pods: BTreeMap<PodUid, Vec<Adopted>> = BTreeMap::new();
         for found in adopted {
             pods.entry(found.run.pod).or_default().push(found);
         }
-        let stored: Vec<PodUid> = self.pods.keys().copied().collect();
         let (mut ends, mut found) = (Vec::new(), BTreeSet::new());
         for (uid, mut runs) in pods {
             runs.sort_by_key(|found| (found.run.process, found.run.attempt));
             self.last_uid = self.last_uid.max(uid.0);
             ends.extend(self.adopt_pod_of(runs, &mut found, recall, out));
         }
-        for uid in stored.into_iter().filter(|uid| !found.contains(uid)) {
+        for uid in known.iter().copied().filter(|uid| !found.contains(uid)) {
             ends.extend(self.judge_missing(uid, recall, out));
         }
         ends.sort_by_key(|(run, exit)| (exit.at.mono, *run));
@@ -69,6 +81,9 @@ impl Engine {
     /// Takes over a run, unless that is over. Returns its end, if it has ended.
     fn adopt(&mut self, found: Adopted, recall: &Recall, out: &mut Actions) -> Option<Option<(RunId, Exit)>> {
         let Adopted { run, label, pid, started, exit, ready } = found;
+        if self.is_aside(&label.unit) {
+            return None;
+        }
         // A start that is under way has no time yet: a deadline must not be counted from the epoch.
         let started = if pid.is_some() { started } else { recall.now };
         let known = self.pods.contains_key(&run.pod);

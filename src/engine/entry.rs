@@ -36,6 +36,8 @@ pub(super) struct Entry {
     pub(super) released: bool,
     /// What it waits for.
     pub(super) waiting: Vec<Waiting>,
+    /// It is left alone, for this reason: see [`super::quarantine`].
+    pub(super) quarantined: Option<Box<str>>,
     /// It goes as soon as its pods are gone.
     pub(super) deleting: bool,
     /// When it was first loaded.
@@ -107,6 +109,7 @@ impl Entry {
             stopped: false,
             released: false,
             waiting: Vec::new(),
+            quarantined: None,
             deleting: false,
             created: now,
             state: UnitState::Stopped,
@@ -158,6 +161,9 @@ impl Engine {
 
     /// Compares what a unit is with what it should be, and orders the difference.
     pub(super) fn reconcile(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+        if let Some(judged) = self.judge_aside(name) {
+            return self.set_state(now, name, judged, out);
+        }
         let Some(entry) = self.units.get(name) else { return };
         let judged = match entry.kind {
             KindState::Target => self.reconcile_target(name),
@@ -171,7 +177,7 @@ impl Engine {
 
     /// Whether the unit is to have pods now.
     pub(super) fn is_on(&self, entry: &Entry) -> bool {
-        entry.wanted && !entry.deleting && self.ending.is_none()
+        entry.wanted && !entry.deleting && entry.quarantined.is_none() && self.ending.is_none()
     }
 
     /// Whether what the unit requires is there, or has been since it was wanted. Notes what is missing.

@@ -16,6 +16,13 @@ use crate::unit::name::UnitName;
 pub enum Event {
     /// The first event.
     Begin(Box<Begin>),
+    /// An operator has lifted the quarantine of a unit.
+    Lifted {
+        /// Which.
+        unit: UnitName,
+        /// Its runs that live.
+        adopted: Vec<Adopted>,
+    },
     /// Units were loaded anew (`daemon-reload`: `apply` is false; `apply`: it is true).
     Loaded {
         /// Every unit that loaded; one that is not here has no file any more.
@@ -234,6 +241,9 @@ pub struct Begin {
     pub adopted: Vec<Adopted>,
     /// No pod will get a uid that is not above this.
     pub uid_floor: u64,
+    /// Units that the manager died of, with words: nothing is started, stopped or adopted of them. Their runs
+    /// are not among those above.
+    pub quarantined: Vec<(UnitName, String)>,
 }
 
 /// A run that a new manager found.
@@ -247,10 +257,10 @@ pub struct Adopted {
     pub pid: Option<u32>,
     /// When it was started.
     pub started: Now,
+    /// It was ready when it was last heard of, or there is nothing to hear of.
+    pub ready: bool,
     /// How it ended, if it has.
     pub exit: Option<Exit>,
-    /// It is known to have said that it is ready, or to have answered so.
-    pub ready: bool,
 }
 
 impl Exit {

@@ -32,6 +32,7 @@ mod job;
 mod order;
 mod places;
 mod pod;
+mod quarantine;
 mod recall;
 mod reload;
 mod restart;
@@ -125,6 +126,7 @@ impl Engine {
             Event::Exited { run, exit } => self.on_exited(now, run, exit, out),
             Event::Readiness { run, ready, message } => self.on_readiness(now, run, ready, message, out),
             Event::StatusText { run, text } => self.on_status_text(run, text, out),
+            Event::Lifted { unit, adopted } => self.on_lifted(now, &unit, adopted, out),
             Event::Deadline => {}
             Event::ClockStepped => self.on_clock_stepped(),
             Event::Command { op, command } => {

@@ -46,6 +46,11 @@ impl Recall {
         Self { now, continuity: begin.continuity, shift, versions }
     }
 
+    /// For something that is found later, under the same keeper.
+    pub(super) fn of_now(now: Now) -> Self {
+        Self { now, continuity: Continuity::Manager, shift: 0, versions: BTreeMap::new() }
+    }
+
     fn mono(&self, at: Mono) -> Mono {
         Mono(at.0.saturating_add(self.shift))
     }
@@ -96,6 +101,7 @@ impl Engine {
             known.insert(saved.name.clone(), saved.wanted);
             self.recall_unit(saved, &recall, out);
         }
+        self.set_aside(begin.quarantined, out);
         self.rebuild_graph();
         self.want_again(&recall, &known);
         for saved in begin.saved.jobs {

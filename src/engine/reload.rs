@@ -157,7 +157,7 @@ impl Engine {
             job.completed.truncate(completions);
             job.succeeded = job.completed.len();
         }
-        let timer = super::timer::Timer::JobDeadline(job.uid);
+        let timer = Timer::JobDeadline(job.uid);
         match (job.start, job.active_deadline) {
             (Some(start), Some(deadline)) => self.timers.set(timer, start.mono + deadline),
             _ => self.timers.clear(&timer),

@@ -102,6 +102,10 @@ impl Engine {
             // Nothing was ever to run: an operator may still come.
             return;
         }
+        if self.any_is_aside() {
+            // Its processes may live, and an operator is to see it.
+            return;
+        }
         let mut failed = false;
         for entry in self.units.values() {
             match entry.state {

@@ -11,8 +11,10 @@
 mod books;
 pub mod boot;
 mod halt;
+mod kept;
 mod logger;
 mod manager;
+mod memory;
 pub mod place;
 mod reap;
 mod roles;
@@ -52,6 +54,8 @@ struct Keeper {
     pod_highest: u64,
     spawners: spawners::Spawners,
     manager: manager::Manager,
+    memory: memory::Memory,
+    kept: kept::Keepsakes,
     logger: logger::Logger,
     own_log: (OwnedFd, OwnedFd),
     reaping: reap::Reaping,
@@ -157,6 +161,8 @@ impl Keeper {
             pod_highest: 0,
             spawners: spawners::Spawners::new(),
             manager: manager::Manager::new(listener),
+            memory: memory::Memory::create()?,
+            kept: kept::Keepsakes::reserve(),
             logger: logger::Logger::new(),
             own_log,
             reaping: reap::Reaping::default(),

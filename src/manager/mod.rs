@@ -42,6 +42,7 @@ use crate::unit::model::Unit;
 mod answer;
 mod change;
 mod commands;
+mod hear;
 mod hold;
 mod last_good;
 mod look;
@@ -197,9 +198,7 @@ impl Manager {
             self.take_in_news(&mut news)?;
         }
         self.take_in_news(&mut news)?;
-        let mut told = Vec::new();
-        self.tellers.read(&mut told);
-        self.take_in_told(told);
+        self.hear()?;
         if std::mem::take(&mut self.inbox.stepped) {
             tracing::info!("the wall clock was set");
             self.take_in(Event::ClockStepped);
@@ -238,6 +237,7 @@ impl Manager {
                 News::Reload => self.reload_by_signal()?,
                 News::ShowState => self.show_state(),
                 News::Listener(listener) => self.listen(listener),
+                News::Kept(kind, run, fd) => self.take_kept(kind, run, fd)?,
             }
         }
         Ok(())
@@ -277,8 +277,7 @@ impl Manager {
 
     /// Before the engine hears of the end of a process: its last words, and the end of what belonged to it.
     fn process_ended(&mut self, run: RunId) -> io::Result<()> {
-        let mut told = Vec::new();
-        self.tellers.ended(run, &mut told);
+        let told = self.hear_last(run);
         self.take_in_told(told);
         if self.probes.remove(&run).is_some()
             && let Some(probe) = self.commands.forget_probed(run)

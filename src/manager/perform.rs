@@ -92,7 +92,7 @@ impl Manager {
     ) -> io::Result<Result<(), (String, bool)>> {
         let socket = match readiness(unit) {
             Some(Probe { handler: Handler::Notify, .. }) if run.class == Class::Main => {
-                match self.tellers.open(run.pod) {
+                match self.notify_socket(run.pod) {
                     Ok(path) => Some(path),
                     Err(error) => return Ok(Err((format!("notify socket: {error}"), true))),
                 }
@@ -100,7 +100,7 @@ impl Manager {
             _ => None,
         };
         let start = Start { run, unit, label, attempt };
-        let Some((plan, log_path)) = self.planner.process(start, socket) else {
+        let Some((plan, log_path)) = self.planner.process(start, socket.as_deref()) else {
             return Ok(Err(("the unit runs nothing".to_owned(), false)));
         };
         let failed = self.keeper.spawn(run, label_bytes, &log_path, plan, Vec::new())?;
@@ -110,7 +110,7 @@ impl Manager {
     /// Begins to ask for readiness. What a process tells by itself is listened for since its start.
     fn begin_probe(&mut self, run: RunId, unit: &Arc<Unit>) {
         let (Some(probe), Some(facts)) = (readiness(unit), self.pods.get(&run.pod)) else { return };
-        let was_ready = self.marks.as_ref().is_some_and(|marks| marks.contains(run));
+        let was_ready = self.was_ready(run);
         let started = facts.main.filter(|(main, ..)| *main == run).map(|(_, _, at)| at);
         let start = Start { run, unit, label: &facts.label, attempt: run.attempt };
         let question = plan::question(&probe.handler, &start);
@@ -205,7 +205,7 @@ impl Manager {
 
     /// No process of the pod will run any more; what others run in it ends, too.
     fn pod_is_final(&mut self, uid: PodUid) -> io::Result<()> {
-        self.tellers.close(uid);
+        self.hush(uid)?;
         self.pods.remove(&uid);
         for run in self.commands.of_pod(uid) {
             self.keeper.signal(run, libc::SIGKILL, true)?;

@@ -131,7 +131,7 @@ impl Manager {
 
     /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
     async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
-        let snapshot = self.keeper.snapshot().await?;
+        let mut snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
         let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
         self.recall_instances(first);
@@ -154,7 +154,7 @@ impl Manager {
         self.recall_refused(&mut loaded);
         self.keep_good(&loaded);
         let transient = self.load_transients(first, &mut loaded);
-        self.find(&snapshot, &loaded)?;
+        self.find(&mut snapshot, &loaded)?;
         let Snapshot { adopted, pod_highest, .. } = snapshot;
         // The runs of this keeper are numbered above those of any supd before it.
         let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
@@ -164,20 +164,27 @@ impl Manager {
         let begin =
             crate::engine::event::Begin { units: loaded.units, adopted, uid_floor, ..Default::default() };
         self.take_in(Event::Begin(Box::new(begin)));
+        // What was said while there was no manager comes before any deadline is judged.
+        self.hear_all()?;
         self.settle()?;
+        self.let_go_of_gone()?;
         self.keeper.say_ready()
     }
 
     /// Becomes ready to hear of what lives.
-    fn find(&mut self, snapshot: &Snapshot, loaded: &Loaded) -> io::Result<()> {
+    fn find(&mut self, snapshot: &mut Snapshot, loaded: &Loaded) -> io::Result<()> {
+        for (kind, run, fd) in snapshot.kept.drain(..) {
+            self.take_kept(kind, run, fd)?;
+        }
         let living = || snapshot.adopted.iter().filter(|adopted| adopted.exit.is_none());
         if let Some(marks) = &self.marks {
             let names: std::collections::HashSet<String> =
                 living().map(|adopted| ReadyMarks::name(adopted.run)).collect();
             marks.keep_only(|name| names.contains(name))?;
         }
-        for adopted in living() {
+        for adopted in snapshot.adopted.iter_mut().filter(|adopted| adopted.exit.is_none()) {
             if let Some(unit) = loaded.get(adopted.label.unit.as_str()) {
+                adopted.ready = readiness(unit).is_none() || self.was_ready(adopted.run);
                 self.find_one(adopted, unit)?;
             }
         }
@@ -190,10 +197,10 @@ impl Manager {
         let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
         self.pods.insert(run.pod, Box::new(PodFacts { unit: unit.clone(), label: label.clone(), main }));
         if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
-            self.tellers.open(run.pod)?;
-            if let Some(pid) = pid {
-                self.tellers.started(*run, *pid)?;
-            }
+            self.notify_socket(run.pod)?;
+        }
+        if let Some((run, pid, _)) = main {
+            self.tellers.started(run, pid)?;
         }
         Ok(())
     }

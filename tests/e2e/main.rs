@@ -11,6 +11,7 @@ mod faults;
 mod jobs;
 mod last_good;
 mod logs;
+mod manager_death;
 mod pid_one;
 mod roles;
 mod shipped;

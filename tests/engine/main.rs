@@ -7,6 +7,7 @@ mod jobs;
 mod operator;
 mod order;
 mod outside;
+mod quarantine;
 mod recovery;
 mod restarts;
 mod services;

@@ -30,6 +30,7 @@ pub struct World {
     pub(crate) options: EngineOptions,
     pub(crate) now: Now,
     pub(crate) units: BTreeMap<UnitName, Arc<Unit>>,
+    quarantined: Vec<(UnitName, String)>,
     /// Runs that live, with their pods' names.
     pub(crate) running: BTreeMap<RunId, Label>,
     /// Pods that do not obey TERM.
@@ -84,6 +85,7 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         options,
         now: Now { mono: Mono(3_600_000_000_000), wall: Wall::from_seconds(1_795_424_400) },
         units: BTreeMap::new(),
+        quarantined: Vec::new(),
         running: BTreeMap::new(),
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
@@ -125,7 +127,14 @@ impl World {
             self.running.insert(found.run, found.label.clone());
         }
         let units = self.units.values().cloned().collect();
-        self.event(Event::Begin(Box::new(Begin { units, adopted, ..Begin::default() })))
+        let quarantined = self.quarantined.clone();
+        self.event(Event::Begin(Box::new(Begin { units, adopted, quarantined, ..Begin::default() })))
+    }
+
+    /// The manager died of this unit.
+    pub fn quarantined(mut self, unit: &str, reason: &str) -> Self {
+        self.quarantined.push((name(unit), reason.to_owned()));
+        self
     }
 
     /// What lives now, as a new manager would be told.
@@ -136,8 +145,8 @@ impl World {
             label: label.clone(),
             pid: Some(1),
             started: self.now,
-            exit: None,
             ready: true,
+            exit: None,
         })
         .collect()
     }

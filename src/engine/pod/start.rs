@@ -73,10 +73,11 @@ impl Engine {
 
     /// Starts the process whose turn it is.
     pub(in crate::engine) fn start_process(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        if pod.leaving.is_some() || pod.is_up() {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        if pod.leaving.is_some() || pod.is_up() || self.is_aside(&pod.unit.name) {
             return;
         }
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
         let process = &pod.processes[pod.current];
         let backoff = pod.template().backoff;
         if let Some(last) = &process.last {

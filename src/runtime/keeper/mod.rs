@@ -16,15 +16,19 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_PER_TURN_MAX, PLAN_BYTES_MAX, PLAN_INLINE_BYTES_MAX};
 use crate::sys::memory;
 use crate::wire::channel::Channel;
-use crate::wire::message::{Exited, FromSpawner, KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
+use crate::wire::message::{
+    Exited, FromSpawner, KeeperToManager, Kept, ManagerToKeeper, PlanAt, Spawn, ToSpawner,
+};
 use crate::wire::plan::Plan;
 use crate::wire::run::{Ending, Instant, Run};
 
 use super::{clock, fault, label};
 
+mod news;
 mod outbox;
 mod slots;
 
+pub use news::{News, NotOrdered, Snapshot};
 use outbox::Outbox;
 use slots::{Slots, Stage};
 
@@ -41,66 +45,6 @@ pub struct Keeper {
     buffer: Vec<u8>,
     message: Vec<u8>,
     plan: Vec<u8>,
-}
-
-/// What the keeper told at the start.
-#[derive(Debug, Default)]
-pub struct Snapshot {
-    /// Processes of pods that live, or ended unacknowledged.
-    pub adopted: Vec<Adopted>,
-    /// Runs that nobody waits for any more: probes and execs of the manager before, and what has a label
-    /// that cannot be read. They were sent KILL.
-    pub orphans: Vec<RunId>,
-    /// The highest pod uid that any run had.
-    pub pod_highest: u64,
-    /// Managers that died before this one.
-    pub deaths: u32,
-    /// Of those, the ones in a row just before this one that died before they were ready.
-    pub deaths_unready: u32,
-    /// When the keeper began.
-    pub since: Now,
-}
-
-/// Something that the keeper or a spawner told.
-#[derive(Debug)]
-pub enum News {
-    /// A run has started.
-    Started {
-        /// Which.
-        run: RunId,
-        /// Its pid.
-        pid: u32,
-        /// When.
-        at: Now,
-        /// Read end of the readiness pipe, where the plan asked for one.
-        readiness: Option<OwnedFd>,
-    },
-    /// A run has ended, or never was.
-    Exited {
-        /// Which.
-        run: RunId,
-        /// How.
-        exit: Exit,
-        /// Resource limits that could not be raised: a bit for each number.
-        limits_refused: u32,
-    },
-    /// Stop; how often that was said.
-    StopRequest(u32),
-    /// Load the units again.
-    Reload,
-    /// Write the state to the log.
-    ShowState,
-    /// A new listener for the control socket.
-    Listener(OwnedFd),
-}
-
-/// Why a start was not even ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotOrdered {
-    /// In words.
-    pub message: String,
-    /// Something had run out: worth a try soon.
-    pub exhausted: bool,
 }
 
 impl Keeper {
@@ -138,6 +82,10 @@ impl Keeper {
             };
             match KeeperToManager::decode(&buffer[..received.length]) {
                 Ok(KeeperToManager::SnapshotEnd) => break,
+                Ok(KeeperToManager::Kept { kind, run }) => {
+                    let fd = received.fds.into_iter().flatten().next();
+                    snapshot.kept.extend(run_id(run).zip(fd).map(|(run, fd)| (kind, run, fd)));
+                }
                 Ok(message) => self.take_in_snapshot(message, &mut snapshot),
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             }
@@ -165,14 +113,9 @@ impl Keeper {
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
-                        snapshot.adopted.push(Adopted {
-                            run,
-                            label,
-                            pid,
-                            started: now(started),
-                            exit: None,
-                            ready: false,
-                        });
+                        let started = now(started);
+                        let adopted = Adopted { run, label, pid, started, ready: true, exit: None };
+                        snapshot.adopted.push(adopted);
                     }
                     _ => snapshot.orphans.push(run),
                 }
@@ -302,6 +245,10 @@ impl Keeper {
             KeeperToManager::Listener => {
                 news.extend(fds.into_iter().flatten().next().map(News::Listener));
             }
+            KeeperToManager::Kept { kind, run } => {
+                let fd = fds.into_iter().flatten().next();
+                news.extend(run_id(run).zip(fd).map(|(run, fd)| News::Kept(kind, run, fd)));
+            }
             // Of the snapshot, which is over.
             KeeperToManager::Welcome { .. }
             | KeeperToManager::Known { .. }
@@ -408,6 +355,17 @@ impl Keeper {
     /// For the logger, through the keeper.
     pub fn tell_logger(&mut self, message: &[u8]) -> io::Result<()> {
         self.tell(&ManagerToKeeper::Logger(message))
+    }
+
+    /// Has a descriptor kept for the managers to come.
+    pub fn keep(&mut self, kind: Kept, run: RunId, fd: OwnedFd) -> io::Result<()> {
+        ManagerToKeeper::Keep { kind, run: wire_run(run) }.encode(&mut self.message);
+        self.channel.send(&self.message, &[fd])
+    }
+
+    /// It is needed no more.
+    pub fn let_go(&mut self, kind: Kept, run: RunId) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::LetGo { kind, run: wire_run(run) })
     }
 
     /// All is done.
