@@ -8,6 +8,7 @@ use super::action::{Action, Actions};
 use super::entry::{Entry, KindState};
 use super::id::{JobName, ObjectRef};
 use super::time::Now;
+use super::timer::Timer;
 use crate::unit::model::{Body, CompletionMode, Unit};
 use crate::unit::name::UnitName;
 

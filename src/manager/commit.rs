@@ -22,7 +22,7 @@ use crate::engine::action::Spawn;
 use crate::engine::time::Mono;
 use crate::limits::{COMMIT_END_PATIENCE_MS, COMMIT_PATIENCE_MS, COMMIT_RECORDS, COMMIT_WITHIN_MS};
 use crate::runtime::clock;
-use crate::store::{Mark, News};
+use crate::store::{KeeperMark, Mark, News};
 
 /// What waits for the store.
 #[derive(Default)]
@@ -37,6 +37,8 @@ pub(super) struct Commits {
     handed_exits: u64,
     /// Under which keeper all this is, and what goes with every batch.
     pub(super) mark: Mark,
+    same_boot: bool,
+    exits_before: u64,
 }
 
 enum Waiting {
@@ -65,6 +67,28 @@ impl Waiting {
     }
 }
 
+impl Commits {
+    /// Under this keeper, after what another manager has stored.
+    pub(super) fn begin(&mut self, keeper: KeeperMark, before: Option<Mark>) {
+        let before = before.unwrap_or_default();
+        self.same_boot = before.keeper.same_boot(&keeper);
+        let goes_on = before.keeper == keeper;
+        let faults = if goes_on { before.faults } else { Vec::new() };
+        self.exits_before = if goes_on { before.exits } else { 0 };
+        self.mark = Mark { keeper, faults, ..Mark::default() };
+    }
+
+    /// Exits of this keeper up to this number were stored by another manager.
+    pub(super) fn exits_before(&self) -> u64 {
+        self.exits_before
+    }
+
+    /// Whether what was stored was stored in this boot of the machine.
+    pub(super) fn same_boot(&self) -> bool {
+        self.same_boot
+    }
+}
+
 impl Manager {
     /// Answers once all that the answer rests upon is stored.
     pub(super) fn respond(&mut self, sender: oneshot::Sender<Answer>, answer: Answer, looks: bool) {
@@ -86,10 +110,8 @@ impl Manager {
     }
 
     fn wait_for_store(&mut self, waiting: Waiting) {
-        let dirty = self.is_dirty();
-        let batch = if dirty { self.store.open_batch() } else { self.store.open_batch() - 1 };
-        self.commits.urgent |= dirty;
-        self.commits.waiting.push_back((batch, waiting));
+        self.commits.urgent |= self.is_dirty();
+        self.commits.waiting.push_back((self.batch_of_now(), waiting));
     }
 
     /// Whether anything has changed that was not handed over.
@@ -97,9 +119,9 @@ impl Manager {
         self.engine.is_touched() || self.store.waiting() > 0
     }
 
-    /// The number of the batch that what is told now belongs to.
+    /// The number of the batch that holds, or will hold, all that is known now.
     pub(super) fn batch_of_now(&self) -> u64 {
-        self.store.open_batch()
+        if self.is_dirty() { self.store.open_batch() } else { self.store.open_batch() - 1 }
     }
 
     /// Takes in what the writer has said, hands over what is due, and does what no longer has to wait.
@@ -108,12 +130,14 @@ impl Manager {
         self.store.on_time(now);
         while let Some(news) = self.store.take_in() {
             match news {
-                News::Stored(_) => self.on_stored(),
+                News::Stored(_) => {}
                 News::Failed(why) => tracing::warn!("the state is not saved: {why}; it is kept in memory"),
             }
         }
         self.hand_over_if_due(now.mono);
-        self.release(now.mono)
+        self.release(now.mono)?;
+        // A start that had to wait may have failed at once.
+        self.settle()
     }
 
     fn hand_over_if_due(&mut self, now: Mono) {
@@ -126,12 +150,12 @@ impl Manager {
             || self.store.waiting() >= COMMIT_RECORDS
             || self.store.wants_whole();
         if due && self.store.is_idle() {
-            self.hand_over(now);
+            self.hand_over();
         }
     }
 
     /// Gives the writer everything that has changed.
-    fn hand_over(&mut self, _now: Mono) {
+    fn hand_over(&mut self) {
         if self.store.wants_whole() {
             self.engine.touch_all();
             self.store.begin_whole();
@@ -154,14 +178,10 @@ impl Manager {
         commits.waiting.push_back((batch, Waiting::Acknowledge(exits)));
     }
 
-    /// Something is stored: those who watch are told of it.
-    fn on_stored(&mut self) {
-        self.watchers.release(self.store.stored());
-    }
-
     /// Does what no longer has to wait.
     fn release(&mut self, now: Mono) -> io::Result<()> {
         let stored = self.store.stored();
+        self.watchers.release(stored);
         while self.commits.waiting.front().is_some_and(|(batch, _)| *batch <= stored) {
             if let Some((_, waiting)) = self.commits.waiting.pop_front() {
                 self.go_on(waiting)?;

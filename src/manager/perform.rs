@@ -35,23 +35,17 @@ impl Manager {
 
     fn perform(&mut self, action: Action) -> io::Result<()> {
         match action {
+            Action::Spawn(spawn) if spawn.durable => self.start_durably(spawn),
             Action::Spawn(spawn) => self.start(*spawn)?,
             Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
             Action::Probe { run, unit } => self.begin_probe(run, &unit),
             Action::Record(record) => self.record(record)?,
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,
             Action::Report(report) => self.report(report),
-            Action::Changed(object) => {
-                if let ObjectRef::Unit(name) = &object {
-                    self.note_transient(name);
-                }
-                self.publish_changed(&object);
-            }
+            Action::Changed(object) => self.publish_changed(&object),
             Action::Gone(object) => {
-                match &object {
-                    ObjectRef::Pod(uid) => self.pod_is_final(*uid)?,
-                    ObjectRef::Unit(name) => self.forget_transient(name),
-                    ObjectRef::Job(_) => {}
+                if let ObjectRef::Pod(uid) = &object {
+                    self.pod_is_final(*uid)?;
                 }
                 self.publish_gone(&object);
             }
@@ -62,9 +56,9 @@ impl Manager {
     }
 
     /// Orders a start. Where it cannot even be ordered, that is the run's end.
-    fn start(&mut self, spawn: Spawn) -> io::Result<()> {
+    pub(super) fn start(&mut self, spawn: Spawn) -> io::Result<()> {
         let Spawn { run, unit, label, attempt, durable: _ } = spawn;
-        self.uids.use_up_to(run.pod.0);
+        self.store.use_uid(run.pod.0);
         let mut label_bytes = Vec::new();
         let ordered = if label::encode(&label, &mut label_bytes) {
             self.order(run, &unit, &label, attempt, &label_bytes)?
@@ -231,10 +225,8 @@ impl Manager {
     fn end(&mut self, code: u8, reason: &str) -> io::Result<()> {
         tracing::info!("all is over, ending with code {code} ({reason})");
         self.ending = true;
-        if !self.intents.settle(std::time::Duration::from_secs(1)) {
-            tracing::warn!("what was enabled and disabled last may not be on the disk");
-        }
-        self.keeper.end(code)
+        self.end_durably(code);
+        Ok(())
     }
 }
 

@@ -56,10 +56,6 @@ impl Collecting {
         self.writes.clear();
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.writes.is_empty()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.writes.len()
     }
@@ -95,16 +91,16 @@ mod tests {
         batch.update(Table::Unit, key(), Some(&2));
         assert_eq!(batch.take().len(), 1);
         batch.update(Table::Unit, key(), Some(&2));
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
         batch.update(Table::Unit, key(), Some(&3));
         batch.update(Table::Unit, key(), None::<&u8>);
         let writes = batch.take();
         assert_eq!((writes.len(), writes[0].value.clone()), (1, None));
         batch.update(Table::Unit, key(), None::<&u8>);
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
         batch.known(Table::Unit, b"web", b"3");
         batch.update(Table::Unit, key(), Some(&3));
-        assert!(batch.is_empty());
+        assert_eq!(batch.len(), 0);
         batch.forget_written();
         batch.update(Table::Unit, key(), Some(&3));
         assert_eq!(batch.len(), 1);

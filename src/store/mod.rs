@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::action::{Record, RunRecord};
 use crate::engine::id::PodUid;
-use crate::engine::saved::{Saved, SavedJob, SavedPod, SavedUnit};
+use crate::engine::saved::{SavedJob, SavedPod, SavedUnit};
 use crate::engine::time::{Mono, Now};
 use crate::engine::view::PodView;
 use crate::limits::{FINISHED_PODS_MAX, UID_BLOCK};

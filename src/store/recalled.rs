@@ -45,7 +45,9 @@ impl Store {
             recalled.versions.insert(as_number(&key), version);
         }
         if bad > 0 {
-            recalled.findings.push(format!("{bad} records of the state cannot be read; they are passed over"));
+            recalled
+                .findings
+                .push(format!("{bad} records of the state cannot be read; they are passed over"));
         }
         recalled
     }

@@ -124,6 +124,7 @@ impl Keeper {
                 self.last_exit = self.last_exit.max(exited.seq);
                 self.slots.end(exited.slot);
                 let run = run_id(exited.run);
+                snapshot.exits.extend(run.map(|run| (run, exited.seq)));
                 if let Some(adopted) = snapshot.adopted.iter_mut().find(|adopted| Some(adopted.run) == run) {
                     adopted.exit = Some(exit(&exited));
                 }
@@ -333,13 +334,18 @@ impl Keeper {
         }
     }
 
-    /// What was taken in is committed: the keeper may forget the exits.
-    pub fn acknowledge(&mut self) -> io::Result<()> {
-        if self.acknowledged == self.last_exit {
+    /// The number of the last exit that was taken in.
+    pub fn last_exit(&self) -> u64 {
+        self.last_exit
+    }
+
+    /// What was taken in up to this exit is stored: the keeper may forget it.
+    pub fn acknowledge(&mut self, exits: u64) -> io::Result<()> {
+        if exits <= self.acknowledged {
             return Ok(());
         }
-        self.acknowledged = self.last_exit;
-        self.tell(&ManagerToKeeper::Ack { seq: self.last_exit })
+        self.acknowledged = exits;
+        self.tell(&ManagerToKeeper::Ack { seq: exits })
     }
 
     /// The first reconcile is done.

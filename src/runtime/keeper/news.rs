@@ -1,5 +1,6 @@
 //! What the keeper and its spawners tell, in the engine's words.
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
 use crate::engine::event::{Adopted, Exit};
@@ -17,6 +18,8 @@ pub struct Snapshot {
     pub orphans: Vec<RunId>,
     /// The highest pod uid that any run had.
     pub pod_highest: u64,
+    /// The numbers of the exits of those that have ended.
+    pub exits: HashMap<RunId, u64>,
     /// Managers that died before this one.
     pub deaths: u32,
     /// Of those, the ones in a row just before this one that died before they were ready.
