@@ -22,7 +22,7 @@ struct Info {
 const PIDFD_GET_INFO: libc::Ioctl = 0xc040_ff0b_u32 as libc::Ioctl;
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
 const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
-const PIDFS_MAGIC: i64 = 0x5049_4446;
+const PIDFS_MAGIC: u64 = 0x5049_4446;
 
 const _: () = assert!(size_of::<Info>() == 64);
 
@@ -34,7 +34,7 @@ pub fn identity(pidfd: BorrowedFd<'_>) -> Option<u64> {
         let mut system: libc::statfs = std::mem::zeroed();
         let mut stat: libc::stat = std::mem::zeroed();
         let known = libc::fstatfs(pidfd.as_raw_fd(), &mut system) == 0
-            && i64::from(system.f_type) == PIDFS_MAGIC
+            && system.f_type as u64 == PIDFS_MAGIC
             && libc::fstat(pidfd.as_raw_fd(), &mut stat) == 0;
         known.then_some(stat.st_ino)
     }
