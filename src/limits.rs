@@ -3,6 +3,8 @@
 /// Slots of the table that keeper and spawners share: runs that may exist at once. Over three times what
 /// the descriptors of an ordinary hard limit (20,000) can carry.
 pub const SLOTS: usize = 16_384;
+/// Slots for whose records room is taken at once in the table's file: 220 KiB, four times what most hosts use.
+pub const SLOTS_RESERVED_AT_ONCE: usize = 256;
 /// Bytes of a run's label: unit, job and pod names with their numbers fit, with room to spare.
 pub const LABEL_BYTES_MAX: usize = 256;
 /// Bytes of a run's log path below the log directory: three names of 63 and the separators.

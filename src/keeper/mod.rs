@@ -8,6 +8,7 @@
 //! One loop over epoll. Level-triggered throughout: what is to be told is kept as state (an exit that is not
 //! acknowledged, a signal that was not passed on), and `pump_*` tells as much of it as a socket takes.
 
+mod adopted;
 mod books;
 pub mod boot;
 mod halt;
@@ -22,6 +23,7 @@ mod runs;
 mod signals;
 pub mod solo;
 mod spawners;
+mod takeover;
 mod telling;
 
 use std::io;
@@ -50,8 +52,6 @@ struct Keeper {
     table: Table,
     table_fd: OwnedFd,
     books: books::Books,
-    /// The highest pod uid that any run had.
-    pod_highest: u64,
     spawners: spawners::Spawners,
     manager: manager::Manager,
     memory: memory::Memory,
@@ -145,10 +145,10 @@ impl Keeper {
         }
         let nofile = sys::process::raise_nofile().ok();
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        let (table_fd, table) = Table::create()?;
         let own_log = own_log::pipe()?;
-        let listener = boot::listen(&settings)?;
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
+        let (table_fd, table) = takeover::table(&settings, &voice)?;
+        let listener = boot::listen(&settings)?;
         let keeper = Self {
             voice,
             since: Instant::now(),
@@ -158,7 +158,6 @@ impl Keeper {
             table,
             table_fd,
             books: books::Books::reserve(),
-            pod_highest: 0,
             spawners: spawners::Spawners::new(),
             manager: manager::Manager::new(listener),
             memory: memory::Memory::create()?,
@@ -190,6 +189,7 @@ impl Keeper {
             true => self.voice.debug(format_args!("supd {version} runs as {place}")),
             false => self.voice.info(format_args!("supd {version} runs as {place}")),
         }
+        self.take_over();
         self.start_manager();
         // Whoever was our child before we were, and whose signal went to the program that we were then.
         self.reaping.request(Instant::now().mono);

@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::Keeper;
-use super::books::End;
-use crate::sys::process::{How, kill};
+use crate::sys::process::How;
 use crate::wire::message::{Exited, KeeperToManager};
 use crate::wire::run::{Ending, Fault, Instant, Usage};
 use crate::wire::table::Phase;
+use crate::wire::table::end::End;
 
 /// How long a snapshot waits for a record.
 const RECORD_PATIENCE_NS: u64 = 1_000_000_000;
@@ -76,7 +76,7 @@ impl Keeper {
             Telling::Welcome => {
                 let message = KeeperToManager::Welcome {
                     epoch: self.table.epoch(),
-                    pod_highest: self.pod_highest,
+                    pod_highest: self.table.pod_highest(),
                     deaths: self.manager.deaths,
                     deaths_unready: self.manager.deaths_unready,
                     since: self.since,
@@ -164,7 +164,7 @@ impl Keeper {
         }
         book.announced_unborn = !book.settled;
         let pid = if book.settled { self.table.pid(slot) } else { 0 };
-        self.pod_highest = self.pod_highest.max(self.table.run(slot).pod);
+        self.table.note_pod(self.table.run(slot).pod);
         let label = self.table.label(slot);
         let message = KeeperToManager::Known {
             slot,
@@ -182,10 +182,8 @@ impl Keeper {
     fn wait_for_record(&mut self, owner: u8) {
         let now = Instant::now().mono;
         let since = *self.manager.snapshot_waits_since.get_or_insert(now);
-        if now.saturating_sub(since) > RECORD_PATIENCE_NS
-            && let Some(pid) = self.spawners.pid_of(owner)
-        {
-            let _ = kill(pid, libc::SIGKILL);
+        if now.saturating_sub(since) > RECORD_PATIENCE_NS {
+            self.spawners.kill(owner);
         }
     }
 

@@ -18,8 +18,13 @@ impl Spawner {
     /// Starts a run, or says why not.
     pub(super) fn start(&mut self, spawn: &Spawn<'_>, received: Received) -> Next {
         let slot = spawn.slot;
-        // Nothing before this line may hang or fail: until here the Spawn is in nobody's books but ours.
-        if !self.table.claim(slot, spawn.epoch, spawn.ticket, self.number) {
+        // Nothing before the claim may hang: until there the Spawn is in nobody's books but ours. Room for the
+        // record is taken once for many slots, and where there is none the manager tries again later.
+        let room = self.table.reserve(slot, self.table_fd.as_fd());
+        if let Err(error) = &room {
+            self.voice.error(format_args!("no room in the slot table: {error}"));
+        }
+        if room.is_err() || !self.table.claim(slot, spawn.epoch, spawn.ticket, self.number) {
             self.answer(&FromSpawner::Refused { slot, run: spawn.run }, &[]);
             return Next::GoOn;
         }
@@ -32,7 +37,7 @@ impl Spawner {
         let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
         self.table.describe(slot, &about);
         let done = plan.and_then(|plan| {
-            let prepared = self.workshop.prepare(&plan, &given)?;
+            let prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
             self.give_pipes(slot, &prepared)?;
             let parent = self.clone_child(slot, &plan, &prepared)?;
             Ok((plan, prepared, parent))

@@ -9,6 +9,7 @@ mod cron;
 mod environment;
 mod faults;
 mod jobs;
+mod keeper_death;
 mod last_good;
 mod logs;
 mod manager_death;

@@ -126,7 +126,6 @@ fn a_service_s_process() {
             "SUPD_POD=web-2",
             "SUPD_PROCESS=main",
             "SUPD_ATTEMPT=4",
-            "SUPD_RUN=0000002a.1.4",
             "SUPD_REPLICA=2",
         ]
     );
