@@ -6,6 +6,8 @@
 
 pub mod channel;
 pub mod codec;
+pub mod handover;
+pub mod journal;
 pub mod message;
 pub mod own_log;
 pub mod plan;
@@ -25,4 +27,10 @@ pub mod fd {
     pub const TABLE: i32 = 5;
     /// Every role: where its own log lines go.
     pub const OWN_LOG: i32 = 6;
+    /// Logger: its journal.
+    pub const JOURNAL: i32 = 7;
+    /// Logger: the hand, where it is read and where it is filled.
+    pub const HAND: (i32, i32) = (8, 9);
+    /// Logger: where the next keeper asks for the pipes when this one is gone.
+    pub const HANDOVER: i32 = 10;
 }
