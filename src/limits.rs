@@ -185,7 +185,10 @@ pub const RELAY_BYTES_MAX: usize = 64 * 1024;
 pub const HALT_GRACE_MS: u64 = 5_000;
 /// How long a new keeper waits for the pipes that the logger of its predecessor has: it may be stuck on a disk.
 pub const HANDOVER_MS: u64 = 3_000;
-/// Longest wait before the next logger, after some that died before they had done anything.
+/// First wait before the next logger, when two have died before they had done anything: longer than a start
+/// takes. It doubles with each more.
+pub const LOGGER_BACK_OFF_MS_MIN: u64 = 10;
+/// Longest wait before the next logger.
 pub const LOGGER_BACK_OFF_MS_MAX: u64 = 8_000;
 /// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers. The
 /// logger's is prolonged while it gets on.

@@ -8,9 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::roles::{Process, back_off_ns};
+use super::roles::Process;
 use super::{Keeper, Token, handover};
-use crate::limits::{LOGGER_BACK_OFF_MS_MAX, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS};
+use crate::limits::{LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS};
 use crate::settings::{Role, Settings};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
@@ -164,9 +164,10 @@ impl Keeper {
         logger.deaths += 1;
         let vain = logger.progress() == logger.progress;
         logger.vain_deaths = if vain { logger.vain_deaths + 1 } else { 0 };
+        let doublings = logger.vain_deaths.saturating_sub(2).min(16);
         let wait = match logger.vain_deaths {
             0 | 1 => 0,
-            vain => back_off_ns(vain - 1).min(LOGGER_BACK_OFF_MS_MAX * 1_000_000),
+            _ => (LOGGER_BACK_OFF_MS_MIN << doublings).min(LOGGER_BACK_OFF_MS_MAX) * 1_000_000,
         };
         logger.not_before = if self.halt.ends_loggers() { now } else { now + wait };
     }

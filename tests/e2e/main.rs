@@ -10,6 +10,7 @@ mod environment;
 mod faults;
 mod jobs;
 mod last_good;
+mod logger_death;
 mod logs;
 mod pid_one;
 mod roles;
