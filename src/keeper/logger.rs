@@ -10,7 +10,9 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::roles::Process;
 use super::{Keeper, Token, handover};
-use crate::limits::{LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS};
+use crate::limits::{
+    LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS,
+};
 use crate::settings::{Role, Settings};
 use crate::wire::channel::Channel;
 use crate::wire::fd;

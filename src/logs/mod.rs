@@ -35,4 +35,6 @@ mod split;
 mod stamp;
 
 #[cfg(test)]
+mod death_tests;
+#[cfg(test)]
 mod support_tests;

@@ -328,10 +328,6 @@ impl Journal {
         self.word(index).load(Ordering::Acquire)
     }
 
-    fn store(&self, index: usize, value: u64) {
-        self.word(index).store(value, Ordering::Release);
-    }
-
     fn word(&self, index: usize) -> &AtomicU64 {
         &self.memory.words()[index]
     }
@@ -398,10 +394,41 @@ fn block_at(block: u16) -> usize {
     BLOCKS + usize::from(block) * LOG_LINE_BYTES_MAX
 }
 
+impl Journal {
+    /// Every change goes through here: between two of them nothing is known to the next logger.
+    fn store(&self, index: usize, value: u64) {
+        #[cfg(test)]
+        tests::may_die_here();
+        self.word(index).store(value, Ordering::Release);
+        #[cfg(test)]
+        tests::may_die_here();
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
     use std::os::fd::AsFd;
+
+    thread_local! {
+        static STEPS_LEFT: Cell<u32> = const { Cell::new(u32::MAX) };
+    }
+
+    /// How many steps the work goes on: before and behind each store it may die, by a panic without a word.
+    pub(crate) fn die_after(steps: u32) {
+        STEPS_LEFT.set(steps);
+    }
+
+    pub(super) fn may_die_here() {
+        match STEPS_LEFT.get() {
+            0 => {
+                STEPS_LEFT.set(u32::MAX);
+                std::panic::resume_unwind(Box::new("death"));
+            }
+            left => STEPS_LEFT.set(left - 1),
+        }
+    }
 
     fn claim(slot: u16) -> Claim {
         let run = Run { pod: 1 << 60, class: 3, process: 7, attempt: 9 };
