@@ -143,8 +143,10 @@ pub const LOG_ATTEMPTS_KEPT: u32 = 5;
 pub const LOG_READ_BYTES: usize = 64 * 1024;
 /// Formatted bytes that are written with one call: a turn of ordinary lines with their time stamps.
 pub const LOG_BATCH_BYTES: usize = 128 * 1024;
-/// Bytes of unended lines that all streams together may keep waiting: 500 prompts of the longest sort.
-pub const LOG_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Streams that may have an unended line waiting, each of the longest sort: 8 MiB.
+pub const LOG_TAILS_MAX: usize = 512;
+/// Loggers in a row that may die over the same chunk before it is given up: it kills them.
+pub const LOG_TRIES_MAX: u64 = 20;
 /// How long a question for logs waits for the logger to have all of what has ended: then it is stuck.
 pub const LOG_COMPLETE_WAIT_MS: u64 = 5_000;
 /// Bytes read from one pipe after its run has ended: the largest pipe there is (fs.pipe-max-size).
@@ -201,7 +203,15 @@ pub const REAPED_PER_SWEEP: usize = 512;
 pub const RELAY_BYTES_MAX: usize = 64 * 1024;
 /// How much longer than its own timeout the manager's shutdown may take before the keeper ends it.
 pub const HALT_GRACE_MS: u64 = 5_000;
-/// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers.
+/// How long a new keeper waits for the pipes that the logger of its predecessor has: it may be stuck on a disk.
+pub const HANDOVER_MS: u64 = 3_000;
+/// First wait before the next logger, when two have died before they had done anything: longer than a start
+/// takes. It doubles with each more.
+pub const LOGGER_BACK_OFF_MS_MIN: u64 = 10;
+/// Longest wait before the next logger.
+pub const LOGGER_BACK_OFF_MS_MAX: u64 = 8_000;
+/// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers. The
+/// logger's is prolonged while it gets on.
 pub const HALT_STAGE_MS: u64 = 3_000;
 
 /// Changes of objects that may wait for one `supctl` that waits for them: its threads then read no further.

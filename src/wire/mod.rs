@@ -6,6 +6,8 @@
 
 pub mod channel;
 pub mod codec;
+pub mod handover;
+pub mod journal;
 pub mod message;
 pub mod note;
 pub mod own_log;
@@ -30,4 +32,10 @@ pub mod fd {
     pub const STATE: i32 = 7;
     /// Manager: [`super::note`].
     pub const NOTE: i32 = 8;
+    /// Logger: its journal.
+    pub const JOURNAL: i32 = 7;
+    /// Logger: the hand, where it is read and where it is filled.
+    pub const HAND: (i32, i32) = (8, 9);
+    /// Logger: where the next keeper asks for the pipes when this one is gone.
+    pub const HANDOVER: i32 = 10;
 }

@@ -11,6 +11,7 @@ mod faults;
 mod jobs;
 mod keeper_death;
 mod last_good;
+mod logger_death;
 mod logs;
 mod manager_death;
 mod pid_one;
