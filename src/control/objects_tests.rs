@@ -34,7 +34,13 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn exit(outcome: Outcome, seconds: i64) -> Exit {
-    let usage = Usage { user_us: 1_500_000, system_us: 20_000, max_rss_bytes: 4_194_304, ..Usage::default() };
+    let usage = Usage {
+        user_us: 1_500_000,
+        system_us: 20_000,
+        max_rss_bytes: 4_194_304,
+        read_bytes: 8_192,
+        written_bytes: 10_485_760,
+    };
     Exit { outcome, usage, at: at(seconds) }
 }
 
