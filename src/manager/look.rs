@@ -19,6 +19,7 @@ impl Manager {
     /// The objects of a kind, by name.
     pub(super) fn list(&mut self, collection: Collection, filter: &Filter) -> Vec<Object> {
         let mut objects: Vec<Object> = match collection {
+            Collection::History => return self.history_objects(filter),
             Collection::Units => self.unit_objects(),
             Collection::Pods => self.pod_objects(),
             Collection::Jobs => self.engine.view().jobs.iter().map(|job| Job::from(job).into()).collect(),
@@ -53,6 +54,7 @@ impl Manager {
                 let job = pod.job.as_ref().and_then(|job| self.engine.job_view(job));
                 Ok(self.pod_object(&pod, job.as_ref()))
             }
+            Collection::History => self.history_object(name).ok_or_else(missing),
             Collection::Units | Collection::Events | Collection::Runs => {
                 self.list(collection, &filter).pop().ok_or_else(missing)
             }
