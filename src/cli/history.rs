@@ -75,14 +75,18 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     if past.about.is_empty() && !options.names.is_empty() && !options.names.iter().any(|name| name == "all") {
         return Ok(exit);
     }
-    let mut entries = entries(&server, &past)?;
+    // Who wants none of the old ones and follows begins behind the newest all the same.
+    let asked = Past { tail: past.tail.map(|tail| tail.max(1)), ..past.clone() };
+    let mut entries = entries(&server, &asked)?;
+    let newest = entries.last().cloned();
+    past.cut(&mut entries);
     if options.reverse {
         entries.reverse();
     }
     let printer = Printer { options, context };
     let table = printer.all(&entries)?;
     if options.follow {
-        follow(&server, &past, entries.last(), |entry| printer.one(&table, entry))?;
+        follow(&server, &past, newest.as_ref(), |entry| printer.one(&table, entry))?;
     }
     Ok(exit)
 }
@@ -120,9 +124,7 @@ fn about_subject(subject: &Subject) -> About {
 /// What is asked for, oldest first. A question that was too long for supd was answered with too much.
 fn entries(server: &Server, past: &Past) -> Result<Vec<HistoryEntry>, Failure> {
     let mut entries = server.checked(server.client().history(past))?.items;
-    entries.retain(|entry| past.includes(entry.mention()));
-    let surplus = entries.len().saturating_sub(past.tail.unwrap_or(usize::MAX));
-    entries.drain(..surplus);
+    past.cut(&mut entries);
     Ok(entries)
 }
 

@@ -378,6 +378,7 @@ fn the_daemon() {
             unit_directories: vec!["/etc/supd/units".into()],
             log_directory: "/var/log/supd/pods".into(),
             state_directory: None,
+            state_not_saved: None,
             warnings: vec!["no writable state directory: nothing survives a restart".to_owned()],
         }),
     );

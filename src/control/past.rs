@@ -57,6 +57,13 @@ impl Past {
             && (self.about.is_empty() || self.about.iter().any(|about| about.is(entry)))
     }
 
+    /// Drops what does not belong to it. Entries are in the order in which they happened.
+    pub fn cut(&self, entries: &mut Vec<HistoryEntry>) {
+        entries.retain(|entry| self.includes(entry.mention()));
+        let surplus = entries.len().saturating_sub(self.tail.unwrap_or(usize::MAX));
+        entries.drain(..surplus);
+    }
+
     /// Takes a parameter of a query. False: it is none of these.
     pub(super) fn take(&mut self, key: &str, value: &str) -> Result<bool, String> {
         let no_time = || format!("{key}: `{}` is no time of RFC 3339", value.escape_debug());

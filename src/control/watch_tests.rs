@@ -129,6 +129,7 @@ fn what_has_no_name_is_not_watched() {
         unit_directories: Vec::new(),
         log_directory: "/".into(),
         state_directory: None,
+        state_not_saved: None,
         warnings: Vec::new(),
     });
     assert!(!Filter::default().matches(&info.into()));

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::control::objects::{
-    CronJob, Deployment, Event, Info, InfoStatus, Job, LogLocation, Object, Pod, Run, RunLog, Scale, Status,
-    StatusReason, SystemState, Time, Unit,
+    CronJob, Deployment, Event, Info, InfoStatus, Job, LogLocation, LostWith, Object, Pod, Run, RunLog,
+    Scale, StateNotSaved, Status, StatusReason, SystemState, Time, Unit,
 };
 use crate::control::request::{Collection, Filter};
 use crate::engine::view::{JobView, PodView, ProcessState, UnitState, UnitView, View};
 use crate::runtime::plan;
-use crate::store::StoredEvent;
+use crate::store::{Place, StoredEvent};
 use crate::unit::model::Kind;
 use crate::unit::name::UnitName;
 
@@ -127,7 +127,9 @@ impl Manager {
             pods: number(view.pods.len()),
             unit_directories: self.sources.paths(),
             log_directory: self.settings.log_dir.clone(),
-            state_directory: self.sources.state_is_writable().then(|| self.settings.state_dir.clone()),
+            state_directory: matches!(self.store.place(), Place::Disk)
+                .then(|| self.settings.state_dir.clone()),
+            state_not_saved: not_saved(self.store.place()),
             warnings: self.sources.warnings(),
         })
         .into()
@@ -192,6 +194,18 @@ impl Manager {
         object.status.cpu_percent = used.map(|used| used.cpu_percent);
         object.status.memory_bytes = used.map(|used| used.memory_bytes);
         object.into()
+    }
+}
+
+/// Why what must survive is not on disk, if it is not.
+fn not_saved(place: &Place) -> Option<StateNotSaved> {
+    match place {
+        Place::Disk => None,
+        Place::Memory { since, why, kept } => Some(StateNotSaved {
+            since: (*since).into(),
+            reason: why.clone(),
+            lost_with: if *kept { LostWith::Supd } else { LostWith::Manager },
+        }),
     }
 }
 
