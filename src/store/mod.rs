@@ -13,6 +13,7 @@ use crate::engine::view::PodView;
 use crate::limits::{FINISHED_PODS_MAX, RUNS_KEPT};
 use crate::unit::name::UnitName;
 
+pub mod database;
 pub mod events;
 pub mod intents;
 pub mod last_good;
