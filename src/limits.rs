@@ -98,6 +98,19 @@ pub const COMMIT_PATIENCE_MS: u64 = 100;
 /// supd ends without its last words being stored, when the disk takes longer than this.
 pub const COMMIT_END_PATIENCE_MS: u64 = 3_000;
 
+/// Bytes of the state's file, on disk or in memory: what 100,000 units and as many ended pods take, four times.
+pub const STATE_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of pages that the state's file keeps in memory: it is read once, and then only written.
+pub const STATE_CACHE_BYTES: usize = 512 * 1024;
+/// How long the disk may take for one batch before it is taken for hung.
+pub const STATE_STUCK_MS: u64 = 2_000;
+/// How long a start waits for the disk to say what is there: longer than for a batch, for it is lost otherwise.
+pub const STATE_OPEN_MS: u64 = 10_000;
+/// The disk is tried again at most once in this time: back on disk within 5 s, with some to spare.
+pub const STATE_TRIAL_INTERVAL_MS: u64 = 2_000;
+/// State files kept aside (damaged, newer): enough for a look, and no disk is filled by them.
+pub const STATE_FILES_ASIDE_MAX: usize = 3;
+
 /// Longest request a client may send: the largest unit file, with room for its envelope.
 pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest request but for `apply`: options of a verb, a command line, a job that kubectl made.
