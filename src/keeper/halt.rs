@@ -1,6 +1,7 @@
 //! The end of supd: in order where there is a manager, and in any case.
 
 use super::Keeper;
+use super::takeover::remove_table;
 use crate::limits::{HALT_GRACE_MS, HALT_STAGE_MS};
 use crate::settings::exit;
 use crate::sys::process::{Which, kill, wait};
@@ -149,6 +150,7 @@ impl Keeper {
             self.try_next_stage();
             if self.halt.stage == Stage::Over {
                 let _ = std::fs::remove_file(self.settings.control_socket());
+                remove_table(&self.settings);
                 return Some(self.halt.code);
             }
             if self.halt.stage == stage {
