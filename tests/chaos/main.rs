@@ -32,8 +32,8 @@ mod space;
 mod stage;
 mod trouble;
 mod units;
+#[allow(dead_code, reason = "what only other tests use")]
 #[path = "../e2e/waiting.rs"]
-#[allow(dead_code)]
 mod waiting;
 
 use std::process::ExitCode;

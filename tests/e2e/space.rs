@@ -145,8 +145,17 @@ impl Space {
 
     /// Starts supd, and waits until it answers.
     pub fn supd(self) -> Supd {
+        let (child, keeper) = self.start();
+        let supd = Supd { space: self, child: Some(child), keeper };
+        supd.check_answers();
+        supd
+    }
+
+    /// Starts supd; its process, and its keeper.
+    fn start(&self) -> (Child, i32) {
         let watch = Watch::new(&self.path().join("run"));
-        let log = fs::File::create(self.path().join("supd.out")).unwrap();
+        let log =
+            fs::OpenOptions::new().append(true).create(true).open(self.path().join("supd.out")).unwrap();
         let err = log.try_clone().unwrap();
         let child = self.command().stdout(log).stderr(err).spawn().unwrap();
         let mut keeper = child.id() as i32;
@@ -155,10 +164,7 @@ impl Space {
         if !is_role(keeper, "keeper") {
             keeper = *children(keeper).first().expect("the wrapper has a child");
         }
-        let supd = Supd { space: self, child: Some(child), keeper };
-        let up = supd.ctl("status");
-        assert_eq!(up.code, 0, "supd does not answer: {up:?}\n{}", supd.own_output());
-        supd
+        (child, keeper)
     }
 
     pub fn supctl(&self, args: &[&str]) -> Output {
@@ -271,6 +277,30 @@ impl Supd {
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         death.wait();
         pid
+    }
+
+    /// Kills the keeper, and waits until it is dead. What runs runs on; see [`Self::start_again`].
+    pub fn kill_keeper(&mut self) {
+        let mut child = self.child.take().unwrap();
+        // The manager ends with the keeper, a moment later: until then it holds the control socket.
+        let deaths = [self.keeper, self.role("manager"), self.role("spawner")].map(Death::of);
+        kill(Pid::from_raw(self.keeper), Signal::SIGKILL).unwrap();
+        for death in &deaths {
+            death.wait();
+        }
+        child.wait().unwrap();
+    }
+
+    /// Starts supd in its place again, and waits until it answers.
+    pub fn start_again(&mut self) {
+        let (child, keeper) = self.space.start();
+        (self.child, self.keeper) = (Some(child), keeper);
+        self.check_answers();
+    }
+
+    fn check_answers(&self) {
+        let up = self.ctl("status");
+        assert_eq!(up.code, 0, "supd does not answer: {up:?}\n{}", self.own_output());
     }
 
     /// What supd itself printed so far.
