@@ -6,27 +6,27 @@ use super::record::{object, place, runs};
 use super::space::{Supd, Watch};
 
 const CLOCK: &str = "exec = ['@/program']\n[cron]\nschedule = '* * * * * *'\nconcurrency_policy = 'Forbid'\n\
-                     successful_history = 1000\n";
+                     successful_history = 1000\n[job.backoff]\ninitial = '50ms'\n";
 
 /// Times that must come and be done with while the killer is there.
 const SLOTS: usize = 2;
 
 #[test]
 fn the_manager_dies_at_each_call_of_a_cronjob() {
-    cronjob(MANAGER, 20);
+    cronjob(Victim { sample: 10, ..MANAGER });
 }
 
 #[test]
 fn the_spawner_dies_at_each_call_of_a_cronjob() {
-    cronjob(SPAWNER, 6);
+    cronjob(Victim { sample: 10, ..SPAWNER });
 }
 
 /// Each time has one run at most, each run is counted, and times go on coming.
 #[track_caller]
-fn cronjob(victim: Victim, step: u64) {
+fn cronjob(victim: Victim) {
     let supd = place().unit("clock", CLOCK).supd();
     let prepare = || std::fs::write(supd.path().join("record"), "").unwrap();
-    at_each_call(&supd, victim, step, prepare, |(), at| {
+    at_each_call(&supd, victim, prepare, |(), at| {
         let record = Watch::new(supd.path());
         record.until(|| runs(&supd, at).iter().filter(|run| run.ended).count() >= SLOTS);
         judge(&supd, at);

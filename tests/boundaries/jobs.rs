@@ -5,39 +5,39 @@ use super::promised::state_survives;
 use super::record::{ask, begin, object, place, runs, wait};
 use super::space::Supd;
 
-const PLAIN: &str = "exec = ['@/program']\n[job]\ncompletions = 3\n";
-const INDEXED: &str =
-    "exec = ['@/program']\n[job]\ncompletions = 3\nparallelism = 2\ncompletion_mode = 'Indexed'\n";
+const PLAIN: &str = "exec = ['@/program']\n[job]\ncompletions = 3\n[job.backoff]\ninitial = '50ms'\n";
+const INDEXED: &str = "exec = ['@/program']\n[job]\ncompletions = 3\ncompletion_mode = 'Indexed'\n\
+     [job.backoff]\ninitial = '50ms'\n";
 
 #[test]
 fn f02_the_manager_dies_at_each_call_of_a_job() {
-    job(PLAIN, MANAGER, 12);
+    job(PLAIN, MANAGER);
 }
 
 #[test]
 fn the_manager_dies_at_each_call_of_an_indexed_job() {
-    job(INDEXED, MANAGER, 12);
+    job(INDEXED, MANAGER);
 }
 
 #[test]
 fn the_spawner_dies_at_each_call_of_a_job() {
-    job(PLAIN, SPAWNER, 4);
+    job(PLAIN, SPAWNER);
 }
 
 #[test]
 fn the_spawner_dies_at_each_call_of_an_indexed_job() {
-    job(INDEXED, SPAWNER, 4);
+    job(INDEXED, SPAWNER);
 }
 
 #[test]
 #[ignore = "state on disk is not built"]
 fn f53_the_manager_dies_at_each_call_that_saves() {
-    job(PLAIN, SAVES, 2);
+    job(PLAIN, SAVES);
 }
 
 /// The first run waits until the killer is there; the rest of the job is in its hands.
 #[track_caller]
-fn job(unit: &str, victim: Victim, step: u64) {
+fn job(unit: &str, victim: Victim) {
     let supd = place().unit("work", unit).supd();
     supd.ctl("stop work").ok();
     let prepare = || {
@@ -45,7 +45,7 @@ fn job(unit: &str, victim: Victim, step: u64) {
         ask(&supd, "restart work --no-block").ok();
         supd.wait_file("record", "S ");
     };
-    at_each_call(&supd, victim, step, prepare, |(), at| {
+    at_each_call(&supd, victim, prepare, |(), at| {
         supd.release("gate");
         wait(&supd, "job/work", "complete", at);
         judge(&supd, at);

@@ -9,17 +9,17 @@ use super::space::Supd;
 
 #[test]
 fn the_manager_dies_at_each_call_of_a_restart() {
-    restart(MANAGER, 5);
+    restart(MANAGER);
 }
 
 #[test]
 fn the_spawner_dies_at_each_call_of_a_restart() {
-    restart(SPAWNER, 2);
+    restart(SPAWNER);
 }
 
 /// Each end is followed by one start, and by one only.
 #[track_caller]
-fn restart(victim: Victim, step: u64) {
+fn restart(victim: Victim) {
     let unit = "shell = 'echo \"S $SUPD_RUN - - -\" >> @/record; echo $$ > @/pid; exec sleep infinity'\n\
                 [backoff]\ninitial = '10ms'\nmax = '10ms'\n";
     let supd = place().unit("web", unit).supd();
@@ -28,7 +28,7 @@ fn restart(victim: Victim, step: u64) {
         begin(&supd);
         outside(&supd)
     };
-    at_each_call(&supd, victim, step, prepare, |before, at| {
+    at_each_call(&supd, victim, prepare, |before, at| {
         kill(Pid::from_raw(before), Signal::SIGKILL).unwrap();
         supd.wait_file("record", "S ");
         wait(&supd, "web", "ready", at);
