@@ -47,8 +47,10 @@ pub fn runs(supd: &Supd, at: &str) -> Vec<Noted> {
                 runs.push(Noted { mark, slot, index, ended: false });
             }
             ["E", mark] => {
-                let run = runs.iter_mut().find(|run| run.mark == *mark);
-                run.expect("it noted its start").ended = true;
+                // One that is not found noted its start in the record before.
+                if let Some(run) = runs.iter_mut().find(|run| run.mark == *mark) {
+                    run.ended = true;
+                }
             }
             _ => panic!("the record has {line:?}"),
         }
