@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::space::{Output, PATIENCE, Space, Supd};
 
-/// Everything in a PID namespace of its own: nothing outlives a test that fails.
-pub const UNSHARE: &[&str] = &["unshare", "-fp", "--mount-proc", "--kill-child"];
+/// Everything in a PID namespace of its own: nothing outlives a test that fails, or is killed.
+pub const UNSHARE: &[&str] =
+    &["setpriv", "--pdeathsig", "KILL", "unshare", "-fp", "--mount-proc", "--kill-child"];
 
 /// Notes its start and its end; the first one after `hold` was made waits for the gate.
 pub const PROGRAM: &str = "#!/bin/sh\n\

@@ -8,6 +8,9 @@ use super::dice::Dice;
 use super::space::Supd;
 use super::units::{Group, Unit};
 
+/// Longer than any verb takes; part of no promise.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Clients at once: fewer than supd takes.
 const AT_ONCE_MAX: usize = 24;
 
@@ -153,16 +156,25 @@ impl Clients {
         }
     }
 
-    /// No new ones: who follows is killed, the others end.
-    pub fn end(&mut self) {
+    /// No new ones: who follows is killed, the others end. Those that do not are returned.
+    pub fn end(&mut self) -> Vec<String> {
         let now = Instant::now();
         for client in &mut self.live {
             client.kill_at = client.kill_at.map(|_| now);
         }
-        while !self.live.is_empty() {
+        while !self.live.is_empty() && now.elapsed() < PATIENCE {
             self.go();
             std::thread::yield_now();
         }
+        let stuck = self.live.iter().map(|client| format!("supctl {} does not end", client.words)).collect();
+        for client in &mut self.live {
+            client.killed = true;
+            client.child.kill().unwrap();
+        }
+        while !self.live.is_empty() {
+            self.go();
+        }
+        stuck
     }
 }
 

@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 /// Runs the stage in a PID namespace, and returns its code.
 pub fn enter() -> ExitCode {
     let this = std::env::current_exe().unwrap();
-    let status = Command::new("unshare")
-        .args(["-fp", "--mount-proc", "--kill-child"])
+    let status = Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "unshare", "-fp", "--mount-proc", "--kill-child"])
         .arg(this)
         .arg("namespace")
         .status()

@@ -43,13 +43,15 @@ pub fn play() -> ExitCode {
 
     let mut trouble = Trouble::new(&supd, &units, seed);
     trouble.make(Duration::from_secs(seconds));
-    let (clients, done, killed) = (trouble.clients, trouble.done, trouble.killed);
+    let Trouble { clients, stuck, done, killed, .. } = trouble;
     println!("chaos: {done:?}");
 
     let open = calm_down::settle(&supd, &units);
     let mut account = Account::new(&supd, &units, &killed);
     account.fault(Part::Counts, open);
     account.fault(Part::Clients, clients.faults);
+    // What they had asked for is forgotten, and they wait for it.
+    account.fault(Part::Intents, stuck);
     account.take(&clients.intents);
     calm_down::stop_others(&supd, &units);
     account.compare_levels(before, levels(&supd));

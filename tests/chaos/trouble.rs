@@ -21,6 +21,8 @@ pub struct Trouble<'a> {
     /// Stopped processes, and when they may go on.
     stopped: Vec<(Instant, i32)>,
     pub clients: Clients,
+    /// Clients that did not end.
+    pub stuck: Vec<String>,
     /// How often each role was killed or stopped.
     pub done: BTreeMap<String, u32>,
     /// Run marks of programs that were killed.
@@ -35,6 +37,7 @@ impl<'a> Trouble<'a> {
             dice: Dice::new(seed),
             stopped: Vec::new(),
             clients: Clients::default(),
+            stuck: Vec::new(),
             done: BTreeMap::new(),
             killed: BTreeSet::new(),
         }
@@ -55,7 +58,7 @@ impl<'a> Trouble<'a> {
             }
         }
         self.let_go_on(end + Duration::from_secs(3_600));
-        self.clients.end();
+        self.stuck = self.clients.end();
     }
 
     fn one(&mut self) {
