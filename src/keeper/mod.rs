@@ -10,6 +10,7 @@
 
 mod books;
 pub mod boot;
+mod deaths;
 mod halt;
 mod kept;
 mod logger;
@@ -297,7 +298,7 @@ impl Keeper {
         let slots = self.table.taken().count();
         self.voice.info(format_args!(
             "{slots} of {SLOTS} slots taken, {} strangers reaped, manager died {} times, logger {} times",
-            self.reaping.strangers, self.manager.deaths, self.logger.deaths,
+            self.reaping.strangers, self.manager.deaths.total, self.logger.deaths,
         ));
         self.manager.state_wanted = true;
     }

@@ -3,7 +3,7 @@
 
 use super::{Keeper, Token};
 use crate::limits::{REAPED_PER_SWEEP, SWEEP_INTERVAL_MS};
-use crate::sys::process::{self, Which, kill};
+use crate::sys::process::{self, How, Which, kill};
 
 /// When the next sweep is.
 #[derive(Default)]
@@ -44,10 +44,8 @@ impl Keeper {
                 }
                 continue;
             }
-            if process::wait(Which::Pid(seen.pid), true).is_err() {
-                return;
-            }
-            self.on_other_death(seen.pid);
+            let Ok(ended) = process::wait(Which::Pid(seen.pid), true) else { return };
+            self.on_other_death(seen.pid, ended.unwrap_or(seen).how);
         }
         self.reaping.request(now);
     }
@@ -61,16 +59,16 @@ impl Keeper {
             _ => None,
         };
         if let Some(pid) = pid
-            && let Ok(Some(_)) = process::wait(Which::Pid(pid), true)
+            && let Ok(Some(ended)) = process::wait(Which::Pid(pid), true)
         {
-            self.on_other_death(pid);
+            self.on_other_death(pid, ended.how);
         }
     }
 
     /// Not a run: a role, or a stranger.
-    fn on_other_death(&mut self, pid: i32) {
+    fn on_other_death(&mut self, pid: i32, how: How) {
         if self.manager.pid() == Some(pid) {
-            self.on_manager_death();
+            self.on_manager_death(how);
         } else if self.logger.pid() == Some(pid) {
             self.on_logger_death();
         } else if let Some(number) = self.spawners.number_of(pid) {

@@ -42,6 +42,8 @@ use crate::unit::model::Unit;
 mod answer;
 mod change;
 mod commands;
+mod fault;
+mod hand;
 mod hear;
 mod hold;
 mod last_good;
@@ -49,6 +51,7 @@ mod look;
 mod own_log;
 mod perform;
 mod publish;
+mod safe;
 mod start;
 mod transient;
 mod usage;
@@ -99,6 +102,7 @@ struct Manager {
     /// When the keeper began.
     since: Now,
     ending: bool,
+    hand: hand::Hand,
 }
 
 /// All that the loop waits for, beside the keeper and the processes themselves.
@@ -334,6 +338,7 @@ impl Manager {
 
     /// Tells the engine, which judges nothing before [`Manager::settle`].
     fn take_in(&mut self, event: Event) {
+        let Some(event) = self.in_hand(event) else { return };
         self.engine.take_in(clock::now(), event, &mut self.actions);
     }
 
@@ -342,13 +347,23 @@ impl Manager {
     fn settle(&mut self) -> io::Result<()> {
         loop {
             self.engine.settle(clock::now(), &mut self.actions);
-            if self.actions.is_empty() {
-                break;
+            if !self.actions.is_empty() {
+                self.perform_all()?;
+                continue;
             }
-            self.perform_all()?;
+            // What an earlier manager died with comes last, and alone.
+            match self.next_suspect() {
+                Some(event) => self.engine.take_in(clock::now(), event, &mut self.actions),
+                None => break,
+            }
         }
+        self.hand.clear();
+        fault::point("commit", "");
         self.store.commit();
-        self.keeper.acknowledge()
+        fault::point("before-ack", "");
+        self.keeper.acknowledge()?;
+        fault::point("after-ack", "");
+        Ok(())
     }
 
     fn answer_calls(&mut self) -> io::Result<Turn> {

@@ -35,7 +35,12 @@ impl Manager {
 
     fn perform(&mut self, action: Action) -> io::Result<()> {
         match action {
-            Action::Spawn(spawn) => self.start(*spawn)?,
+            Action::Spawn(spawn) => {
+                let unit = spawn.unit.name.clone();
+                self.begin_start(&unit, &spawn.label.pod);
+                self.start(*spawn)?;
+                self.end_start(&unit);
+            }
             Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
             Action::Probe { run, unit } => self.begin_probe(run, &unit),
             Action::Record(record) => self.record(record)?,
@@ -111,6 +116,10 @@ impl Manager {
     /// Begins to ask for readiness. What a process tells by itself is listened for since its start.
     fn begin_probe(&mut self, run: RunId, unit: &Arc<Unit>) {
         let (Some(probe), Some(facts)) = (readiness(unit), self.pods.get(&run.pod)) else { return };
+        // It may have ended in the turn in which it was started.
+        if facts.main.is_none_or(|(main, ..)| main != run) {
+            return;
+        }
         let was_ready = self.was_ready(run);
         let started = facts.main.filter(|(main, ..)| *main == run).map(|(_, _, at)| at);
         let start = Start { run, unit, label: &facts.label, attempt: run.attempt };

@@ -1,5 +1,6 @@
 //! From a process that the keeper has started to a manager at work.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdListener;
@@ -7,8 +8,9 @@ use std::path::Path;
 
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
+use crate::control::request::Call;
 use crate::control::server::{CALLS_MAX, Server};
 use crate::control::watch::Watchers;
 use crate::engine::action::Actions;
@@ -17,7 +19,7 @@ use crate::engine::id::Class;
 use crate::engine::{Engine, EngineOptions};
 use crate::limits::NOTES_PER_TURN_MAX;
 use crate::runtime::clock::{self, DeadlineTimer, StepWatch};
-use crate::runtime::keeper::{Keeper, Snapshot};
+use crate::runtime::keeper::{Keeper, News, Snapshot};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
@@ -27,16 +29,18 @@ use crate::unit::load::Loaded;
 use crate::unit::model::{Handler, Unit};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
+use crate::wire::message::Death;
 use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
 use super::commands::Commands;
+use super::hand::{self, Hand};
 use super::perform::readiness;
 use super::publish::Seen;
-use super::{Inbox, Manager, PodFacts, own_log, usage};
+use super::{Inbox, Manager, PodFacts, fault, own_log, safe, usage};
 
 /// Runs the role, until the keeper is gone; gives the exit code.
-pub fn run(settings: Settings) -> i32 {
+pub fn run(settings: Settings, safe: bool) -> i32 {
     set_name(c"supd-manager");
     let [Some(channel), Some(queue), Some(listener)] = [fd::CHANNEL, fd::QUEUE, fd::LISTENER].map(adopt)
     else {
@@ -47,11 +51,17 @@ pub fn run(settings: Settings) -> i32 {
     let _own_log = adopt(fd::OWN_LOG);
     let log = OwnLog::of_role();
     own_log::begin(&settings, &log);
+    let note = adopt(fd::NOTE);
+    hand::on_panic(note.as_ref());
+    fault::begin(&settings.runtime_dir);
     let serve = async {
+        if safe {
+            return safe::serve(settings, Keeper::new(channel.into(), queue.into())?, listener, note).await;
+        }
         let mut manager = Manager::connect(settings, channel.into(), queue.into()).await?;
-        manager.begin(&log).await?;
+        manager.begin(&log, note).await?;
         manager.listen(listener);
-        manager.serve().await
+        manager.serve().await.map(|()| 0)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, serve)) {
@@ -61,7 +71,7 @@ pub fn run(settings: Settings) -> i32 {
             tracing::error!("cannot go on: {error}");
             i32::from(exit::INTERNAL)
         }
-        Ok(()) => 0,
+        Ok(code) => i32::from(code),
     }
 }
 
@@ -125,13 +135,15 @@ impl Manager {
             inbox,
             since: clock::now(),
             ending: false,
+            hand: Hand::open(None, Death::None),
             settings,
         })
     }
 
     /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
-    async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
-        let mut snapshot = self.keeper.snapshot().await?;
+    async fn begin(&mut self, log: &OwnLog, note: Option<OwnedFd>) -> io::Result<()> {
+        let mut snapshot = self.keeper.snapshot(true).await?;
+        self.hand = Hand::open(note.as_ref(), snapshot.last_death);
         self.since = snapshot.since;
         let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
         self.recall_instances(first);
@@ -159,6 +171,9 @@ impl Manager {
         // The runs of this keeper are numbered above those of any supd before it.
         let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
         let uid_floor = before.max(self.store.highest_uid());
+        let mut adopted = self.hand.hold_back(adopted);
+        let mut ends = self.take_ends(&mut adopted);
+        let quarantined = self.hand.quarantined();
         let disabled = self.intents.disabled().cloned().collect();
         self.take_in(Event::Begin {
             units: loaded.units,
@@ -166,12 +181,15 @@ impl Manager {
             adopted,
             uid_floor,
             disabled,
-            quarantined: Vec::new(),
+            quarantined,
         });
+        // Each end by itself: one that the manager dies of must be known.
+        self.take_in_news(&mut ends)?;
         // What was said while there was no manager comes before any deadline is judged.
         self.hear_all()?;
         self.settle()?;
         self.let_go_of_gone()?;
+        fault::point("begin", "");
         self.keeper.say_ready()
     }
 
@@ -186,7 +204,7 @@ impl Manager {
                 living().map(|adopted| ReadyMarks::name(adopted.run)).collect();
             marks.keep_only(|name| names.contains(name))?;
         }
-        for adopted in snapshot.adopted.iter_mut().filter(|adopted| adopted.exit.is_none()) {
+        for adopted in &mut snapshot.adopted {
             if let Some(unit) = loaded.get(adopted.label.unit.as_str()) {
                 adopted.ready = readiness(unit).is_none() || self.was_ready(adopted.run);
                 self.find_one(adopted, unit)?;
@@ -195,9 +213,19 @@ impl Manager {
         Ok(())
     }
 
+    /// The ends of runs that are to be adopted, to be told after them.
+    fn take_ends(&self, adopted: &mut [Adopted]) -> Vec<News> {
+        let known = adopted.iter_mut().filter(|found| self.pods.contains_key(&found.run.pod));
+        let end = |found: &mut Adopted| {
+            let exit = found.exit.take()?;
+            Some(News::Exited { run: found.run, exit, limits_refused: 0 })
+        };
+        known.filter_map(end).collect()
+    }
+
     fn find_one(&mut self, adopted: &Adopted, unit: &std::sync::Arc<Unit>) -> io::Result<()> {
-        let Adopted { run, label, pid, started, .. } = adopted;
-        let is_main = run.class == Class::Main;
+        let Adopted { run, label, pid, started, exit, .. } = adopted;
+        let is_main = run.class == Class::Main && exit.is_none();
         let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
         self.pods.insert(run.pod, Box::new(PodFacts { unit: unit.clone(), label: label.clone(), main }));
         if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
@@ -247,16 +275,19 @@ impl Manager {
         if let Some(server) = self.server.take() {
             server.abort();
         }
-        let listener = StdListener::from(listener);
-        let ready = listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener));
-        match ready {
-            Ok(listener) => {
-                let server = Server::new(self.inbox.calls_sender.clone());
-                self.server = Some(tokio::task::spawn_local(server.serve(listener)));
-            }
+        match serve_on(listener, self.inbox.calls_sender.clone()) {
+            Ok(server) => self.server = Some(server),
             Err(error) => tracing::error!("the control socket cannot be served: {error}"),
         }
     }
+}
+
+/// Serves the control API, in a task of its own.
+pub(super) fn serve_on(listener: OwnedFd, calls: mpsc::Sender<Call>) -> io::Result<JoinHandle<Infallible>> {
+    let listener = StdListener::from(listener);
+    listener.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(listener)?;
+    Ok(tokio::task::spawn_local(Server::new(calls).serve(listener)))
 }
 
 /// Whether supctl finds this socket without being told.

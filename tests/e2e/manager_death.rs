@@ -76,3 +76,140 @@ fn ready_that_is_said_while_the_manager_is_stopped_and_killed_is_not_lost() {
     }
     assert_eq!(["notify-0", "newline-0"].map(|pod| supd.pid(pod)), pids);
 }
+
+/// Runs of a unit that have ended, with their codes.
+fn ends(supd: &Supd, unit: &str) -> Vec<i64> {
+    let runs = supd.json("get runs");
+    let runs = runs["items"].as_array().unwrap().iter().filter(|run| run["status"]["unit"] == unit);
+    runs.map(|run| run["status"]["exitCode"].as_i64().unwrap()).collect()
+}
+
+fn reason(supd: &Supd, unit: &str) -> String {
+    supd.json(&format!("get unit {unit}"))["status"]["reason"].as_str().unwrap_or_default().to_owned()
+}
+
+const SLEEPER: &str = "exec = ['/bin/sleep', 'infinity']\n";
+
+#[test]
+fn a_unit_that_the_manager_dies_of_twice_is_set_aside_and_the_rest_goes_on() {
+    for (how, words) in [("panic", "a test wants it at exit web"), ("segv", "SIGSEGV"), ("abort", "SIGABRT")]
+    {
+        let supd = Space::new()
+            .unit("web", &format!("{SLEEPER}[service]\nreplicas = 2"))
+            .unit("other", SLEEPER)
+            .env("SUPD_FAULT", &format!("{how}:exit:web@2"))
+            .supd();
+        supd.wait("web", "ready");
+        supd.wait("other", "ready");
+        let (left, other) = (supd.pid("web-1"), supd.pid("other-0"));
+        signal(supd.pid("web-0"), Signal::SIGKILL);
+        let unit = supd
+            .until("units", |unit| unit["metadata"]["name"] == "web" && unit["status"]["state"] == "Failed");
+        let why = unit["status"]["reason"].as_str().unwrap();
+        let begin = "Quarantined: supd's manager died twice of \"exit of web-0\": ";
+        assert!(why.starts_with(begin) && why.contains(words), "{why}");
+        supd.ctl("status").ok().stdout_has("Quarantined");
+        assert!(nix::sys::signal::kill(Pid::from_raw(left), None).is_ok(), "what lives is left alone");
+        // It stays so over another death, and others are looked after.
+        supd.kill_role("manager");
+        assert!(reason(&supd, "web").starts_with(begin));
+        assert_eq!(supd.pid("other-0"), other);
+        let events = supd.json("get events");
+        assert!(events["items"].as_array().unwrap().iter().any(|event| event["reason"] == "Quarantined"));
+        supd.ctl("start web").ok();
+        supd.wait("web", "ready");
+        assert_eq!(supd.pid("web-1"), left);
+        assert_eq!(supd.json("get pods")["items"].as_array().unwrap().len(), 3);
+        // And it is as any other unit again.
+        signal(supd.pid("web-0"), Signal::SIGKILL);
+        supd.until_pod("web-0", |main| main["restartCount"] == 1);
+    }
+}
+
+#[test]
+fn one_death_of_an_event_is_no_quarantine_and_the_event_is_counted_once() {
+    let text = "exec = ['/bin/sh', '-c', 'read l < @/gate; exit 7']\nrestart_policy = 'Never'\n";
+    for place in ["exit:once", "commit", "before-ack", "after-ack"] {
+        let supd = Space::new()
+            .fifo("gate")
+            .unit("once", text)
+            .env("SUPD_FAULT", &format!("panic:{place}@1"))
+            .supd();
+        supd.release("gate");
+        supd.wait("once", "failed");
+        assert!(!reason(&supd, "once").contains("Quarantined"), "{place}");
+        assert_eq!(ends(&supd, "once"), [7], "{place}");
+    }
+}
+
+#[test]
+fn a_start_that_kills_the_manager_twice_is_not_ordered_again() {
+    let supd =
+        Space::new().unit("bad", SLEEPER).unit("good", SLEEPER).env("SUPD_FAULT", "panic:start:bad").supd();
+    supd.wait("good", "ready");
+    let why = reason(&supd, "bad");
+    assert!(why.contains("\"start of bad-0\""), "{why}");
+    // Who is asked again may fail again.
+    supd.ctl("start bad");
+    supd.until("units", |unit| unit["metadata"]["name"] == "bad" && unit["status"]["state"] == "Failed");
+    supd.wait("good", "ready");
+}
+
+#[test]
+fn f07_a_manager_that_hangs_is_ended_and_followed() {
+    let supd = Space::new()
+        .unit("web", &format!("{SLEEPER}[service]\nreplicas = 2"))
+        .env("SUPD_FAULT", "hang:exit:web@1")
+        .env("SUPD_SILENCE_MS", "500")
+        .supd();
+    supd.wait("web", "ready");
+    let (manager, left) = (Death::of(supd.role("manager")), supd.pid("web-1"));
+    signal(supd.pid("web-0"), Signal::SIGKILL);
+    manager.wait();
+    supd.until_pod("web-0", |main| main["restartCount"] == 1 && main["state"]["running"].is_object());
+    assert_eq!(supd.pid("web-1"), left);
+    assert!(supd.own_output().contains("silent for 500 ms"), "{}", supd.own_output());
+}
+
+#[test]
+fn f09_a_manager_that_dies_at_every_start_ends_in_safe_mode() {
+    let supd = Space::new().unit("web", SLEEPER).env("SUPD_FAULT", "panic:begin@6").supd_in_safe_mode();
+    let why = "safe mode: supd's manager died 5 times in a row before it was ready, the last time of: \
+               a test wants it at begin";
+    let status = supd.ctl("status").ok();
+    assert!(status.stdout.starts_with(why), "{status:?}");
+    assert!(status.stdout.contains("supctl daemon-reload"), "{status:?}");
+    supd.ctl("get units").code(69).stderr_has(why);
+    supd.ctl("reset-failed").code(1).stderr_has("safe mode");
+    supd.ctl("stop web").code(69).stderr_has("safe mode");
+    // What was started before the deaths lives, and its end waits.
+    let sleeper = sleepers(&supd);
+    assert_eq!(sleeper.len(), 1, "started once");
+    // The next one dies as those before it did, and the one after that is ordinary.
+    supd.ctl("daemon-reload").ok();
+    supd.wait("web", "ready");
+    assert_eq!(supd.pid("web-0"), sleeper[0]);
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn supd_ends_in_order_from_safe_mode() {
+    for shutdown in [false, true] {
+        let mut supd = Space::new().unit("web", SLEEPER).env("SUPD_FAULT", "panic:begin").supd_in_safe_mode();
+        let sleeper = Death::of(sleepers(&supd)[0]);
+        match shutdown {
+            true => _ = supd.ctl("shutdown").ok(),
+            false => signal(supd.keeper, Signal::SIGTERM),
+        }
+        assert_eq!(supd.wait_end(), 0);
+        sleeper.wait();
+    }
+}
+
+/// The services of these tests, whatever supd knows of them.
+fn sleepers(supd: &Supd) -> Vec<i32> {
+    let is_sleeper = |pid: &i32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sleep")
+    };
+    super::space::children(supd.keeper).into_iter().filter(is_sleeper).collect()
+}
