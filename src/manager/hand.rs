@@ -309,7 +309,10 @@ impl Manager {
 pub(super) fn on_panic(note: Option<&OwnedFd>) {
     let note = note.and_then(|fd| Note::open(fd.as_fd()).ok());
     std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let message = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = message.unwrap_or("no message");
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
         let message = format!("{}{}", message.lines().next().unwrap_or_default(), place.unwrap_or_default());
         if let Some(note) = &note {

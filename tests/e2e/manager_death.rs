@@ -1,9 +1,13 @@
 //! The manager dies, in every way and at every moment, and nothing is lost.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
+use std::io::Write;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::faults::program;
 use super::space::{Death, Space, Supd};
@@ -212,4 +216,99 @@ fn sleepers(supd: &Supd) -> Vec<i32> {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "sleep")
     };
     super::space::children(supd.keeper).into_iter().filter(is_sleeper).collect()
+}
+
+/// All pids of main processes, by their pods' names.
+fn pids(supd: &Supd) -> BTreeMap<String, i64> {
+    let pods = supd.json("get pods");
+    let pid = |pod: &Value| {
+        let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+        Some((name, pod["status"]["pid"].as_i64()?))
+    };
+    pods["items"].as_array().unwrap().iter().filter_map(pid).collect()
+}
+
+#[test]
+fn f01_f04_whatever_a_manager_dies_of_no_process_notices() {
+    let job = "shell = 'read l < @/gate; echo done >> @/record'\n[job]\ncompletions = 2\nparallelism = 2\n";
+    let talk = "shell = 'n=0; while read l; do n=$((n+1)); echo line $n; done < @/talk'\n";
+    let space = Space::new().fifo("gate").fifo("talk").unit("job", job).unit("talk", talk);
+    let supd = space.unit("web", &format!("{SLEEPER}[service]\nreplicas = 20")).supd();
+    let open = |name: &str| OpenOptions::new().read(true).write(true).open(supd.path().join(name)).unwrap();
+    let (_gate, mut talk) = (open("gate"), open("talk"));
+    supd.wait("web", "ready");
+    supd.wait("talk", "ready");
+    supd.until("jobs", |job| job["status"]["ready"] == 2);
+    let before = pids(&supd);
+    assert_eq!(before.len(), 23);
+    let mut logs = supd.stream("logs -f talk");
+    let mut watch = supd.stream("get units -w --no-headers");
+    for (number, how) in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGABRT, Signal::SIGBUS, Signal::SIGILL]
+        .into_iter()
+        .enumerate()
+    {
+        talk.write_all(b"x\n").unwrap();
+        let manager = supd.role("manager");
+        let death = Death::of(manager);
+        // The runtime looks at a SEGV or BUS for a stack that is full, and lets the first one pass that is none.
+        signal(manager, how);
+        while !death.within(Duration::from_millis(100)) {
+            let _ = kill(Pid::from_raw(manager), how);
+        }
+        talk.write_all(b"x\n").unwrap();
+        assert_eq!(pids(&supd), before, "{how}");
+        assert_eq!(logs.line().unwrap(), format!("line {}", 2 * number + 1));
+        assert_eq!(logs.line().unwrap(), format!("line {}", 2 * number + 2));
+        // Who watches sees what comes after.
+        supd.ctl(&format!("scale web --replicas={}", 21 + number)).ok();
+        watch.until(&format!("{0}/{0}", 21 + number));
+        supd.ctl("scale web --replicas=20").ok();
+        watch.until("20/20");
+    }
+    assert!(!supd.ctl("status").stdout.contains("Quarantined"));
+    open("gate").write_all(b"go\ngo\n").unwrap();
+    supd.wait("job", "complete");
+    assert_eq!(std::fs::read_to_string(supd.path().join("record")).unwrap(), "done\ndone\n");
+    let status = &supd.json("get job job")["status"];
+    assert_eq!((&status["succeeded"], &status["failed"]), (&Value::from(2), &Value::from(0)));
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn f15_five_hundred_ends_while_the_manager_is_stopped_are_all_counted() {
+    let text = format!("{SLEEPER}restart_policy = 'Never'\n[service]\nreplicas = 500\n");
+    for dies in [false, true] {
+        let supd = Space::new().unit("many", &text).supd();
+        supd.wait("many", "ready");
+        let all = pids(&supd);
+        assert_eq!(all.len(), 500);
+        let manager = supd.role("manager");
+        signal(manager, Signal::SIGSTOP);
+        let deaths: Vec<Death> = all.values().map(|pid| Death::of(i32::try_from(*pid).unwrap())).collect();
+        all.values().for_each(|pid| signal(i32::try_from(*pid).unwrap(), Signal::SIGKILL));
+        deaths.iter().for_each(Death::wait);
+        match dies {
+            true => kill_stopped(&supd, manager),
+            false => signal(manager, Signal::SIGCONT),
+        }
+        supd.wait("many", "failed");
+        assert_eq!(ends(&supd, "many"), [137; 500], "the manager dies: {dies}");
+    }
+}
+
+#[test]
+fn no_deadline_passes_for_a_manager_that_was_away() {
+    let slow =
+        format!("{}[readiness]\nnotify = true\n[startup]\ndeadline = '2s'\n", program("ready-at-gate"));
+    let supd = Space::new().fifo("ready").unit("slow", &slow).supd();
+    supd.until_pod("slow-0", |main| main["state"]["running"].is_object());
+    let (manager, pid) = (supd.role("manager"), supd.pid("slow-0"));
+    signal(manager, Signal::SIGSTOP);
+    supd.release("ready");
+    supd.wait_file("said", "");
+    // The deadline passes.
+    assert!(!Death::of(pid).within(Duration::from_millis(2_500)));
+    kill_stopped(&supd, manager);
+    supd.wait("slow", "ready");
+    assert_eq!(supd.pid("slow-0"), pid);
 }
