@@ -7,6 +7,8 @@
 //! - UNIT: only there; without it, at any;
 //! - N: only the first N times, counted over all managers in `<runtime>/fault.<place in the list>`.
 //!
+//! The keeper's patience with a manager that hangs is `SUPD_SILENCE_MS` there, in such builds.
+//!
 //! | point | when |
 //! |---|---|
 //! | `begin` | all is taken in and judged, nothing is said to the keeper |

@@ -160,6 +160,50 @@ fn a_start_that_kills_the_manager_twice_is_not_ordered_again() {
 }
 
 #[test]
+fn of_many_events_in_one_turn_only_the_culprit_is_set_aside() {
+    let never = format!("{SLEEPER}restart_policy = 'Never'\n");
+    let names = ["a", "b", "web", "y", "z"];
+    let space = names.iter().fold(Space::new(), |space, name| space.unit(name, &never));
+    let supd = space.env("SUPD_FAULT", "panic:exit:web").supd();
+    for name in names {
+        supd.wait(name, "ready");
+    }
+    let manager = supd.role("manager");
+    let all: Vec<i32> = names.iter().map(|name| supd.pid(&format!("{name}-0"))).collect();
+    signal(manager, Signal::SIGSTOP);
+    for pid in all {
+        let death = Death::of(pid);
+        signal(pid, Signal::SIGKILL);
+        death.wait();
+    }
+    signal(manager, Signal::SIGCONT);
+    for name in names.iter().filter(|name| **name != "web") {
+        supd.wait(name, "failed");
+        assert_eq!(ends(&supd, name), [137], "{name}");
+        assert_eq!(reason(&supd, name), "", "{name}");
+    }
+    assert!(reason(&supd, "web").starts_with("Quarantined: "));
+    let printed = supd.own_output();
+    assert!(printed.contains("deaths so far: 2") && !printed.contains("deaths so far: 3"), "{printed}");
+}
+
+#[test]
+fn a_wish_that_kills_the_manager_twice_sets_its_unit_aside_until_the_next() {
+    let supd = Space::new().unit("web", SLEEPER).env("SUPD_FAULT", "panic:command:web@2").supd();
+    supd.wait("web", "ready");
+    let pid = supd.pid("web-0");
+    for _ in 0..2 {
+        // The answer is lost; a wish is told once.
+        supd.ctl("restart web").code(69);
+    }
+    let why = reason(&supd, "web");
+    assert!(why.contains("\"a wish about web\""), "{why}");
+    supd.ctl("reset-failed web").ok();
+    supd.wait("web", "ready");
+    assert_eq!(supd.pid("web-0"), pid);
+}
+
+#[test]
 fn f07_a_manager_that_hangs_is_ended_and_followed() {
     let supd = Space::new()
         .unit("web", &format!("{SLEEPER}[service]\nreplicas = 2"))
