@@ -8,18 +8,18 @@
 //!
 //! Who was killed from outside (KILL, TERM) died of nothing that it had in hand.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::engine::event::{Adopted, Command, Event, Target};
+use crate::engine::event::{Adopted, Command, Event};
 use crate::engine::id::{PodUid, RunId};
 use crate::unit::name::UnitName;
 use crate::wire::message::Death;
 use crate::wire::note::{Aside, InHand, Note};
 
-use super::{Manager, PodFacts, fault};
+use super::about::{About, about, start_of, unit_of};
+use super::{Manager, fault};
 
 /// See above.
 pub(super) struct Hand {
@@ -39,18 +39,6 @@ struct Held {
     reason: String,
     /// Its runs that live, as they were found.
     runs: Vec<Adopted>,
-}
-
-/// An event, in so far as it may be to blame.
-struct About<'a> {
-    fingerprint: u64,
-    point: &'static str,
-    /// `exit of `
-    what: &'static str,
-    /// Nothing where it belongs to none.
-    unit: &'a str,
-    /// A pod, a unit, or nothing.
-    subject: &'a str,
 }
 
 impl Hand {
@@ -281,39 +269,6 @@ impl Manager {
     }
 }
 
-/// What an event is about. Nothing here costs more than some nanoseconds, but for an operator's wish.
-fn about<'a>(pods: &'a HashMap<PodUid, Box<PodFacts>>, event: &'a Event) -> About<'a> {
-    let of_run = |point, what, run: RunId, more: &str| {
-        let facts = pods.get(&run.pod);
-        let unit = facts.map_or("", |facts| facts.unit.name.as_str());
-        let subject = facts.map_or("", |facts| facts.label.pod.as_str());
-        About { fingerprint: fingerprint((point, run, more)), point, what, unit, subject }
-    };
-    let of_unit = |fingerprint, unit: Option<&'a str>| {
-        let unit = unit.unwrap_or_default();
-        About { fingerprint, point: "command", what: "a wish about ", unit, subject: unit }
-    };
-    let of_supd =
-        |what| About { fingerprint: fingerprint(what), point: "other", what, unit: "", subject: "" };
-    match event {
-        Event::Started { run, .. } => of_run("started", "start of ", *run, ""),
-        Event::Exited { run, .. } => of_run("exit", "exit of ", *run, ""),
-        Event::Readiness { run, ready, .. } => {
-            of_run("ready", "readiness of ", *run, if *ready { "ready" } else { "" })
-        }
-        Event::StatusText { run, text } => of_run("status", "status text of ", *run, text),
-        Event::Command { command, .. } => {
-            of_unit(fingerprint(("command", format!("{command:?}"))), unit_of(command))
-        }
-        Event::Lifted { unit, .. } => of_unit(fingerprint(("lifted", unit.as_str())), Some(unit.as_str())),
-        Event::Begin { .. } => of_supd("the start"),
-        Event::Loaded { .. } => of_supd("a load of units"),
-        Event::Deadline => of_supd("a deadline"),
-        Event::ClockStepped => of_supd("a step of the clock"),
-        Event::Shutdown { .. } => of_supd("the end"),
-    }
-}
-
 /// A panic leaves its message where the next manager finds it, and in supd's own log.
 pub(super) fn on_panic(note: Option<&OwnedFd>) {
     let note = note.and_then(|fd| Note::open(fd.as_fd()).ok());
@@ -367,36 +322,5 @@ fn is_its_own(death: Death) -> bool {
             ];
             own.contains(&i32::from(signal))
         }
-    }
-}
-
-/// The same for the same thing in every manager of one build.
-fn fingerprint(about: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    about.hash(&mut hasher);
-    hasher.finish().max(1)
-}
-
-fn start_of(unit: &UnitName) -> u64 {
-    fingerprint(("order", unit.as_str()))
-}
-
-/// The unit that a wish names.
-fn unit_of(command: &Command) -> Option<&str> {
-    match command {
-        Command::Start(unit) | Command::Stop(unit) | Command::Restart(unit) | Command::DeleteUnit(unit) => {
-            Some(unit.as_str())
-        }
-        Command::Kill { target: Target::Unit(unit), .. }
-        | Command::Scale { unit, .. }
-        | Command::Enable { unit, .. }
-        | Command::CreateJob { from: unit, .. }
-        | Command::ResetFailed(Some(unit)) => Some(unit.as_str()),
-        Command::Suspend(name) | Command::Resume(name) | Command::DeleteJob(name) => Some(name),
-        Command::Run(unit) => Some(unit.name.as_str()),
-        Command::Kill { target: Target::Pod(_), .. }
-        | Command::StopPod(_)
-        | Command::RestartPod(_)
-        | Command::ResetFailed(None) => None,
     }
 }

@@ -39,6 +39,7 @@ use crate::store::{Intents, LastGood, ReadyMarks, Store, Transients, Uids};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::Unit;
 
+mod about;
 mod answer;
 mod change;
 mod commands;
