@@ -39,10 +39,13 @@ use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::Unit;
 
+mod about;
 mod answer;
 mod change;
 mod commands;
 mod commit;
+mod fault;
+mod hand;
 mod hear;
 mod hold;
 mod look;
@@ -50,6 +53,7 @@ mod own_log;
 mod perform;
 mod publish;
 mod recall;
+mod safe;
 mod start;
 mod usage;
 
@@ -98,6 +102,7 @@ struct Manager {
     /// When the keeper began.
     since: Now,
     ending: bool,
+    hand: hand::Hand,
 }
 
 /// All that the loop waits for, beside the keeper and the processes themselves.
@@ -340,6 +345,7 @@ impl Manager {
 
     /// Tells the engine, which judges nothing before [`Manager::settle`].
     fn take_in(&mut self, event: Event) {
+        let Some(event) = self.in_hand(event) else { return };
         self.engine.take_in(clock::now(), event, &mut self.actions);
     }
 
@@ -347,11 +353,17 @@ impl Manager {
     fn settle(&mut self) -> io::Result<()> {
         loop {
             self.engine.settle(clock::now(), &mut self.actions);
-            if self.actions.is_empty() {
-                break;
+            if !self.actions.is_empty() {
+                self.perform_all()?;
+                continue;
             }
-            self.perform_all()?;
+            // What an earlier manager died with comes last, and alone.
+            match self.next_suspect() {
+                Some(event) => self.engine.take_in(clock::now(), event, &mut self.actions),
+                None => break,
+            }
         }
+        self.hand.clear();
         Ok(())
     }
 
