@@ -37,6 +37,10 @@ pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
+/// Managers that die before their first reconcile is done, within this time, until one comes in safe mode.
+pub const SAFE_MODE_DEATHS: usize = 5;
+/// See above. Four back-offs of 1, 2, 4 and 8 s fit well.
+pub const SAFE_MODE_WITHIN_MS: u64 = 60_000;
 /// Events in hand that are noted for the manager after this one: as many as a turn mostly has, and a page.
 pub const IN_HAND_MAX: usize = 512;
 /// Events that a manager died with and that have not gone well since: no more than were ever in hand.
@@ -99,6 +103,19 @@ pub const COMMIT_RECORDS: usize = 256;
 pub const COMMIT_PATIENCE_MS: u64 = 100;
 /// supd ends without its last words being stored, when the disk takes longer than this.
 pub const COMMIT_END_PATIENCE_MS: u64 = 3_000;
+
+/// Bytes of the state's file, on disk or in memory: what 100,000 units and as many ended pods take, four times.
+pub const STATE_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of pages that the state's file keeps in memory: it is read once, and then only written.
+pub const STATE_CACHE_BYTES: usize = 512 * 1024;
+/// How long the disk may take for one batch before it is taken for hung.
+pub const STATE_STUCK_MS: u64 = 2_000;
+/// How long a start waits for the disk to say what is there: longer than for a batch, for it is lost otherwise.
+pub const STATE_OPEN_MS: u64 = 10_000;
+/// The disk is tried again at most once in this time: back on disk within 5 s, with some to spare.
+pub const STATE_TRIAL_INTERVAL_MS: u64 = 2_000;
+/// State files kept aside (damaged, newer): enough for a look, and no disk is filled by them.
+pub const STATE_FILES_ASIDE_MAX: usize = 3;
 
 /// Longest request a client may send: the largest unit file, with room for its envelope.
 pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;

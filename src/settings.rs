@@ -41,7 +41,10 @@ pub enum Role {
         stand_in: bool,
     },
     /// The part that decides.
-    Manager,
+    Manager {
+        /// Managers before it died at their start: it touches nothing, and says why.
+        safe: bool,
+    },
     /// The part that moves bytes.
     Logger,
 }
@@ -138,6 +141,8 @@ pub mod exit {
     pub const UNAVAILABLE: u8 = 69;
     /// Something that should not have happened.
     pub const INTERNAL: u8 = 70;
+    /// Of a manager in safe mode: the next one is to be an ordinary one.
+    pub const AGAIN: u8 = 75;
     /// A right is missing.
     pub const PRIVILEGE: u8 = 77;
     /// Directories or units that cannot be used.
@@ -163,6 +168,9 @@ impl Settings {
             if stand_in {
                 arguments.push("--stand-in".into());
             }
+        }
+        if role == (Role::Manager { safe: true }) {
+            arguments.push("--safe".into());
         }
         for (set, name) in [
             (self.process_one, "--process-one"),
@@ -228,7 +236,7 @@ impl Role {
         match self {
             Self::Keeper => "keeper",
             Self::Spawner { .. } => "spawner",
-            Self::Manager => "manager",
+            Self::Manager { .. } => "manager",
             Self::Logger => "logger",
         }
     }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -13,7 +14,6 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 
 use crate::limits::{HANDOVER_MS, LOG_PATH_BYTES_MAX, SLOTS};
-use crate::settings::Settings;
 use crate::wire::channel::Channel;
 use crate::wire::handover::{Handover, TAKEN};
 use crate::wire::run::Run;
@@ -36,16 +36,15 @@ pub(super) struct Inherited {
 
 /// Makes the socket at which the next keeper will ask; for the logger, whose end it outlives. Whoever listened
 /// there before is not found any more: [`receive`] comes first.
-pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
-    let path = settings.logger_socket();
-    match std::fs::remove_file(&path) {
+pub(super) fn listen(path: &Path) -> io::Result<OwnedFd> {
+    match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = new_socket(SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)?;
     // Born with its mode: the umask is ours alone, we have one thread.
     let before = umask(Mode::from_bits_truncate(0o177));
-    let bound = bind(listener.as_raw_fd(), &UnixAddr::new(&path)?);
+    let bound = bind(listener.as_raw_fd(), &UnixAddr::new(path)?);
     umask(before);
     bound?;
     start_listening(&listener, Backlog::new(1)?)?;
@@ -54,9 +53,9 @@ pub(super) fn listen(settings: &Settings) -> io::Result<OwnedFd> {
 
 /// Asks the logger of a keeper that died for its pipes. None, if there is no such logger, or it cannot give
 /// them: it reads on then. Only the holder of the lock may ask.
-pub(super) fn receive(settings: &Settings) -> io::Result<Vec<Inherited>> {
+pub(super) fn receive(path: &Path) -> io::Result<Vec<Inherited>> {
     let connection = new_socket(SockFlag::SOCK_CLOEXEC)?;
-    match connect(connection.as_raw_fd(), &UnixAddr::new(&settings.logger_socket())?) {
+    match connect(connection.as_raw_fd(), &UnixAddr::new(path)?) {
         Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Ok(Vec::new()),
         other => other?,
     }
@@ -107,4 +106,62 @@ fn wait(connection: &Channel, end: Instant) -> io::Result<bool> {
 
 fn new_socket(flags: SockFlag) -> io::Result<OwnedFd> {
     Ok(socket(AddressFamily::Unix, SockType::SeqPacket, flags, None)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::message::accept;
+    use crate::wire::handover::Handed;
+
+    /// A logger that says these things to whoever asks; gives what it hears.
+    fn ask(says: &[Handover<'_>], dies: bool) -> (Vec<(u16, bool)>, bool) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("logger.sock");
+        let listener = listen(&path).unwrap();
+        std::thread::scope(|scope| {
+            let asker = scope.spawn(|| receive(&path).unwrap());
+            let mut asked = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+            poll(&mut asked, PollTimeout::NONE).unwrap();
+            let connection = Channel::from(accept(listener.as_fd()).unwrap());
+            let (read, _write) = nix::unistd::pipe().unwrap();
+            let mut message = Vec::new();
+            for said in says {
+                said.encode(&mut message);
+                let fds = [read.as_fd()];
+                let count = usize::from(matches!(said, Handover::Pipe(_)));
+                connection.send(&message, &fds[..count]).unwrap();
+            }
+            let heard = !dies && connection.receive(&mut [0; 16]).unwrap().length == TAKEN.len();
+            drop(connection);
+            let inherited = asker.join().unwrap();
+            (inherited.into_iter().map(|pipe| (pipe.slot, pipe.continued)).collect(), heard)
+        })
+    }
+
+    fn pipe(slot: u16) -> Handover<'static> {
+        let run = Run { pod: 7, ..Run::default() };
+        let log_path = b"web_web-0_0000002a/main/0.log";
+        Handover::Pipe(Handed { run, slot, stderr: false, both: false, continued: slot == 2, log_path })
+    }
+
+    #[test]
+    fn pipes_are_taken_when_nobody_else_reads_them() {
+        assert_eq!(ask(&[pipe(1), pipe(2), Handover::End], false), (vec![(1, false), (2, true)], true));
+        assert_eq!(ask(&[Handover::End], false), (vec![], true));
+        // It died on the way: what it gave has no other reader.
+        assert_eq!(ask(&[pipe(1)], true), (vec![(1, false)], false));
+        // It lives, and reads on.
+        assert_eq!(ask(&[pipe(1), Handover::Keep], false), (vec![], false));
+    }
+
+    #[test]
+    fn there_may_be_nobody_to_ask() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("logger.sock");
+        assert!(receive(&path).unwrap().is_empty(), "no socket");
+        drop(listen(&path).unwrap());
+        assert!(receive(&path).unwrap().is_empty(), "nobody listens");
+        listen(&path).unwrap();
+    }
 }

@@ -72,7 +72,7 @@ impl Logger {
             journal,
             journal_fd,
             hand,
-            handover: handover::listen(settings).ok(),
+            handover: handover::listen(&settings.logger_socket()).ok(),
         })
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Keeper, Token};
 use crate::limits::{REAPED_PER_SWEEP, SWEEP_INTERVAL_MS};
-use crate::sys::process::{self, Which, kill};
+use crate::sys::process::{self, How, Which, kill};
 
 /// When the next sweep is.
 #[derive(Default)]
@@ -44,10 +44,8 @@ impl Keeper {
                 }
                 continue;
             }
-            if process::wait(Which::Pid(seen.pid), true).is_err() {
-                return;
-            }
-            self.on_other_death(seen.pid);
+            let Ok(ended) = process::wait(Which::Pid(seen.pid), true) else { return };
+            self.on_other_death(seen.pid, ended.unwrap_or(seen).how);
         }
         self.reaping.request(now);
     }
@@ -62,15 +60,18 @@ impl Keeper {
         };
         let Some(pid) = pid else { return };
         // One that a keeper before us has started is somebody else's to wait for; it has ended all the same.
-        if self.spawners.is_adopted(pid) || matches!(process::wait(Which::Pid(pid), true), Ok(Some(_))) {
-            self.on_other_death(pid);
-        }
+        let how = match process::wait(Which::Pid(pid), true) {
+            Ok(Some(ended)) => ended.how,
+            _ if self.spawners.is_adopted(pid) => How::Exited(0),
+            _ => return,
+        };
+        self.on_other_death(pid, how);
     }
 
     /// Not a run: a role, or a stranger.
-    fn on_other_death(&mut self, pid: i32) {
+    fn on_other_death(&mut self, pid: i32, how: How) {
         if self.manager.pid() == Some(pid) {
-            self.on_manager_death();
+            self.on_manager_death(how);
         } else if self.logger.pid() == Some(pid) {
             self.on_logger_death();
         } else if let Some(number) = self.spawners.number_of(pid) {

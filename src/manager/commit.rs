@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Manager;
+use super::{Manager, fault};
 use crate::control::request::Answer;
 use crate::engine::action::Spawn;
-use crate::engine::time::Mono;
+use crate::engine::time::{Mono, Now};
 use crate::limits::{COMMIT_END_PATIENCE_MS, COMMIT_PATIENCE_MS, COMMIT_RECORDS, COMMIT_WITHIN_MS};
 use crate::runtime::clock;
 use crate::store::{KeeperMark, Mark, News};
@@ -128,34 +128,34 @@ impl Manager {
     pub(super) fn commit(&mut self) -> io::Result<()> {
         let now = clock::now();
         self.store.on_time(now);
-        while let Some(news) = self.store.take_in() {
+        while let Some(news) = self.store.take_in(now) {
             match news {
                 News::Stored(_) => {}
                 News::Failed(why) => tracing::warn!("the state is not saved: {why}; it is kept in memory"),
             }
         }
-        self.hand_over_if_due(now.mono);
+        self.hand_over_if_due(now);
         self.release(now.mono)?;
         // A start that had to wait may have failed at once.
         self.settle()
     }
 
-    fn hand_over_if_due(&mut self, now: Mono) {
+    fn hand_over_if_due(&mut self, now: Now) {
         if self.is_dirty() {
-            self.commits.since.get_or_insert(now);
+            self.commits.since.get_or_insert(now.mono);
         }
-        let waited = self.commits.since.is_some_and(|since| now.since(since) >= WITHIN);
+        let waited = self.commits.since.is_some_and(|since| now.mono.since(since) >= WITHIN);
         let due = waited
             || self.commits.urgent
             || self.store.waiting() >= COMMIT_RECORDS
             || self.store.wants_whole();
         if due && self.store.is_idle() {
-            self.hand_over();
+            self.hand_over(now);
         }
     }
 
     /// Gives the writer everything that has changed.
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, now: Now) {
         if self.store.wants_whole() {
             self.engine.touch_all();
             self.store.begin_whole();
@@ -172,9 +172,10 @@ impl Manager {
         }
         let exits = self.keeper.last_exit();
         let commits = &mut self.commits;
-        (commits.mark.exits, commits.mark.taken, commits.handed_exits) = (exits, clock::now(), exits);
+        (commits.mark.exits, commits.mark.taken, commits.handed_exits) = (exits, now, exits);
         (commits.since, commits.urgent) = (None, false);
-        let batch = self.store.hand_over(&commits.mark);
+        fault::point("commit", "");
+        let batch = self.store.hand_over(&commits.mark, now);
         commits.waiting.push_back((batch, Waiting::Acknowledge(exits)));
     }
 
@@ -211,8 +212,12 @@ impl Manager {
         match waiting {
             // Nobody listens any more if the client has gone.
             Waiting::Answer { sender, answer, .. } => _ = sender.send(answer),
-            Waiting::Start(spawn) => self.start(*spawn)?,
-            Waiting::Acknowledge(exits) => self.keeper.acknowledge(exits)?,
+            Waiting::Start(spawn) => self.start_noted(*spawn)?,
+            Waiting::Acknowledge(exits) => {
+                fault::point("before-ack", "");
+                self.keeper.acknowledge(exits)?;
+                fault::point("after-ack", "");
+            }
             Waiting::End { code, .. } => self.keeper.end(code)?,
         }
         Ok(())

@@ -81,7 +81,7 @@ impl Invocation {
         let role = match role {
             RoleName::Keeper => Role::Keeper,
             RoleName::Spawner => Role::Spawner { number, stand_in: options.stand_in },
-            RoleName::Manager => Role::Manager,
+            RoleName::Manager => Role::Manager { safe: options.safe },
             RoleName::Logger => Role::Logger,
         };
         let place = Place {
@@ -132,6 +132,7 @@ struct Options {
     process_one: bool,
     number: Option<u8>,
     stand_in: bool,
+    safe: bool,
 }
 
 impl Options {
@@ -164,6 +165,7 @@ impl Options {
             "--foreground" if role => self.foreground = true,
             "--process-one" if role => self.process_one = true,
             "--stand-in" if role => self.stand_in = true,
+            "--safe" if role => self.safe = true,
             "--number" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.number = Some(number.ok_or_else(|| usage("`--number` takes 0 to 255".into()))?);
@@ -379,7 +381,13 @@ mod tests {
         let mut settings = start(&said, true, &[]);
         settings.container = true;
         settings.process_one = true;
-        for role in [Role::Keeper, Role::Manager, Role::Logger, Role::Spawner { number: 9, stand_in: true }] {
+        for role in [
+            Role::Keeper,
+            Role::Manager { safe: false },
+            Role::Manager { safe: true },
+            Role::Logger,
+            Role::Spawner { number: 9, stand_in: true },
+        ] {
             let arguments = settings.to_args(role);
             let arguments: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(parse(&arguments, false, &[]), Ok(Invocation::Role(role, settings.clone())));

@@ -18,9 +18,16 @@ pub(super) struct Collecting {
 }
 
 impl Collecting {
-    /// A record that is written once.
-    pub(super) fn add(&mut self, table: Table, key: Vec<u8>, value: &impl Serialize) {
-        self.writes.insert((table, key), Some(json(value)));
+    /// A record that is written once. Returns it as it is written.
+    pub(super) fn add(&mut self, table: Table, key: Vec<u8>, value: &impl Serialize) -> Vec<u8> {
+        let text = json(value);
+        self.add_written(table, key, text.clone());
+        text
+    }
+
+    /// The same, of a record that is text already.
+    pub(super) fn add_written(&mut self, table: Table, key: Vec<u8>, text: Vec<u8>) {
+        self.writes.insert((table, key), Some(text));
     }
 
     /// A record goes.

@@ -11,11 +11,11 @@
 //!                                                   └────▶ take_in: n is stored
 //! ```
 
+use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +60,8 @@ pub struct Store {
     pub history: History,
     /// What happened, for `get events`.
     pub events: Events,
-    /// Versions of units whose text is stored.
-    texts: BTreeSet<u64>,
+    /// Versions of units, as they are stored: a whole batch tells them, too.
+    versions: BTreeMap<u64, Box<[u8]>>,
     /// Uids up to here are marked as used.
     uids: u64,
 }
@@ -103,7 +103,7 @@ impl Store {
             pods: BTreeMap::new(),
             history: History::default(),
             events: Events::default(),
-            texts: BTreeSet::new(),
+            versions: BTreeMap::new(),
             uids: 0,
         };
         let recalled = store.recall(opened.records, opened.findings);
@@ -129,16 +129,17 @@ impl Store {
 
     /// A version of a unit is in use, or may be.
     pub fn put_version(&mut self, hash: u64, version: impl FnOnce() -> Version) {
-        if self.texts.insert(hash) {
-            self.collecting.add(Table::Text, number(hash), &version());
+        if let MapEntry::Vacant(place) = self.versions.entry(hash) {
+            let text = self.collecting.add(Table::Text, number(hash), &version());
+            place.insert(text.into());
         }
     }
 
     /// Versions that nothing refers to any more go.
     pub fn keep_versions(&mut self, used: &BTreeSet<u64>) {
-        let gone: Vec<u64> = self.texts.difference(used).copied().collect();
+        let gone: Vec<u64> = self.versions.keys().filter(|hash| !used.contains(hash)).copied().collect();
         for hash in gone {
-            self.texts.remove(&hash);
+            self.versions.remove(&hash);
             self.collecting.remove(Table::Text, number(hash));
         }
     }
@@ -223,6 +224,9 @@ impl Store {
         for (uid, pod) in &self.pods {
             self.collecting.add(Table::Ended, number(uid.0), pod);
         }
+        for (hash, text) in &self.versions {
+            self.collecting.add_written(Table::Text, number(*hash), text.to_vec());
+        }
         for entry in self.history.all() {
             self.collecting.add(Table::History, number(entry.sequence), entry.entry);
         }
@@ -230,13 +234,13 @@ impl Store {
 
     /// Gives the writer what was collected, with the mark that says how far it goes. Returns the number of
     /// the batch.
-    pub fn hand_over(&mut self, mark: &Mark) -> u64 {
+    pub fn hand_over(&mut self, mark: &Mark, now: Now) -> u64 {
         let mark = Mark { uids: self.uids, ..mark.clone() };
         self.collecting.add(Table::Meta, MARK.into(), &mark);
         let number = self.open;
         self.open += 1;
         let whole = self.database.wants_whole();
-        self.database.write(Batch { number, whole, writes: self.collecting.take() });
+        self.database.write(now, Batch { number, whole, writes: self.collecting.take() });
         number
     }
 
@@ -246,8 +250,8 @@ impl Store {
     }
 
     /// What it said.
-    pub fn take_in(&mut self) -> Option<News> {
-        match self.database.take_in()? {
+    pub fn take_in(&mut self, now: Now) -> Option<News> {
+        match self.database.take_in(now)? {
             Said::Committed { number } => {
                 self.stored = self.stored.max(number);
                 Some(News::Stored(self.stored))
@@ -269,11 +273,6 @@ impl Store {
     /// Where it lies.
     pub fn place(&self) -> &Place {
         self.database.place()
-    }
-
-    /// Waits until the writer is done, but no longer than this. Says whether it is.
-    pub fn close(&mut self, within: Duration) -> bool {
-        self.database.close(within)
     }
 
     // ---- what there is

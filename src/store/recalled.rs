@@ -41,7 +41,8 @@ impl Store {
             self.history.put(as_number(&key), entry);
         }
         for (key, version) in self.read::<Version>(&mut records, Table::Text, &mut bad) {
-            self.texts.insert(as_number(&key));
+            let text = serde_json::to_vec(&version).unwrap_or_default();
+            self.versions.insert(as_number(&key), text.into());
             recalled.versions.insert(as_number(&key), version);
         }
         if bad > 0 {

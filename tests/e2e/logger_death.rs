@@ -7,10 +7,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::space::{Death, Space, Supd};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::space::{Death, Space, Supd, Watch, children};
 
 /// Lines of each writer: more than its pipe holds many times over.
 const LINES: u32 = 15_000;
+/// Lines of a writer that waits in the middle of its work, and of a line.
+const LINES_ALONE: u32 = 2_800;
 
 /// A unit that runs the program at the end of this file.
 fn writers(lines: u32, count: u32) -> String {
@@ -127,7 +132,7 @@ fn bytes_written(place: &Path) -> u64 {
 
 #[test]
 fn a_logger_that_is_killed_all_the_time_loses_and_repeats_nothing() {
-    let supd = Space::new().fifo("gate").unit("w", &writers(LINES, 20)).supd();
+    let supd = Space::new().unit("w", &writers(LINES, 20)).supd();
     let mut follow = supd.stream("logs -f w-7");
     let kills = kill_loggers(&supd, "w");
     eprintln!("{kills} loggers were killed");
@@ -140,6 +145,83 @@ fn a_logger_that_is_killed_all_the_time_loses_and_repeats_nothing() {
     supd.ctl("logs w-19").ok();
     assert_complete(&place, "w", 20, LINES);
     assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn last_words_are_kept_though_loggers_are_killed_until_the_end() {
+    // On TERM they say what they have to say: far more than their pipes hold.
+    let text = "shell = \"trap 'seq -f \\\"number %.0f\\\" 0 19999; exit 0' TERM; \
+                sleep infinity & wait $!\"\n[service]\nreplicas = 4\n";
+    let supd = Space::new().unit("w", text).supd();
+    supd.wait("w", "ready");
+    let (place, keeper) = (supd.path().to_owned(), supd.keeper);
+    let over = Death::of(keeper);
+    let stop = std::thread::spawn(move || {
+        // Kept until the files are compared.
+        let mut supd = supd;
+        kill(Pid::from_raw(supd.keeper), Signal::SIGTERM).unwrap();
+        assert_eq!(supd.wait_end(), 0);
+        supd
+    });
+    let (mut kills, mut before) = (0, 0);
+    while !over.within(std::time::Duration::ZERO) {
+        // Each does something; one that does nothing is waited for no longer than a stage takes.
+        let now = bytes_written(&place);
+        if now == before {
+            std::thread::yield_now();
+            continue;
+        }
+        before = now;
+        let loggers = children(keeper).into_iter().filter(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1) == Some(b"logger")
+        });
+        for logger in loggers {
+            kills += u32::from(kill(Pid::from_raw(logger), Signal::SIGKILL).is_ok());
+        }
+    }
+    let _supd = stop.join().unwrap();
+    eprintln!("{kills} loggers were killed");
+    let found = lines(&place, "w");
+    assert_eq!(found.len(), 4);
+    for (pod, lines) in found {
+        assert_eq!(lines.len(), 20_000, "{pod}");
+        assert!(lines.iter().enumerate().all(|(number, line)| *line == format!("number {number}")));
+    }
+}
+
+#[test]
+fn a_logger_that_is_stuck_holds_up_the_end_for_a_while_only() {
+    let text = "shell = 'echo one; sleep infinity & wait $!'\n";
+    let supd = Space::new().unit("w", text).supd();
+    supd.stream("logs -f w").until("one");
+    kill(Pid::from_raw(supd.role("logger")), Signal::SIGSTOP).unwrap();
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn without_a_keeper_who_prints_is_heard_to_the_end() {
+    let gates = (0..5).map(|pod| format!("gate-w-{pod}"));
+    let space = gates.clone().fold(Space::new(), |space, gate| space.fifo(&gate));
+    let supd = space.unit("w", &writers(LINES_ALONE, 5)).supd();
+    let mut follow: Vec<_> = (0..5).map(|pod| supd.stream(&format!("logs -f w-{pod}"))).collect();
+    for follow in &mut follow {
+        // The next one is begun.
+        follow.until(&format!("number {} ", LINES_ALONE / 2 - 1));
+    }
+    let logger = supd.role("logger");
+    let ended = Death::of(logger);
+    let keeper = Death::of(supd.keeper);
+    kill(Pid::from_raw(supd.keeper), Signal::SIGKILL).unwrap();
+    keeper.wait();
+    // Each has half of its lines to say, one of them half a line first.
+    for gate in gates {
+        supd.release(&gate);
+    }
+    let watch = Watch::new(supd.path());
+    watch.until(|| (0..5).all(|pod| supd.path().join(format!("done-w-{pod}")).exists()));
+    ended.wait();
+    assert_complete(supd.path(), "w", 5, LINES_ALONE);
 }
 
 /// The program: prints its lines, every seventh in two halves.
@@ -155,16 +237,16 @@ fn program() {
             bytes = &bytes[count..];
         }
     };
+    let pod = std::env::var("SUPD_POD").unwrap();
     for number in 0..lines {
         let line = text(number) + "\n";
         let (head, tail) = line.as_bytes().split_at(if number % 7 == 0 { line.len() / 2 } else { 0 });
         say(head);
-        if number == lines / 2 && Path::new(&place).join("gate").exists() && lines != LINES {
-            fs::read(format!("{place}/gate")).unwrap();
+        if number == lines / 2 && lines == LINES_ALONE {
+            fs::read(format!("{place}/gate-{pod}")).unwrap();
         }
         say(tail);
     }
-    let pod = std::env::var("SUPD_POD").unwrap();
     fs::write(format!("{place}/done-{pod}"), "").unwrap();
     std::process::exit(0);
 }
