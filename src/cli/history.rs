@@ -183,7 +183,7 @@ impl Printer<'_> {
         let list = || List::mixed(entries.iter().collect());
         let text = match self.options.output.format() {
             Format::Table | Format::Wide if entries.is_empty() => {
-                self.context.note("No history yet");
+                self.context.note("No history found");
                 // Who follows needs to know what the columns are.
                 if self.options.follow { table.render(self.context.screen) } else { String::new() }
             }

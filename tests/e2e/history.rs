@@ -110,11 +110,13 @@ fn every_run_is_listed_with_its_exit() {
 
 #[test]
 fn every_decision_not_to_run_is_listed_with_its_reason() {
-    let every = "[cron]\nschedule = '@every 1s'\n";
     let forever = "exec = ['/bin/sleep', 'infinity']\n";
     let supd = Space::new()
         .unit("held", &format!("{forever}{EACH_SECOND}concurrency_policy = 'Forbid'\n[stop]\ngrace = '1s'\n"))
-        .unit("next", &format!("{forever}{every}concurrency_policy = 'Replace'\n[stop]\ngrace = '1s'\n"))
+        .unit(
+            "next",
+            &format!("{forever}{EACH_SECOND}concurrency_policy = 'Replace'\n[stop]\ngrace = '1s'\n"),
+        )
         .unit("still", &format!("exec = ['/bin/true']\n{EACH_SECOND}suspend = true\n"))
         .supd();
     for (unit, decision, reason) in [
@@ -225,4 +227,33 @@ fn receipts_are_plausible() {
     }
     let run = &supd.json("get runs")["items"][0]["status"];
     assert!(run["usage"]["writtenBytes"].is_u64() && run["usage"]["readBytes"].is_u64(), "{run:#}");
+}
+
+#[test]
+fn state_that_is_not_saved_is_told_until_it_is() {
+    let space = Space::new().unit("web", "exec = ['/bin/sleep', 'infinity']\n");
+    // What stands in the way of a directory stops root, too.
+    let state = space.path().join("state");
+    std::fs::remove_dir(&state).unwrap();
+    std::fs::write(&state, "").unwrap();
+    let supd = space.supd();
+    supd.wait("web", "ready");
+    let info = supd.json("status")["info"]["status"].clone();
+    let told = &info["stateNotSaved"];
+    assert_eq!((&told["lostWith"], &info["stateDirectory"]), (&"supd".into(), &Value::Null), "{info:#}");
+    assert!(told["since"].is_string() && told["reason"].is_string(), "{info:#}");
+    let warnings = info["warnings"].as_array().unwrap();
+    let words: Vec<&str> = warnings.iter().map(|warning| warning.as_str().unwrap()).collect();
+    assert!(words.iter().any(|words| words.ends_with("no files can be applied")), "{info:#}");
+    assert!(!words.iter().any(|words| words.contains("survive")), "{info:#}");
+    let status = supd.ctl("status").ok().stderr_has("warning: state not saved since ");
+    assert!(status.stderr.ends_with("; kept in memory until supd ends\n"), "{status:?}");
+    assert!(!status.stdout.contains("state"), "{status:?}");
+
+    std::fs::remove_file(&state).unwrap();
+    std::fs::create_dir(&state).unwrap();
+    // Drawn anew where something has changed.
+    supd.stream("status -w -o json").until("\"stateDirectory\"");
+    assert_eq!(supd.ctl("status").ok().stderr, "");
+    assert_eq!(supd.json("status")["info"]["status"]["stateNotSaved"], Value::Null);
 }
