@@ -81,6 +81,7 @@ pub enum Verb {
     /// Read the output of units, pods and jobs
     Logs(logs::Options),
     /// How runs ended, and why others were not started
+    #[command(long_about = history::ABOUT)]
     History(history::Options),
     /// Start units, and wait until they are ready
     Start(act::Options),

@@ -21,7 +21,6 @@ use crate::unit::model::Kind;
 /// Arguments of `get`.
 #[derive(clap::Args, Debug)]
 #[command(
-    long_about = "A table of pods, jobs, cronjobs, services, units, events or runs\n\nOf runs, -o wide shows what each has used; `supctl help history` says what is counted, and how.",
     after_help = "Examples:\n  supctl get pods -w\n  supctl get jobs import -o json\n\nExit codes: 0 done, 2 no such noun, 4 no such object, 69 supd cannot be reached"
 )]
 pub struct Options {

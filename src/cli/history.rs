@@ -16,10 +16,27 @@ use crate::control::client::Client;
 use crate::control::objects::{HistoryEntry, List, Time};
 use crate::control::past::{About, Past};
 
+/// What `supctl history --help` begins with.
+pub const ABOUT: &str = "\
+Every run that has ended, and every decision not to run
+
+Oldest first, so that the newest stands above the prompt, as journalctl and kubectl rollout history have it. \
+A line is a run of a process (exit 0, exit 3, signal 9 (KILL), OOMKilled, not started, exit status unknown) \
+or a time of a cronjob at which nothing was started: missed (it was too late, or a later one ran instead), \
+forbidden (the last one was still active), suspended; replaced is a job that was ended for the next one. A \
+number behind the word: so many times of the calendar.
+
+CPU is user and system time together. PEAK MEMORY is that of the run's largest process, and never less than \
+supd's own spawner has (a few MiB), of which each run is born. -o wide: READ and WRITTEN are bytes read from \
+and written to storage, in blocks of 512; what the page cache has is not read, and not every file system \
+counts. USER and SYSTEM are the two parts of CPU; SLOT is the time of the calendar. In JSON times are RFC \
+3339 and amounts bytes or seconds.
+
+Kept are the newest 1000 lines of each unit, 10000 of all, over restarts of supd and of the machine.";
+
 /// Arguments of `history`.
 #[derive(clap::Args, Debug)]
 #[command(
-    long_about = "Every run that has ended, and every decision not to run\n\nOldest first, so that the newest stands above the prompt, as journalctl and kubectl rollout history have it. A line is a run of a process (exit 0, exit 3, signal 9 (KILL), OOMKilled, not started, exit status unknown) or a time of a cronjob at which nothing was started: missed (it was too late, or a later one ran instead), forbidden (the last one was still active), suspended; replaced is a job that was ended for the next one. A number behind the word: so many times of the calendar.\n\nCPU is user and system time together. PEAK MEMORY is that of the run's largest process, and never less than supd's own spawner has (a few MiB), of which each run is born. -o wide: READ and WRITTEN are bytes read from and written to storage, in blocks of 512; what the page cache has is not read, and not every file system counts. USER and SYSTEM are the two parts of CPU; SLOT is the time of the calendar. In JSON times are RFC 3339 and amounts bytes or seconds.\n\nKept are the newest 1000 lines of each unit, 10000 of all, over restarts of supd and of the machine.",
     after_help = "Examples:\n  supctl history backup -n 20\n  supctl history --since 1d -o wide\n\nExit codes: 0 done, 4 no such unit, pod or job, 69 supd cannot be reached"
 )]
 pub struct Options {
