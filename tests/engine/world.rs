@@ -496,12 +496,6 @@ impl World {
         self.running.iter().map(|(run, label)| (*run, label.clone())).collect()
     }
 
-    /// A run ends.
-    pub fn finish(&mut self, run: RunId, outcome: Outcome) {
-        let event = self.ended(run, outcome);
-        self.feed(event);
-    }
-
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
