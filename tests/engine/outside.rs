@@ -18,6 +18,8 @@ use super::world::World;
 pub struct Outside {
     /// Runs that the keeper has not forgotten, in the order of their starts.
     runs: Vec<Run>,
+    /// No run has said that it is ready.
+    unready: bool,
     /// The number of the last exit.
     last_exit: u64,
     stored: Stored,
@@ -52,7 +54,7 @@ impl Outside {
             pid: Some(1000),
             started: run.started,
             exit: run.exit.as_ref().map(|(_, exit)| exit.clone()),
-            ready: true,
+            ready: !self.unready,
         };
         self.runs.iter().map(told).collect()
     }
@@ -79,6 +81,12 @@ impl World {
     pub fn manager_dies(mut self) -> Self {
         self.revive(Continuity::Manager);
         self
+    }
+
+    /// The same, and no run has ever said that it is ready.
+    pub fn manager_dies_before_anyone_is_ready(mut self) -> Self {
+        self.outside.unready = true;
+        self.manager_dies()
     }
 
     /// supd dies and comes up again, and what it ran has lived on.

@@ -143,6 +143,13 @@ impl Keeper {
         self.runs.values_mut().for_each(|run| run.probed = false);
     }
 
+    /// The keeper has died, with all that it had to say.
+    pub fn died(&mut self) {
+        self.manager_died();
+        self.said.clear();
+        self.exits = 0;
+    }
+
     /// What a new manager is told, in any order; ends up to `stored` are known to the store.
     pub fn snapshot(&mut self, stored: u64, random: &mut Random) -> Vec<Adopted> {
         self.starts.clear();

@@ -387,8 +387,7 @@ impl Site {
                 }
             }
         }
-        self.keeper.manager_died();
-        self.keeper.exits = 0;
+        self.keeper.died();
         self.stored.exits = 0;
     }
 
