@@ -108,6 +108,10 @@ impl Engine {
         if !taken {
             return None;
         }
+        // It was started, so what its unit requires was there.
+        if let Some(entry) = self.entry_mut(&label.unit).filter(|entry| entry.wanted && !entry.released) {
+            entry.released = true;
+        }
         if exit.is_none() {
             self.resume_probe(recall.now, run, ready, out);
         }

@@ -40,6 +40,9 @@ impl Engine {
             self.fill_places(now, name, desired, out);
             self.replace_one(now, name, desired, out);
         }
+        if desired == 0 {
+            self.wait_for_nothing(name);
+        }
         self.judge_service(name, on, desired)
     }
 

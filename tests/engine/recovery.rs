@@ -352,3 +352,28 @@ fn a_new_manager_asks_before_it_judges_a_start() {
         .state("web", UnitState::Running)
         .signalled("web-0", &[]);
 }
+
+#[test]
+fn a_service_that_is_scaled_to_nothing_waits_for_nobody() {
+    world("as a new manager would see it")
+        .unit("db", "exec = ['/x']\n[readiness]\nnotify = true\n")
+        .unit("web", "exec = ['/x']\nrequires = ['db']\n")
+        .begin()
+        .state("web", UnitState::Waiting)
+        .command(scale("web", 0))
+        .check(|w| assert!(w.unit_view("web").waiting_for.is_empty()));
+}
+
+#[test]
+fn what_a_found_run_required_was_there() {
+    world("a job that was let go on, and that was not stored")
+        .unit("db", "exec = ['/x']\n[readiness]\nnotify = true\n")
+        .unit("import", &format!("requires = ['db']\n{JOB}"))
+        .begin()
+        .stored()
+        .ready("db-0", true)
+        .runs(&["db-0", "import-0", "import-1"])
+        .manager_dies_before_anyone_is_ready()
+        .runs(&["db-0", "import-0", "import-1"])
+        .signalled("import-0", &[]);
+}

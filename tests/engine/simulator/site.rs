@@ -452,8 +452,10 @@ impl Site {
         if !quiet || self.stopping || self.manager.as_ref().is_none_or(|m| !m.held.is_empty()) {
             return;
         }
+        // A new manager looks at every calendar; so the old one does, too.
+        self.feed(Event::ClockStepped);
         self.commit_all();
-        if !self.keeper.orders.is_empty() {
+        if !self.keeper.orders.is_empty() || !self.keeper.is_silent() {
             return;
         }
         let death = std::mem::replace(&mut self.death, Death::Manager);
