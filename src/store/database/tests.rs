@@ -132,7 +132,7 @@ impl Owner {
     }
 }
 
-fn at(milliseconds: u64) -> Now {
+fn at(milliseconds: i64) -> Now {
     let mono = Mono(milliseconds * 1_000_000);
     Now { mono, wall: Wall::from_seconds(1_700_000_000) }
 }
