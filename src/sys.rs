@@ -9,6 +9,8 @@ pub mod clone;
 pub mod confine;
 pub mod memory;
 pub mod message;
+pub mod pidfd;
+pub mod pipe;
 pub mod process;
 
 use std::io;

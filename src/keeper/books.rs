@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
 use crate::limits::SLOTS;
-use crate::sys::process::How;
-use crate::wire::run::{Instant, Usage};
+use crate::wire::table::end::End;
 
 /// The book of one slot.
 #[derive(Default)]
@@ -22,6 +21,8 @@ pub(super) struct Book {
     pub(super) seq: u64,
     /// The exit is safe with the manager.
     pub(super) acknowledged: bool,
+    /// Its process is not our child: it began under a keeper that has died.
+    pub(super) adopted: bool,
     /// A snapshot showed it as being started.
     pub(super) announced_unborn: bool,
     /// What the logger was told.
@@ -37,16 +38,6 @@ pub(super) struct Told {
     pub(super) pipes: [bool; 2],
     /// That the run has ended.
     pub(super) ended: bool,
-}
-
-/// The end of a run.
-#[derive(Clone, Copy)]
-pub(super) struct End {
-    /// `None`: there never was a process.
-    pub(super) how: Option<How>,
-    pub(super) pid: i32,
-    pub(super) usage: Usage,
-    pub(super) at: Instant,
 }
 
 /// All books, and the order in which exits are told.

@@ -60,9 +60,9 @@ impl Keeper {
             Token::SpawnerEnded(number) => self.spawners.pid_of(number),
             _ => None,
         };
-        if let Some(pid) = pid
-            && let Ok(Some(_)) = process::wait(Which::Pid(pid), true)
-        {
+        let Some(pid) = pid else { return };
+        // One that a keeper before us has started is somebody else's to wait for; it has ended all the same.
+        if self.spawners.is_adopted(pid) || matches!(process::wait(Which::Pid(pid), true), Ok(Some(_))) {
             self.on_other_death(pid);
         }
     }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::settings::{Role, Settings};
+use crate::sys::pidfd::send_signal;
 use crate::sys::process::{Image, Inheritance, executed_path, kill, pidfd_open, start_role};
 
 /// A running role.
@@ -13,6 +14,8 @@ pub(super) struct Process {
     pub(super) pid: i32,
     /// Readable when it has ended. `None`: no descriptor was left, so the next sweep finds its end.
     pub(super) pidfd: Option<OwnedFd>,
+    /// It is our child; else a keeper that has died started it.
+    ours: bool,
 }
 
 /// Our own program, from which all roles are made.
@@ -47,14 +50,26 @@ impl Program {
         // A logger outlives us while pods still print: they would die of SIGPIPE without it.
         let ends_with_us = role != Role::Logger;
         let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile, ends_with_us })?;
-        Ok(Process { pid, pidfd: pidfd_open(pid).ok() })
+        Ok(Process { pid, pidfd: pidfd_open(pid).ok(), ours: true })
     }
 }
 
 impl Process {
-    /// Ends it at once. It is a child that was not reaped, so the pid is its own.
+    /// A role that a keeper before us has started.
+    pub(super) fn adopted(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd: Some(pidfd), ours: false }
+    }
+
+    /// Ends it at once. A child that was not reaped has its pid for itself; another is known by descriptor.
     pub(super) fn kill(&self) {
-        let _ = kill(self.pid, libc::SIGKILL);
+        let _ = match &self.pidfd {
+            Some(pidfd) if !self.ours => send_signal(pidfd.as_fd(), libc::SIGKILL, false),
+            _ => kill(self.pid, libc::SIGKILL),
+        };
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        self.ours
     }
 
     pub(super) fn pidfd(&self) -> Option<BorrowedFd<'_>> {

@@ -4,12 +4,15 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::epoll::EpollFlags;
 
-use super::books::{End, Told};
+use super::adopted::identity_of;
+use super::books::{Book, Told};
 use super::{Keeper, Token};
 use crate::limits::SLOTS;
-use crate::sys::process::{self, Ended, kill, pidfd_open};
+use crate::sys::process::{self, Ended, pidfd_open};
 use crate::wire::channel::FDS_MAX;
+use crate::wire::message::Kept;
 use crate::wire::run::{Instant, Run, Step, Usage};
+use crate::wire::table::end::End;
 use crate::wire::table::{Phase, State};
 
 impl Keeper {
@@ -37,18 +40,26 @@ impl Keeper {
             // A sweep was faster.
             return self.finish(slot);
         }
-        // It is our child and was not reaped, so the pid is its own.
-        match pidfd_open(self.table.pid(slot)) {
-            Ok(pidfd) => {
-                if self.watch(pidfd.as_fd(), Token::Run(slot), EpollFlags::EPOLLIN).is_ok() {
-                    self.books.of(slot).pidfd = Some(pidfd);
-                }
+        if book.adopted {
+            self.recall_run(slot);
+        } else {
+            // It is our child and was not reaped, so the pid is its own.
+            match pidfd_open(self.table.pid(slot)) {
+                Ok(pidfd) => self.keep_run(slot, pidfd),
+                // Without a descriptor the sweep after SIGCHLD finds its end, a little later; it may have come.
+                Err(_) => self.reaping.request(Instant::now().mono),
             }
-            // Without a descriptor the sweep after SIGCHLD finds its end, a little later; it may have come.
-            Err(_) => self.reaping.request(Instant::now().mono),
         }
         if std::mem::take(&mut self.books.of(slot).announced_unborn) {
             self.manager.running.push_back(slot);
+        }
+    }
+
+    /// Watches a run until its end. The table learns who it is, for a keeper that comes after us.
+    pub(super) fn keep_run(&mut self, slot: u16, pidfd: OwnedFd) {
+        self.table.set_identity(slot, identity_of(self.table.pid(slot), pidfd.as_fd()));
+        if self.watch(pidfd.as_fd(), Token::Run(slot), EpollFlags::EPOLLIN).is_ok() {
+            self.books.of(slot).pidfd = Some(pidfd);
         }
     }
 
@@ -58,20 +69,25 @@ impl Keeper {
         let book = self.books.of(slot);
         book.settled = true;
         if book.end.is_none() {
-            book.end = Some(End { how: None, pid: 0, usage: Usage::default(), at: Instant::now() });
+            let end = End { how: None, pid: 0, usage: Usage::default(), at: Instant::now() };
+            book.end = Some(end);
+            self.table.set_end(slot, &end);
         }
         self.finish(slot);
     }
 
     /// The pidfd of a run says that it has ended.
     pub(super) fn on_run_readable(&mut self, slot: u16) {
+        if self.books.of(slot).adopted {
+            return self.on_adopted_readable(slot);
+        }
         let pid = self.table.pid(slot);
         let Some(pidfd) = &self.books.of(slot).pidfd else { return };
         let which = process::Which::Pidfd(pidfd.as_fd());
         // While the leader is a zombie nobody else can have its process group's number: what is left in it
         // is its own.
         if pid > 0 {
-            let _ = kill(-pid, libc::SIGKILL);
+            let _ = process::kill(-pid, libc::SIGKILL);
         }
         match process::wait(which, true) {
             Ok(Some(ended)) => self.on_ended(slot, ended),
@@ -89,11 +105,18 @@ impl Keeper {
     pub(super) fn on_ended(&mut self, slot: u16, ended: Ended) {
         let (user_us, system_us, max_rss_bytes) = ended.usage;
         let usage = Usage { user_us, system_us, max_rss_bytes };
+        self.end_run(slot, End { how: Some(ended.how), pid: ended.pid, usage, at: Instant::now() });
+    }
+
+    /// A run is over.
+    pub(super) fn end_run(&mut self, slot: u16, end: End) {
         let book = self.books.of(slot);
         if book.end.is_some() {
             return;
         }
-        book.end = Some(End { how: Some(ended.how), pid: ended.pid, usage, at: Instant::now() });
+        book.end = Some(end);
+        // Before the pid goes: a keeper that comes after us finds one or the other.
+        self.table.set_end(slot, &end);
         if let Some(pidfd) = book.pidfd.take() {
             self.unwatch(pidfd.as_fd());
         }
@@ -106,7 +129,7 @@ impl Keeper {
     }
 
     /// Both the process and its spawner are through: the manager hears of it.
-    fn finish(&mut self, slot: u16) {
+    pub(super) fn finish(&mut self, slot: u16) {
         self.table.set_ended(slot);
         if self.books.of(slot).seq == 0 {
             self.books.number(slot);
@@ -119,6 +142,8 @@ impl Keeper {
     /// The manager has all exits up to this one.
     pub(super) fn on_acknowledged(&mut self, seq: u64) {
         while let Some(slot) = self.books.acknowledge(seq) {
+            self.kept.let_go(Kept::Readiness, self.table.run(slot));
+            self.table.set_acknowledged(slot);
             self.free_if_done(slot);
         }
     }
@@ -133,12 +158,12 @@ impl Keeper {
         self.free_if_done(slot);
     }
 
-    fn free_if_done(&mut self, slot: u16) {
+    pub(super) fn free_if_done(&mut self, slot: u16) {
         if !self.books.of(slot).is_done() {
             return;
         }
         let queued = self.books.of(slot).told.queued;
-        *self.books.of(slot) = super::books::Book::default();
+        *self.books.of(slot) = Book::default();
         // It may still stand in the logger's queue, where it says nothing then.
         self.books.of(slot).told.queued = queued;
         let ticket = self.table.set_free(slot);
@@ -153,30 +178,41 @@ impl Keeper {
             if phase == Phase::Free || phase == Phase::Ended || owner != number {
                 continue;
             }
-            if self.books.settled(slot) {
-                // Its last word may have been for us, and none for the manager.
-                self.tell_running(slot);
-            } else if !self.table.described(slot) {
-                // It had claimed the slot and nothing else; the Spawn will be sent again.
-                self.table.unclaim(slot);
-            } else if self.table.pid(slot) != 0 || self.books.of(slot).end.is_some() {
-                if self.table.fault(slot).is_none() {
-                    self.table.set_running(slot);
-                }
-                self.on_born(slot);
-                self.tell_running(slot);
-            } else {
-                if self.table.fault(slot).is_none() {
-                    self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
-                }
-                self.on_still_born(slot);
+            if !self.books.settled(slot) {
+                self.settle_slot(slot);
             }
+            // Its last word may have been for us, and none for the manager.
+            self.tell_running(slot);
+        }
+    }
+
+    /// The spawner that holds this slot is dead: it is as if that had said what it could not.
+    pub(super) fn settle_slot(&mut self, slot: u16) {
+        if !self.table.described(slot) {
+            // It had claimed the slot and nothing else; the Spawn will be sent again.
+            *self.books.of(slot) = Book::default();
+            return self.table.unclaim(slot);
+        }
+        if self.books.of(slot).end.is_none() {
+            self.books.of(slot).end = self.table.end(slot);
+        }
+        if self.table.pid(slot) != 0 || self.books.of(slot).end.is_some() {
+            if self.table.fault(slot).is_none() {
+                self.table.set_running(slot);
+            }
+            self.on_born(slot);
+        } else {
+            if self.table.fault(slot).is_none() {
+                self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
+            }
+            self.on_still_born(slot);
         }
     }
 
     /// Tells the manager of a run that lives, which it may know: of one that has ended it hears with the end.
     fn tell_running(&mut self, slot: u16) {
-        if self.books.of(slot).end.is_none() && self.table.fault(slot).is_none() {
+        let lives = self.table.state(slot).phase == Phase::Running && self.books.of(slot).end.is_none();
+        if lives && self.table.fault(slot).is_none() {
             self.manager.running.push_back(slot);
         }
     }
@@ -187,28 +223,18 @@ impl Keeper {
         if !matches!(phase, Phase::Starting | Phase::Running) || self.table.run(slot) != run {
             return;
         }
-        let (pid, ended) = (self.table.pid(slot), self.books.of(slot).end.is_some());
-        if pid > 0 && !ended {
-            // Not reaped, by us alone: the pid is its own. Before its setsid the group is not there yet.
-            if !all || kill(-pid, signal).is_err() {
-                let _ = kill(pid, signal);
-            }
-        } else if signal == libc::SIGKILL
-            && !self.books.of(slot).settled
-            && let Some(spawner) = self.spawners.pid_of(owner)
-        {
+        if self.table.pid(slot) > 0 && self.books.of(slot).end.is_none() {
+            self.signal_run(slot, signal, all);
+        } else if signal == libc::SIGKILL && !self.books.of(slot).settled {
             // No child yet, or none any more and a spawner that does not come back: its death settles it.
-            let _ = kill(spawner, libc::SIGKILL);
+            self.spawners.kill(owner);
         }
     }
 
     /// Ends all runs at once.
     pub(super) fn signal_all_runs(&mut self, signal: i32) {
         for slot in 0..self.books.len() {
-            let pid = self.table.pid(slot);
-            if pid > 0 && self.books.of(slot).end.is_none() && kill(-pid, signal).is_err() {
-                let _ = kill(pid, signal);
-            }
+            self.signal_run(slot, signal, true);
         }
     }
 
@@ -218,6 +244,6 @@ impl Keeper {
     }
 
     fn note_pod(&mut self, slot: u16) {
-        self.pod_highest = self.pod_highest.max(self.table.run(slot).pod);
+        self.table.note_pod(self.table.run(slot).pod);
     }
 }

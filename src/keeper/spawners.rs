@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::epoll::EpollFlags;
 
+use super::adopted::identity_of;
 use super::roles::Process;
 use super::{Keeper, Token};
 use crate::limits::{MESSAGES_PER_TURN, SPAWNERS_MAX};
@@ -27,7 +28,8 @@ struct Spawner {
     number: u8,
     epoch: u64,
     process: Process,
-    channel: Channel,
+    /// Nothing for one that a keeper before us has started.
+    channel: Option<Channel>,
 }
 
 /// Spawners of all epochs: those of a manager that died may be stuck while the next one's get stuck too.
@@ -60,6 +62,18 @@ impl Spawners {
     /// The pid of a spawner.
     pub(super) fn pid_of(&self, number: u8) -> Option<i32> {
         self.find(number).and_then(|index| self.all.get(index)).map(|spawner| spawner.process.pid)
+    }
+
+    /// Ends the spawner with this number.
+    pub(super) fn kill(&self, number: u8) {
+        if let Some(spawner) = self.find(number).and_then(|index| self.all.get(index)) {
+            spawner.process.kill();
+        }
+    }
+
+    /// Whether this is a spawner that a keeper before us has started.
+    pub(super) fn is_adopted(&self, pid: i32) -> bool {
+        self.all.iter().any(|spawner| spawner.process.pid == pid && !spawner.process.is_ours())
     }
 
     pub(super) fn due(&self) -> Option<u64> {
@@ -108,12 +122,12 @@ impl Keeper {
             ];
             let role = Role::Spawner { number, stand_in };
             let process = self.program.start(&self.settings, role, &fds, self.nofile)?;
-            let spawner = Spawner { number, epoch, process, channel };
-            self.watch(spawner.channel.as_fd(), Token::Spawner(number), EpollFlags::EPOLLIN)?;
-            if let Some(pidfd) = spawner.process.pidfd() {
+            self.watch(channel.as_fd(), Token::Spawner(number), EpollFlags::EPOLLIN)?;
+            if let Some(pidfd) = process.pidfd() {
+                self.table.set_owner(number, process.pid, identity_of(process.pid, pidfd));
                 self.watch(pidfd, Token::SpawnerEnded(number), EpollFlags::EPOLLIN)?;
             }
-            Ok(spawner)
+            Ok(Spawner { number, epoch, process, channel: Some(channel) })
         };
         match started() {
             Ok(spawner) => self.spawners.all.push(spawner),
@@ -121,6 +135,17 @@ impl Keeper {
                 self.voice.error(format_args!("cannot start a spawner: {error}; next try in 1 s"));
                 self.spawners.retry = Some(Instant::now().mono + 1_000_000_000);
             }
+        }
+    }
+
+    /// Ends a spawner of a keeper before us, and waits for that: until then it may yet have a child.
+    pub(super) fn adopt_spawner(&mut self, number: u8, pid: i32, pidfd: OwnedFd) {
+        let process = Process::adopted(pid, pidfd);
+        process.kill();
+        let watched =
+            process.pidfd().map(|pidfd| self.watch(pidfd, Token::SpawnerEnded(number), EpollFlags::EPOLLIN));
+        if matches!(watched, Some(Ok(()))) {
+            self.spawners.all.push(Spawner { number, epoch: 0, process, channel: None });
         }
     }
 
@@ -144,23 +169,31 @@ impl Keeper {
             else {
                 return false;
             };
-            let received = match spawner.channel.try_receive(&mut self.incoming) {
+            let Some(channel) = &spawner.channel else { return false };
+            let received = match channel.try_receive(&mut self.incoming) {
                 Ok(received) if received.length > 0 => received,
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
                 // It is ending, and will be seen to have ended; should it not be, it is no use to us.
                 Ok(_) | Err(_) => {
-                    self.unwatch(spawner.channel.as_fd());
+                    self.unwatch(channel.as_fd());
                     spawner.process.kill();
                     return false;
                 }
             };
             let message = SpawnerToKeeper::decode(self.incoming.get(..received.length).unwrap_or_default());
             match message {
-                Ok(SpawnerToKeeper::Pipes { slot, stdout, stderr }) if self.owns(number, slot) => {
+                Ok(SpawnerToKeeper::Pipes { slot, stdout, stderr, readiness }) if self.owns(number, slot) => {
                     if received.fds_lost {
                         self.voice.error(format_args!("no descriptor left: the output of a run is lost"));
                     }
-                    self.on_pipes(slot, stdout, stderr, received.fds);
+                    let mut fds = received.fds;
+                    if readiness {
+                        let last = fds.get_mut(usize::from(stdout) + usize::from(stderr));
+                        self.on_readiness_pipe(slot, last.and_then(Option::take));
+                    }
+                    if stdout || stderr {
+                        self.on_pipes(slot, stdout, stderr, fds);
+                    }
                 }
                 Ok(SpawnerToKeeper::Born { slot }) if self.owns(number, slot) => self.on_born(slot),
                 Ok(SpawnerToKeeper::StillBorn { slot }) if self.owns(number, slot) => {
@@ -189,7 +222,9 @@ impl Keeper {
         }
         let Some(index) = self.spawners.find(number) else { return };
         let spawner = self.spawners.all.swap_remove(index);
-        self.unwatch(spawner.channel.as_fd());
+        if let Some(channel) = &spawner.channel {
+            self.unwatch(channel.as_fd());
+        }
         if let Some(pidfd) = spawner.process.pidfd() {
             self.unwatch(pidfd);
         }

@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::AsFd;
 
 use super::Keeper;
-use super::books::End;
-use crate::sys::process::{How, kill};
+use crate::sys::process::How;
 use crate::wire::message::{Exited, KeeperToManager};
 use crate::wire::run::{Ending, Fault, Instant, Usage};
 use crate::wire::table::Phase;
+use crate::wire::table::end::End;
 
 /// How long a snapshot waits for a record.
 const RECORD_PATIENCE_NS: u64 = 1_000_000_000;
@@ -22,6 +22,8 @@ pub(super) enum Telling {
     Known(u16),
     /// Exits that nobody has acknowledged.
     Exits,
+    /// What is kept for pods.
+    Kept,
     SnapshotEnd,
     /// Whatever happens.
     News,
@@ -38,6 +40,7 @@ enum Step {
     ReloadTold,
     StateTold,
     ListenerTold,
+    KeptTold,
 }
 
 impl Keeper {
@@ -45,8 +48,12 @@ impl Keeper {
     pub(super) fn pump_manager(&mut self) {
         while let Some(step) = self.next_for_manager() {
             let Some(channel) = &self.manager.channel else { return };
-            let listener = matches!(step, Step::ListenerTold).then(|| self.manager.listener.fd.as_fd());
-            match channel.try_send(&self.outgoing, listener.as_slice()) {
+            let attached = match step {
+                Step::ListenerTold => Some(self.manager.listener.fd.as_fd()),
+                Step::KeptTold => self.kept.next_fd(),
+                _ => None,
+            };
+            match channel.try_send(&self.outgoing, attached.as_slice()) {
                 Ok(()) => self.told(step),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.manager.full = true;
@@ -69,7 +76,7 @@ impl Keeper {
             Telling::Welcome => {
                 let message = KeeperToManager::Welcome {
                     epoch: self.table.epoch(),
-                    pod_highest: self.pod_highest,
+                    pod_highest: self.table.pod_highest(),
                     deaths: self.manager.deaths,
                     deaths_unready: self.manager.deaths_unready,
                     since: self.since,
@@ -78,8 +85,18 @@ impl Keeper {
                 return Some(Step::Advance(Telling::Known(0)));
             }
             Telling::Known(from) => return self.next_known(from),
-            Telling::Exits if self.books.next_exit().is_none() => self.manager.telling = Telling::SnapshotEnd,
+            Telling::Exits if self.books.next_exit().is_none() => self.manager.telling = Telling::Kept,
             _ => {}
+        }
+        if matches!(self.manager.telling, Telling::Kept | Telling::News) {
+            match self.kept.next() {
+                Some((kind, run)) => {
+                    KeeperToManager::Kept { kind, run }.encode(&mut self.outgoing);
+                    return Some(Step::KeptTold);
+                }
+                None if self.manager.telling == Telling::Kept => self.manager.telling = Telling::SnapshotEnd,
+                None => {}
+            }
         }
         let out = &mut self.outgoing;
         if self.manager.telling == Telling::SnapshotEnd {
@@ -147,7 +164,7 @@ impl Keeper {
         }
         book.announced_unborn = !book.settled;
         let pid = if book.settled { self.table.pid(slot) } else { 0 };
-        self.pod_highest = self.pod_highest.max(self.table.run(slot).pod);
+        self.table.note_pod(self.table.run(slot).pod);
         let label = self.table.label(slot);
         let message = KeeperToManager::Known {
             slot,
@@ -165,10 +182,8 @@ impl Keeper {
     fn wait_for_record(&mut self, owner: u8) {
         let now = Instant::now().mono;
         let since = *self.manager.snapshot_waits_since.get_or_insert(now);
-        if now.saturating_sub(since) > RECORD_PATIENCE_NS
-            && let Some(pid) = self.spawners.pid_of(owner)
-        {
-            let _ = kill(pid, libc::SIGKILL);
+        if now.saturating_sub(since) > RECORD_PATIENCE_NS {
+            self.spawners.kill(owner);
         }
     }
 
@@ -220,6 +235,7 @@ impl Keeper {
             Step::ReloadTold => manager.reload_wanted = false,
             Step::StateTold => manager.state_wanted = false,
             Step::ListenerTold => manager.listener_renewed = false,
+            Step::KeptTold => self.kept.told(),
         }
         if wants_answer {
             manager.unanswered_since.get_or_insert_with(|| Instant::now().mono);

@@ -237,7 +237,7 @@ fn log_path(label: &Label, run: RunId, process: &str) -> String {
 
 /// The variables that every process gets (unit-format, "Environment and variables"): the strongest.
 fn own_variables(start: &Start<'_>, process: &Process, env: &mut Vec<Vec<u8>>) {
-    let Start { run, unit, label, attempt } = start;
+    let Start { unit, label, attempt, .. } = start;
     let mut push = |name: &str, value: &dyn std::fmt::Display| {
         let mut variable = String::with_capacity(48);
         // Writing to a String does not fail.
@@ -248,7 +248,6 @@ fn own_variables(start: &Start<'_>, process: &Process, env: &mut Vec<Vec<u8>>) {
     push("SUPD_POD", &label.pod);
     push("SUPD_PROCESS", &process.name);
     push("SUPD_ATTEMPT", attempt);
-    push("SUPD_RUN", run);
     if let Some(ordinal) = label.ordinal {
         match unit.job().map(|job| job.mode) {
             Some(CompletionMode::Indexed) => push("JOB_COMPLETION_INDEX", &ordinal),

@@ -8,7 +8,7 @@ use super::accounts::User;
 use super::prepare::Trouble;
 use crate::limits::ENV_FILE_BYTES_MAX;
 use crate::wire::plan::{EnvFile, Plan};
-use crate::wire::run::Step;
+use crate::wire::run::{MARK, Step};
 
 /// Variables in the order in which they were first set.
 #[derive(Default)]
@@ -42,6 +42,14 @@ impl Environment {
             environment.set(variable.clone());
         }
         Ok(environment)
+    }
+
+    /// Says which run this is, whatever the plan says.
+    pub(super) fn sign(&mut self, mark: &[u8]) {
+        let name = [MARK.as_bytes(), b"="].concat();
+        self.0.retain(|variable| !variable.starts_with(&name));
+        // First, so that whoever looks for it need not read the rest.
+        self.0.insert(0, [&name, mark].concat());
     }
 
     /// The value of a variable.

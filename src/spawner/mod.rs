@@ -13,6 +13,7 @@ mod start;
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,6 +33,10 @@ struct Spawner {
     keeper: Channel,
     queue: Channel,
     table: Table,
+    /// Where the table is, for the case that it is a file and needs room.
+    table_fd: OwnedFd,
+    /// What names this supd among others.
+    runtime_dir: PathBuf,
     voice: Voice,
     workshop: prepare::Workshop,
     stack: sys::clone::Stack,
@@ -50,7 +55,7 @@ pub fn run(settings: &Settings, number: u8, stand_in: bool) -> u8 {
         eprintln!("supd spawner: this is a part of supd, started by it; run `supd` instead");
         return exit::USAGE;
     };
-    match Spawner::new(number, channel, queue, &table, voice.clone()) {
+    match Spawner::new(number, channel, queue, table, voice.clone(), settings.runtime_dir.clone()) {
         Ok(mut spawner) => spawner.serve(stand_in),
         Err(error) => {
             voice.error(format_args!("cannot begin: {error}"));
@@ -73,14 +78,17 @@ impl Spawner {
         number: u8,
         channel: OwnedFd,
         queue: OwnedFd,
-        table: &OwnedFd,
+        table_fd: OwnedFd,
         voice: Voice,
+        runtime_dir: PathBuf,
     ) -> std::io::Result<Self> {
         Ok(Self {
             number,
             keeper: channel.into(),
             queue: queue.into(),
-            table: Table::map(table.as_fd())?,
+            table: Table::map(table_fd.as_fd())?,
+            table_fd,
+            runtime_dir,
             voice,
             workshop: prepare::Workshop::new()?,
             stack: sys::clone::Stack::new()?,

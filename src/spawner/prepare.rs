@@ -78,10 +78,16 @@ impl Workshop {
         Ok(Self { accounts: Accounts::new(), null })
     }
 
-    /// Does everything that can be done before there is a child.
-    pub(super) fn prepare(&mut self, plan: &Plan, given: &[OwnedFd]) -> Result<Prepared, Trouble> {
+    /// Does everything that can be done before there is a child. `mark` is what it says of itself.
+    pub(super) fn prepare(
+        &mut self,
+        plan: &Plan,
+        given: &[OwnedFd],
+        mark: &[u8],
+    ) -> Result<Prepared, Trouble> {
         let identity = self.identify(plan)?;
-        let environment = Environment::build(plan, identity.account.as_ref(), plan.user.is_some())?;
+        let mut environment = Environment::build(plan, identity.account.as_ref(), plan.user.is_some())?;
+        environment.sign(mark);
         let name = plan.argv.first().filter(|name| !name.is_empty()).cloned();
         let name = name.ok_or_else(|| Trouble::new(Step::Plan, libc::EINVAL, "no program"))?;
         let candidates = program::candidates(&name, environment.get(b"PATH"));

@@ -18,8 +18,13 @@ impl Spawner {
     /// Starts a run, or says why not.
     pub(super) fn start(&mut self, spawn: &Spawn<'_>, received: Received) -> Next {
         let slot = spawn.slot;
-        // Nothing before this line may hang or fail: until here the Spawn is in nobody's books but ours.
-        if !self.table.claim(slot, spawn.epoch, spawn.ticket, self.number) {
+        // Nothing before the claim may hang: until there the Spawn is in nobody's books but ours. Room for the
+        // record is taken once for many slots, and where there is none the manager tries again later.
+        let room = self.table.reserve(slot, self.table_fd.as_fd());
+        if let Err(error) = &room {
+            self.voice.error(format_args!("no room in the slot table: {error}"));
+        }
+        if room.is_err() || !self.table.claim(slot, spawn.epoch, spawn.ticket, self.number) {
             self.answer(&FromSpawner::Refused { slot, run: spawn.run }, &[]);
             return Next::GoOn;
         }
@@ -32,8 +37,8 @@ impl Spawner {
         let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
         self.table.describe(slot, &about);
         let done = plan.and_then(|plan| {
-            let prepared = self.workshop.prepare(&plan, &given)?;
-            self.give_logs(slot, &prepared)?;
+            let prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
+            self.give_pipes(slot, &prepared)?;
             let parent = self.clone_child(slot, &plan, &prepared)?;
             Ok((plan, prepared, parent))
         });
@@ -47,14 +52,17 @@ impl Spawner {
         }
     }
 
-    /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost.
-    fn give_logs(&mut self, slot: u16, prepared: &Prepared) -> Result<(), Trouble> {
-        let [stdout, stderr] = &prepared.logs;
-        let fds: Vec<BorrowedFd<'_>> = [stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
+    /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost. And
+    /// where it will say that it is ready: should the manager die, its word is not lost.
+    fn give_pipes(&mut self, slot: u16, prepared: &Prepared) -> Result<(), Trouble> {
+        let ([stdout, stderr], readiness) = (&prepared.logs, &prepared.readiness);
+        let all = [stdout, stderr, readiness];
+        let fds: Vec<BorrowedFd<'_>> = all.into_iter().flatten().map(AsFd::as_fd).collect();
         if fds.is_empty() {
             return Ok(());
         }
-        let message = SpawnerToKeeper::Pipes { slot, stdout: stdout.is_some(), stderr: stderr.is_some() };
+        let [stdout, stderr, readiness] = all.map(Option::is_some);
+        let message = SpawnerToKeeper::Pipes { slot, stdout, stderr, readiness };
         message.encode(&mut self.out);
         self.keeper.send(&self.out, &fds).map_err(|error| {
             Trouble::new(Step::Pipe, error.raw_os_error().unwrap_or(libc::EIO), "for the logger")

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU64};
 
-/// A mapped memfd: first 64-bit words, then 32-bit ones.
+/// A mapped memfd or file: first 64-bit words, then 32-bit ones.
 pub struct SharedMemory {
     base: NonNull<u8>,
     words: usize,
@@ -37,7 +37,18 @@ impl SharedMemory {
         Ok((fd, memory))
     }
 
-    /// Maps a memfd that another process made with the same sizes.
+    /// Gives an empty file this size, zeroed; no room is taken for it yet, see [`allocate`].
+    pub fn shape(fd: BorrowedFd<'_>, words: usize, halves: usize) -> io::Result<()> {
+        let size = libc::off_t::try_from(bytes(words, halves)).map_err(io::Error::other)?;
+        // SAFETY: a plain call.
+        if unsafe { libc::ftruncate(fd.as_raw_fd(), size) } == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// Maps a memfd or a file that was made with the same sizes.
     pub fn map(fd: BorrowedFd<'_>, words: usize, halves: usize) -> io::Result<Self> {
         let wanted = bytes(words, halves);
         // SAFETY: an all-zero stat is a valid one, and fstat fills it.
@@ -75,12 +86,38 @@ impl SharedMemory {
         // SAFETY: as above; they begin behind the last word, so no two sizes overlap.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.words * 8).cast(), self.halves) }
     }
+
+    /// The room of the 32-bit ones as bytes. Only for memory in which they belong to one process at a time by
+    /// the rules of those who share it: a change from elsewhere would be seen in the middle of a read.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the same room, of which any content is valid; nobody else writes there, as said above.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.words * 8), self.halves * 4) }
+    }
+
+    /// The same, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `self` is borrowed whole.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(self.words * 8), self.halves * 4) }
+    }
 }
 
 impl Drop for SharedMemory {
     fn drop(&mut self) {
         // SAFETY: our own mapping, to which no reference is left.
         unsafe { libc::munmap(self.base.as_ptr().cast(), bytes(self.words, self.halves)) };
+    }
+}
+
+/// Takes room for a part of a file, so that no write to its mapping can find the file system full: that would
+/// be SIGBUS. What is there stays.
+pub fn allocate(fd: BorrowedFd<'_>, from: usize, length: usize) -> io::Result<()> {
+    let offset = |bytes: usize| libc::off_t::try_from(bytes).map_err(io::Error::other);
+    let (from, length) = (offset(from)?, offset(length)?);
+    // SAFETY: a plain call.
+    if unsafe { libc::fallocate(fd.as_raw_fd(), 0, from, length) } == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 

@@ -25,6 +25,14 @@ pub enum How {
     Signaled(u8, bool),
 }
 
+impl How {
+    /// From the word that wait(2) fills, and that the kernel shows elsewhere, too.
+    pub fn from_wait_status(status: i32) -> Self {
+        let (low, code) = ((status & 0x7f) as u8, (status >> 8) as u8);
+        if low == 0 { Self::Exited(code) } else { Self::Signaled(low, status & 0x80 != 0) }
+    }
+}
+
 /// Which children are waited for.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
@@ -212,18 +220,24 @@ pub struct Inheritance<'a> {
 
 /// Starts a role: a child in a session of its own.
 pub fn start_role(image: &Image, inheritance: &Inheritance<'_>) -> io::Result<i32> {
+    let parent = nix::unistd::getpid().as_raw();
     // SAFETY: we have one thread, so the child may do whatever we might.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
-        0 => become_role(image, inheritance),
+        0 => become_role(image, inheritance, parent),
         pid => Ok(pid),
     }
 }
 
-fn become_role(image: &Image, inheritance: &Inheritance<'_>) -> ! {
+fn become_role(image: &Image, inheritance: &Inheritance<'_>, parent: i32) -> ! {
     reset_signals();
     if inheritance.ends_with_us {
         let _ = end_with_parent();
+        // A parent that has gone before that line sends no signal.
+        if nix::unistd::getppid().as_raw() != parent {
+            // SAFETY: ends the child at once.
+            unsafe { libc::_exit(127) }
+        }
     }
     // Copies above all targets first, so that no source is overwritten before it was copied. Close-on-exec is
     // the state of everything we have, and dup2 takes it off.

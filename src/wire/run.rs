@@ -150,6 +150,18 @@ impl Run {
     }
 }
 
+/// The variable by which a process says which run it is.
+pub const MARK: &str = "SUPD_RUN";
+
+impl Run {
+    /// The value of [`MARK`]: the run, and whose it is. No other supd of this machine has the same directory.
+    pub fn mark(&self, runtime_dir: &std::path::Path) -> Vec<u8> {
+        use std::os::unix::ffi::OsStrExt;
+        let run = format!("{:08x}.{}.{}@", self.pod as u32, self.process, self.attempt);
+        [run.as_bytes(), runtime_dir.as_os_str().as_bytes()].concat()
+    }
+}
+
 impl Instant {
     /// Now.
     pub fn now() -> Self {

@@ -15,6 +15,9 @@
 //! Who writes what: the spawner that holds a `Starting` slot writes its record and its pid, until it has said
 //! `Born` or `StillBorn` or is dead; then the keeper alone. The table is a struct of arrays, so that the scan
 //! for a pid reads 64 KiB in a row. It is memory of other processes, too: every value is checked when read.
+//!
+//! Where it can be, the table is a [`file`], which outlives the keeper: the next one finds there what still
+//! runs, and every [`end`] that nobody has acknowledged.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -23,6 +26,9 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use super::run::{Instant, Run, Step};
 use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, SLOTS};
 use crate::sys::memory::SharedMemory;
+
+pub mod end;
+pub mod file;
 
 /// The mapped table.
 pub struct Table {
@@ -107,10 +113,13 @@ impl Bytes {
     }
 }
 
-const MAGIC: u64 = 0x7375_7064_0000_0001;
+/// What the first word says; its low half numbers the layout. Another layout, another number.
+pub const MAGIC: u64 = 0x7375_7064_0000_0002;
 /// Tickets have 24 bits: a Spawn would have to be read sixteen million starts late to find its own again.
 const TICKET_MASK: u32 = 0xff_ffff;
-const HEADER_WORDS: usize = 8;
+const HEADER_WORDS: usize = 16 + 2 * OWNERS;
+/// Numbers that a spawner may have.
+const OWNERS: usize = 256;
 const TEXT_BYTES_MAX: usize = 256;
 /// Bytes of the detail of a fault.
 pub const DETAIL_BYTES_MAX: usize = TEXT_BYTES_MAX;
@@ -119,6 +128,15 @@ pub const DETAIL_BYTES_MAX: usize = TEXT_BYTES_MAX;
 mod header {
     pub(super) const MAGIC: usize = 0;
     pub(super) const EPOCH: usize = 1;
+    /// Whose file it is: see `file::Origin`; four words and their sum.
+    pub(super) const ORIGIN: usize = 2;
+    /// The highest pod uid that any run had.
+    pub(super) const POD_HIGHEST: usize = 7;
+    /// Records from the first on for which there is room.
+    pub(super) const RESERVED: usize = 8;
+    /// The pid of each spawner, by its number, then the identity of each.
+    pub(super) const OWNER_PIDS: usize = 16;
+    pub(super) const OWNER_IDENTITIES: usize = OWNER_PIDS + super::OWNERS;
 }
 
 /// Words of a record.
@@ -137,7 +155,12 @@ mod field {
     pub(super) const LABEL: usize = 9;
     pub(super) const LOG_PATH: usize = LABEL + LABEL_BYTES_MAX / 8;
     pub(super) const DETAIL: usize = LOG_PATH + LOG_PATH_BYTES_MAX / 8;
-    pub(super) const WORDS: usize = DETAIL + TEXT_BYTES_MAX / 8;
+    /// Which process it is, by a number that no other has.
+    pub(super) const IDENTITY: usize = DETAIL + TEXT_BYTES_MAX / 8;
+    pub(super) const ACKNOWLEDGED: usize = IDENTITY + 1;
+    /// See `end`.
+    pub(super) const END: usize = ACKNOWLEDGED + 1;
+    pub(super) const WORDS: usize = END + super::end::WORDS;
 }
 
 const _: () = assert!(LABEL_BYTES_MAX <= TEXT_BYTES_MAX && LOG_PATH_BYTES_MAX <= TEXT_BYTES_MAX);
@@ -149,11 +172,13 @@ impl Table {
     pub fn create() -> io::Result<(OwnedFd, Self)> {
         let (fd, memory) = SharedMemory::create(c"supd-slots", WORDS, SLOTS)?;
         let table = Self { memory };
+        // A memfd takes its room from memory, which does not end before we do.
+        table.word(header::RESERVED).store(SLOTS as u64, Ordering::Release);
         table.word(header::MAGIC).store(MAGIC, Ordering::Release);
         Ok((fd, table))
     }
 
-    /// Maps the table that the keeper made.
+    /// Maps the table that a keeper made.
     pub fn map(fd: BorrowedFd<'_>) -> io::Result<Self> {
         let table = Self { memory: SharedMemory::map(fd, WORDS, SLOTS)? };
         if table.word(header::MAGIC).load(Ordering::Acquire) != MAGIC {
@@ -272,7 +297,15 @@ impl Table {
         self.store(slot, field::POD, run.pod);
         self.store(slot, field::PROCESS, process);
         self.store(slot, field::SINKS, u64::from(about.sinks.0));
-        for cleared in [field::STARTED_MONO, field::STARTED_WALL, field::FAULT, field::LIMITS_REFUSED] {
+        for cleared in [
+            field::STARTED_MONO,
+            field::STARTED_WALL,
+            field::FAULT,
+            field::LIMITS_REFUSED,
+            field::IDENTITY,
+            field::ACKNOWLEDGED,
+            field::END,
+        ] {
             self.store(slot, cleared, 0);
         }
         let label = self.write_text(slot, field::LABEL, about.label, LABEL_BYTES_MAX);

@@ -74,6 +74,9 @@ fn indexed(pod: PodTemplate) -> Body {
         active_deadline: None,
         suspend: false,
         keep_pods: 1,
+        ttl_after_finished: None,
+        durable: false,
+        at_boot: AtBoot::Keep,
     }))
 }
 
@@ -123,7 +126,6 @@ fn a_service_s_process() {
             "SUPD_POD=web-2",
             "SUPD_PROCESS=main",
             "SUPD_ATTEMPT=4",
-            "SUPD_RUN=0000002a.1.4",
             "SUPD_REPLICA=2",
         ]
     );

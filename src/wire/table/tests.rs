@@ -112,3 +112,33 @@ fn a_pid_leads_to_its_slot() {
     assert_eq!(table.slot_of(0), None);
     assert_eq!(table.slot_of(43), None);
 }
+
+#[test]
+fn an_end_reads_back_and_is_gone_with_the_next_run() {
+    use crate::sys::process::How;
+    use crate::wire::run::Usage;
+    let (fd, table) = Table::create().unwrap();
+    let other = Table::map(fd.as_fd()).unwrap();
+    describe(&table, 5, Run::default());
+    assert_eq!(other.end(5), None);
+    let usage = Usage { user_us: 1, system_us: u64::MAX, max_rss_bytes: 3 };
+    let at = Instant { mono: 4, wall: -5 };
+    for how in [
+        None,
+        Some(How::Exited(0)),
+        Some(How::Exited(255)),
+        Some(How::Signaled(9, false)),
+        Some(How::Signaled(11, true)),
+    ] {
+        let end = end::End { how, pid: 4_194_303, usage, at };
+        table.set_end(5, &end);
+        assert_eq!(other.end(5), Some(end));
+    }
+    table.set_acknowledged(5);
+    table.set_identity(5, 77);
+    assert!(other.acknowledged(5) && other.identity(5) == 77);
+    describe(&table, 5, Run::default());
+    assert!(other.end(5).is_none() && !other.acknowledged(5) && other.identity(5) == 0);
+    table.set_owner(255, 12, 34);
+    assert_eq!((other.owner(255), other.owner(0)), ((12, 34), (0, 0)));
+}
