@@ -26,6 +26,8 @@ pub(super) struct Logger {
     /// Messages of the manager, each behind its length.
     relay: VecDeque<u8>,
     own_log_given: bool,
+    /// Another program of supd takes over: it is to leave, and was told so.
+    leave: Leave,
     /// supd's own messages wait for a logger.
     own_log_waits: bool,
     full: bool,
@@ -33,6 +35,13 @@ pub(super) struct Logger {
     deaths_in_a_row: u32,
     started: u64,
     not_before: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    No,
+    Wanted,
+    Told,
 }
 
 /// A logger that lived this long has done its work: its death is no reason to wait.
@@ -46,6 +55,7 @@ impl Logger {
             queue: VecDeque::with_capacity(SLOTS),
             relay: VecDeque::with_capacity(RELAY_BYTES_MAX),
             own_log_given: false,
+            leave: Leave::No,
             own_log_waits: false,
             full: false,
             deaths: 0,
@@ -90,7 +100,7 @@ impl Keeper {
 
     pub(super) fn logger_on_time(&mut self, now: u64) {
         let due = self.logger.due();
-        if due.is_some_and(|at| at <= now) && !self.halt.refuses_loggers() {
+        if due.is_some_and(|at| at <= now) && !self.halt.refuses_loggers() && !self.reexec.is_draining() {
             self.start_logger(now);
         }
     }
@@ -149,7 +159,10 @@ impl Keeper {
         if self.halt.refuses_loggers() {
             return;
         }
-        self.logger_back_off(Instant::now().mono);
+        let left = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
+        if !left {
+            self.logger_back_off(Instant::now().mono);
+        }
         // Whatever this one knew, the next does not.
         for slot in 0..self.books.len() {
             let book = self.books.of(slot);
@@ -159,7 +172,9 @@ impl Keeper {
                 self.queue_for_logger(slot);
             }
         }
-        self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        if !left {
+            self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        }
         self.set_own_log_interest(EpollFlags::EPOLLIN);
     }
 
@@ -245,6 +260,10 @@ impl Keeper {
         } else if let Some(length) = self.relay_front() {
             self.send_to_logger(&[])?;
             self.logger.relay.drain(..length);
+        } else if self.logger.leave == Leave::Wanted {
+            KeeperToLogger::Leave.encode(&mut self.outgoing);
+            self.send_to_logger(&[])?;
+            self.logger.leave = Leave::Told;
         } else {
             return Ok(false);
         }
@@ -311,6 +330,13 @@ impl Keeper {
         let writable = if self.logger.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
         let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Logger.pack());
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
+    }
+
+    /// Another logger will come: this one is to write down what it has read, and to end.
+    pub(super) fn send_logger_away(&mut self) {
+        if self.logger.leave == Leave::No {
+            self.logger.leave = Leave::Wanted;
+        }
     }
 
     /// Says the last word to the logger: it hears all that was said before, writes what is left everywhere,

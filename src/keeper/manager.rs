@@ -175,7 +175,7 @@ impl Keeper {
         self.manager.unanswered_since = None;
         self.manager.snapshot_waits_since = None;
         self.manager.telling = Telling::Welcome;
-        if self.halt.is_halting() {
+        if self.halt.is_halting() || self.reexec.is_draining() {
             return;
         }
         self.manager.deaths += 1;
@@ -194,7 +194,8 @@ impl Keeper {
     }
 
     pub(super) fn manager_on_time(&mut self, now: u64) {
-        if self.manager.not_before.is_some_and(|at| at <= now) && !self.halt.is_halting() {
+        let wanted = !self.halt.is_halting() && !self.reexec.is_draining();
+        if self.manager.not_before.is_some_and(|at| at <= now) && wanted {
             self.start_manager();
         }
         let patience = MANAGER_SILENCE_MS * 1_000_000;
@@ -260,6 +261,7 @@ impl Keeper {
             ManagerToKeeper::Logger(bytes) => self.relay_to_logger(bytes),
             ManagerToKeeper::End { code } => self.begin_halt(code),
             ManagerToKeeper::Alive => {}
+            ManagerToKeeper::Reexec { path } => self.on_reexec_wanted(path),
         }
     }
 
@@ -272,6 +274,7 @@ impl Keeper {
 
     /// TERM, INT, QUIT, PWR or 37.
     pub(super) fn on_stop_request(&mut self, signal: i32) {
+        self.give_up_reexec();
         let count = self.manager.stop.map_or(0, |stop| stop.count).saturating_add(1);
         let told = self.manager.stop.map_or(0, |stop| stop.told);
         self.manager.stop = Some(StopRequest { signal, count, told });

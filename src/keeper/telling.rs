@@ -38,6 +38,7 @@ enum Step {
     ReloadTold,
     StateTold,
     ListenerTold,
+    RefusalTold,
 }
 
 impl Keeper {
@@ -73,6 +74,7 @@ impl Keeper {
                     deaths: self.manager.deaths,
                     deaths_unready: self.manager.deaths_unready,
                     since: self.since,
+                    replaced: self.reexec.replaced,
                 };
                 message.encode(out);
                 return Some(Step::Advance(Telling::Known(0)));
@@ -121,6 +123,10 @@ impl Keeper {
         if self.manager.listener_renewed {
             KeeperToManager::Listener.encode(out);
             return Some(Step::ListenerTold);
+        }
+        if let Some(reason) = &self.reexec.refusal {
+            KeeperToManager::NotReplaced { reason: reason.as_bytes() }.encode(out);
+            return Some(Step::RefusalTold);
         }
         None
     }
@@ -218,6 +224,7 @@ impl Keeper {
             Step::ReloadTold => manager.reload_wanted = false,
             Step::StateTold => manager.state_wanted = false,
             Step::ListenerTold => manager.listener_renewed = false,
+            Step::RefusalTold => self.reexec.refusal = None,
         }
         if wants_answer {
             manager.unanswered_since.get_or_insert_with(|| Instant::now().mono);

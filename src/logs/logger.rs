@@ -52,6 +52,8 @@ pub(super) struct Logger {
     watching_room: bool,
     watching_stdout: bool,
     watching_stderr: bool,
+    /// Another logger comes after this one.
+    leaving: bool,
 }
 
 /// The role: finds its channel where the keeper left it. The exit code.
@@ -141,6 +143,7 @@ impl Logger {
             watching_room: false,
             watching_stdout: false,
             watching_stderr: false,
+            leaving: false,
         })
     }
 
@@ -170,7 +173,7 @@ impl Logger {
 
     /// Whether there is nobody left to listen to.
     pub(super) fn is_done(&self) -> bool {
-        self.keeper.is_none() && !self.intake.has_runs()
+        self.leaving || self.keeper.is_none() && !self.intake.has_runs()
     }
 
     /// Whether the next logger could write what this one cannot.
@@ -244,6 +247,7 @@ impl Logger {
             }
             (KeeperToLogger::Ended { slot }, _) => self.end(slot),
             (KeeperToLogger::Relay(bytes), _) => self.relay(bytes),
+            (KeeperToLogger::Leave, _) => self.leaving = true,
             (KeeperToLogger::Pipe { .. } | KeeperToLogger::OwnLog, None) => {
                 self.voice.warn(format_args!("too many open files; the output of a run waits in its pipe"));
             }

@@ -124,6 +124,8 @@ impl Manager {
             server: None,
             inbox,
             since: clock::now(),
+            replaced: 0,
+            reexec: None,
             ending: false,
             settings,
         })
@@ -133,6 +135,7 @@ impl Manager {
     async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
         let snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
+        self.replaced = snapshot.replaced;
         let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
         self.recall_instances(first);
         let mut loaded = self.sources.load();

@@ -130,6 +130,16 @@ pub fn reset_signals() {
     unblock_signals();
 }
 
+/// All signals wait, those that cannot apart.
+pub fn block_signals() {
+    // SAFETY: a set on our stack, filled before it is used.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+    }
+}
+
 /// No signal is blocked any more.
 pub fn unblock_signals() {
     // SAFETY: a set on our stack, made empty before it is used.

@@ -13,6 +13,7 @@ mod keeper_death;
 mod last_good;
 mod logs;
 mod pid_one;
+mod reexec;
 mod roles;
 mod shipped;
 mod software;

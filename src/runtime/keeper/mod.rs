@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub deaths_unready: u32,
     /// When the keeper began.
     pub since: Now,
+    /// How often the keeper has gone on as another program since.
+    pub replaced: u32,
 }
 
 /// Something that the keeper or a spawner told.
@@ -92,6 +94,8 @@ pub enum News {
     ShowState,
     /// A new listener for the control socket.
     Listener(OwnedFd),
+    /// The program that was to take over does not, for this reason.
+    NotReplaced(String),
 }
 
 /// Why a start was not even ordered.
@@ -151,12 +155,13 @@ impl Keeper {
 
     fn take_in_snapshot(&mut self, message: KeeperToManager<'_>, snapshot: &mut Snapshot) {
         match message {
-            KeeperToManager::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
+            KeeperToManager::Welcome { epoch, pod_highest, deaths, deaths_unready, since, replaced } => {
                 self.epoch = epoch;
                 snapshot.pod_highest = pod_highest;
                 snapshot.deaths = deaths;
                 snapshot.deaths_unready = deaths_unready;
                 snapshot.since = now(since);
+                snapshot.replaced = replaced;
             }
             KeeperToManager::Known { slot, run, pid, started, label } => {
                 let Some(run) = run_id(run) else { return };
@@ -295,6 +300,9 @@ impl Keeper {
             KeeperToManager::Listener => {
                 news.extend(fds.into_iter().flatten().next().map(News::Listener));
             }
+            KeeperToManager::NotReplaced { reason } => {
+                news.push(News::NotReplaced(String::from_utf8_lossy(reason).into_owned()));
+            }
             // Of the snapshot, which is over.
             KeeperToManager::Welcome { .. }
             | KeeperToManager::Known { .. }
@@ -401,6 +409,11 @@ impl Keeper {
     /// For the logger, through the keeper.
     pub fn tell_logger(&mut self, message: &[u8]) -> io::Result<()> {
         self.tell(&ManagerToKeeper::Logger(message))
+    }
+
+    /// supd is to go on as the program at this path, or (empty) as what is where its own was.
+    pub fn reexec(&mut self, path: &[u8]) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::Reexec { path })
     }
 
     /// All is done.

@@ -123,6 +123,7 @@ impl<'a> ManagerToKeeper<'a> {
             Self::Logger(bytes) => to.u8(5).bytes(bytes),
             Self::End { code } => to.u8(6).u8(*code),
             Self::Alive => to.u8(7),
+            Self::Reexec { path } => to.u8(8).bytes(path),
         };
     }
 
@@ -142,6 +143,7 @@ impl<'a> ManagerToKeeper<'a> {
             5 => Self::Logger(from.bytes()?),
             6 => Self::End { code: from.u8()? },
             7 => Self::Alive,
+            8 => Self::Reexec { path: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -154,9 +156,10 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, since } => {
+            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, since, replaced } => {
                 to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
                 since.put(&mut to);
+                to.u32(*replaced);
             }
             Self::Known { slot, run, pid, started, label } => {
                 to.u8(2).u16(*slot);
@@ -196,6 +199,9 @@ impl<'a> KeeperToManager<'a> {
             Self::SpawnerGone => {
                 to.u8(12);
             }
+            Self::NotReplaced { reason } => {
+                to.u8(13).bytes(reason);
+            }
         }
     }
 
@@ -209,6 +215,7 @@ impl<'a> KeeperToManager<'a> {
                 deaths: from.u32()?,
                 deaths_unready: from.u32()?,
                 since: Instant::get(&mut from)?,
+                replaced: from.u32()?,
             },
             2 => Self::Known {
                 slot: from.u16()?,
@@ -232,6 +239,7 @@ impl<'a> KeeperToManager<'a> {
             10 => Self::Listener,
             11 => Self::Busy { slot: from.u16()? },
             12 => Self::SpawnerGone,
+            13 => Self::NotReplaced { reason: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -279,6 +287,7 @@ impl<'a> KeeperToLogger<'a> {
             Self::Ended { slot } => to.u8(2).u16(*slot),
             Self::OwnLog => to.u8(3),
             Self::Relay(bytes) => to.u8(4).bytes(bytes),
+            Self::Leave => to.u8(5),
         };
     }
 
@@ -297,6 +306,7 @@ impl<'a> KeeperToLogger<'a> {
             2 => Self::Ended { slot: from.u16()? },
             3 => Self::OwnLog,
             4 => Self::Relay(from.bytes()?),
+            5 => Self::Leave,
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -382,6 +392,7 @@ mod tests {
             ManagerToKeeper::Logger(b"opaque"),
             ManagerToKeeper::End { code: 137 },
             ManagerToKeeper::Alive,
+            ManagerToKeeper::Reexec { path: b"/sbin/supd" },
         );
         let exited = |ending| {
             KeeperToManager::Exited(Exited {
@@ -398,7 +409,14 @@ mod tests {
         };
         both_ways!(
             KeeperToManager,
-            KeeperToManager::Welcome { epoch: 1, pod_highest: 2, deaths: 3, deaths_unready: 1, since: AT },
+            KeeperToManager::Welcome {
+                epoch: 1,
+                pod_highest: 2,
+                deaths: 3,
+                deaths_unready: 1,
+                since: AT,
+                replaced: 4
+            },
             KeeperToManager::Known { slot: 1, run: RUN, pid: 2, started: AT, label: b"unit=web" },
             KeeperToManager::SnapshotEnd,
             KeeperToManager::Running { slot: 1, run: RUN, pid: 2, at: AT },
@@ -413,6 +431,7 @@ mod tests {
             KeeperToManager::Listener,
             KeeperToManager::Busy { slot: 8 },
             KeeperToManager::SpawnerGone,
+            KeeperToManager::NotReplaced { reason: b"it is older" },
         );
         both_ways!(
             KeeperToLogger,
@@ -420,6 +439,7 @@ mod tests {
             KeeperToLogger::Ended { slot: 1 },
             KeeperToLogger::OwnLog,
             KeeperToLogger::Relay(b"forget"),
+            KeeperToLogger::Leave,
         );
         both_ways!(LoggerToKeeper, LoggerToKeeper::Drained { slot: 4 });
     }
