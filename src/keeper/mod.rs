@@ -183,14 +183,11 @@ impl Keeper {
     fn resume(settings: Settings, number: i32) -> io::Result<Self> {
         // Signals were blocked until here.
         let signals = signals::Signals::listen(settings.process_one)?;
-        let reexec::Legacy { memory, lock, table: table_fd, own_log, listener } =
-            reexec::Legacy::claim(number)?;
-        let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
-        let table = Table::map(table_fd.as_fd())?;
-        let (since, nofile) = (memory.since(), memory.nofile());
-        let parts = Parts { signals, since, nofile, table, table_fd, listener, own_log, lock };
+        let mut legacy = reexec::Legacy::claim(number)?;
+        let parts = legacy.parts(signals)?;
+        let voice = Voice::new(OwnLog::to(own_log::forever(parts.own_log.1.as_fd())), "keeper", &settings);
         let mut keeper = Self::assemble(settings, voice, parts)?;
-        keeper.remember(memory);
+        keeper.remember(legacy);
         Ok(keeper)
     }
 

@@ -18,14 +18,14 @@ use nix::sys::epoll::EpollFlags;
 
 use super::roles::{Process, image_of};
 use super::{Keeper, Token, boot};
-use crate::limits::{REEXEC_DRAIN_MS, REEXEC_TRIAL_MS, REEXEC_WORDS_BYTES_MAX};
+use crate::limits::{REEXEC_DRAIN_MS, REEXEC_TRIAL_MS, REEXEC_WORDS_BYTES_MAX, SLOTS};
 use crate::settings::Role;
 use crate::sys::process::{How, adopt, block_signals, kill, unblock_signals};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::run::Instant;
-use crate::wire::table::MAGIC;
-use state::{Descriptors, State, is_older};
+use crate::wire::table::{MAGIC, Table};
+use state::{Heirloom, State, is_older};
 
 mod state;
 pub mod trial;
@@ -223,15 +223,6 @@ impl Keeper {
 
     /// What the table does not hold.
     fn state(&mut self) -> State {
-        let mut pipes = Vec::new();
-        for slot in 0..self.books.len() {
-            let book = self.books.of(slot);
-            if book.has_pipes() {
-                let number = |pipe: &Option<OwnedFd>| pipe.as_ref().map_or(-1, AsRawFd::as_raw_fd);
-                let [stdout, stderr] = &book.pipes;
-                pipes.push((slot, [number(stdout), number(stderr)]));
-            }
-        }
         State {
             version: VERSION.into(),
             layout: MAGIC,
@@ -241,15 +232,22 @@ impl Keeper {
             deaths: (self.manager.deaths + 1, self.logger.deaths),
             strangers: self.reaping.strangers,
             replaced: self.reexec.replaced + 1,
-            fds: Descriptors {
-                lock: self.lock.as_raw_fd(),
-                table: self.table_fd.as_raw_fd(),
-                listener: self.manager.listener.fd.as_raw_fd(),
-                own_log: [self.own_log.0.as_raw_fd(), self.own_log.1.as_raw_fd()],
-            },
             listener_file: self.manager.listener.file(),
-            pipes,
+            heirlooms: self.heirlooms().map(|(heirloom, fd)| (heirloom, fd.as_raw_fd())).collect(),
         }
+    }
+
+    /// Every descriptor that goes along.
+    fn heirlooms(&self) -> impl Iterator<Item = (Heirloom, BorrowedFd<'_>)> {
+        let own = [
+            (Heirloom::Lock, &self.lock),
+            (Heirloom::Table, &self.table_fd),
+            (Heirloom::Listener, &self.manager.listener.fd),
+            (Heirloom::OwnLogReader, &self.own_log.0),
+            (Heirloom::OwnLogWriter, &self.own_log.1),
+        ];
+        let pipes = self.books.pipes().map(|(slot, stderr, pipe)| (Heirloom::Pipe { slot, stderr }, pipe));
+        own.into_iter().chain(pipes).map(|(heirloom, fd)| (heirloom, fd.as_fd()))
     }
 
     /// Comes back only with an error.
@@ -260,27 +258,19 @@ impl Keeper {
         };
         let role = Role::Keeper { resume: Some(state.as_raw_fd()) };
         let image = image_of(binary, &self.settings, role);
-        if let Err(error) = self.inherit(&state, FdFlag::empty()) {
-            let _ = self.inherit(&state, FdFlag::FD_CLOEXEC);
-            return error;
-        }
-        let error = image.execute();
+        let error = match self.inherit(&state, FdFlag::empty()) {
+            Ok(()) => image.execute(),
+            Err(error) => error,
+        };
         let _ = self.inherit(&state, FdFlag::FD_CLOEXEC);
         error
     }
 
     /// Says of everything that goes along whether it is closed when we execute.
-    fn inherit(&mut self, state: &OwnedFd, flag: FdFlag) -> io::Result<()> {
-        let mark = |fd: BorrowedFd<'_>| fcntl(fd, FcntlArg::F_SETFD(flag));
-        mark(state.as_fd())?;
-        let listener = &self.manager.listener.fd;
-        for fd in [&self.lock, &self.table_fd, listener, &self.own_log.0, &self.own_log.1] {
-            mark(fd.as_fd())?;
-        }
-        for slot in 0..self.books.len() {
-            for pipe in self.books.of(slot).pipes.iter().flatten() {
-                mark(pipe.as_fd())?;
-            }
+    fn inherit(&self, state: &OwnedFd, flag: FdFlag) -> io::Result<()> {
+        let all = self.heirlooms().map(|(_, fd)| fd).chain([state.as_fd()]);
+        for fd in all {
+            fcntl(fd, FcntlArg::F_SETFD(flag))?;
         }
         Ok(())
     }
@@ -331,56 +321,63 @@ fn last_line(words: &OwnedFd) -> Option<String> {
 
 /// What the program before us has left to us.
 pub(super) struct Legacy {
-    pub(super) memory: Memory,
-    pub(super) lock: OwnedFd,
-    pub(super) table: OwnedFd,
-    pub(super) own_log: (OwnedFd, OwnedFd),
-    pub(super) listener: boot::Listener,
+    state: State,
+    heirlooms: Vec<(Heirloom, OwnedFd)>,
 }
 
 impl Legacy {
     /// Takes it from the descriptor that was named in the arguments.
     pub(super) fn claim(number: i32) -> io::Result<Self> {
-        let missing = || io::Error::from_raw_os_error(libc::EBADF);
-        let own = |number| adopt(number).ok_or_else(missing);
-        let state = State::read(own(number)?)?;
+        let memfd = adopt(number).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
+        let state = State::read(memfd)?;
         if state.layout != MAGIC {
             return Err(io::Error::other("the table of runs has another layout"));
         }
-        let Descriptors { lock, table, listener, own_log: [reader, writer] } = state.fds;
-        Ok(Self {
-            lock: own(lock)?,
-            table: own(table)?,
-            own_log: (own(reader)?, own(writer)?),
-            listener: boot::Listener::of(own(listener)?, state.listener_file),
-            memory: Memory(state),
+        // All of them, those of no use, too: what is not taken is closed with this.
+        let own = |(heirloom, number): &(Heirloom, i32)| Some((*heirloom, adopt(*number)?));
+        let heirlooms = state.heirlooms.iter().filter_map(own).collect();
+        Ok(Self { state, heirlooms })
+    }
+
+    /// Takes one that must be there.
+    fn take(&mut self, wanted: Heirloom) -> io::Result<OwnedFd> {
+        let place = self.heirlooms.iter().position(|(heirloom, _)| *heirloom == wanted);
+        let place = place.ok_or_else(|| io::Error::other(format!("{wanted:?} was not left to us")))?;
+        Ok(self.heirlooms.swap_remove(place).1)
+    }
+
+    /// What every keeper begins with.
+    pub(super) fn parts(&mut self, signals: super::signals::Signals) -> io::Result<super::Parts> {
+        let table_fd = self.take(Heirloom::Table)?;
+        let listener = self.take(Heirloom::Listener)?;
+        Ok(super::Parts {
+            signals,
+            since: self.state.since,
+            nofile: self.state.nofile,
+            table: Table::map(table_fd.as_fd())?,
+            table_fd,
+            listener: boot::Listener::of(listener, self.state.listener_file),
+            own_log: (self.take(Heirloom::OwnLogReader)?, self.take(Heirloom::OwnLogWriter)?),
+            lock: self.take(Heirloom::Lock)?,
         })
-    }
-}
-
-/// What the program before us remembered.
-pub(super) struct Memory(State);
-
-impl Memory {
-    pub(super) fn since(&self) -> Instant {
-        self.0.since
-    }
-
-    pub(super) fn nofile(&self) -> Option<u64> {
-        self.0.nofile
     }
 }
 
 impl Keeper {
     /// Goes on where the program before us has stopped.
-    pub(super) fn remember(&mut self, Memory(state): Memory) {
+    pub(super) fn remember(&mut self, legacy: Legacy) {
+        let Legacy { state, heirlooms } = legacy;
         self.manager.deaths = state.deaths.0;
         self.logger.deaths = state.deaths.1;
         self.reaping.strangers = state.strangers;
         self.reexec.replaced = state.replaced;
-        for (slot, pipes) in &state.pipes {
-            self.books.of(*slot).pipes = pipes.map(adopt);
-            self.queue_for_logger(*slot);
+        for (heirloom, fd) in heirlooms {
+            if let Heirloom::Pipe { slot, stderr } = heirloom
+                && usize::from(slot) < SLOTS
+            {
+                self.books.of(slot).pipes[usize::from(stderr)] = Some(fd);
+                self.queue_for_logger(slot);
+            }
         }
         self.take_over();
         self.voice.info(format_args!("supd {} went on as supd {VERSION}", state.version));

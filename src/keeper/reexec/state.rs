@@ -29,22 +29,70 @@ pub(super) struct State {
     pub(super) strangers: u64,
     /// How often the keeper has gone on as another program, this time included.
     pub(super) replaced: u32,
-    pub(super) fds: Descriptors,
     /// Device, inode and mode of the control socket's file.
     pub(super) listener_file: Option<(u64, u64, u32)>,
-    /// Read ends of standard output and error of each slot that has any; -1: none.
-    pub(super) pipes: Vec<(u16, [i32; 2])>,
+    /// What stays open, and under which number.
+    pub(super) heirlooms: Vec<(Heirloom, i32)>,
 }
 
-/// Numbers of descriptors that the keeper has once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Descriptors {
-    pub(super) lock: i32,
-    pub(super) table: i32,
-    pub(super) listener: i32,
-    /// Read end and write end.
-    pub(super) own_log: [i32; 2],
+/// A descriptor that goes along. What is held for longer than a program gets a line here, and one in
+/// `Keeper::heirlooms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heirloom {
+    /// Of the runtime directory.
+    Lock,
+    /// The slot table.
+    Table,
+    /// Of the control socket.
+    Listener,
+    /// Where supd's own messages are read.
+    OwnLogReader,
+    /// Where they are written.
+    OwnLogWriter,
+    /// What a run prints.
+    Pipe {
+        /// Whose.
+        slot: u16,
+        /// Standard error; else standard output.
+        stderr: bool,
+    },
+    /// Of a version before this one, which has no use for it.
+    Unknown,
 }
+
+impl Heirloom {
+    /// Which, and two words about it.
+    fn put(self, to: &mut Writer<'_>) {
+        let (tag, detail) = match self {
+            Self::Unknown => (0, [0, 0]),
+            Self::Lock => (1, [0, 0]),
+            Self::Table => (2, [0, 0]),
+            Self::Listener => (3, [0, 0]),
+            Self::OwnLogReader => (4, [0, 0]),
+            Self::OwnLogWriter => (5, [0, 0]),
+            Self::Pipe { slot, stderr } => (6, [u64::from(slot), u64::from(stderr)]),
+        };
+        to.u8(tag).u64(detail[0]).u64(detail[1]);
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (tag, detail) = (from.u8()?, [from.u64()?, from.u64()?]);
+        Ok(match tag {
+            1 => Self::Lock,
+            2 => Self::Table,
+            3 => Self::Listener,
+            4 => Self::OwnLogReader,
+            5 => Self::OwnLogWriter,
+            6 => {
+                Self::Pipe { slot: u16::try_from(detail[0]).map_err(|_| Malformed)?, stderr: detail[1] != 0 }
+            }
+            _ => Self::Unknown,
+        })
+    }
+}
+
+/// Bytes of one of them.
+const HEIRLOOM_BYTES: usize = 1 + 8 + 8 + 4;
 
 const MAGIC: u64 = 0x7375_7064_6b65_6570;
 const FORMAT: u32 = 1;
@@ -74,13 +122,12 @@ impl State {
         self.since.put(&mut to);
         to.bool(self.nofile.is_some()).u64(self.nofile.unwrap_or(0));
         to.u32(self.deaths.0).u32(self.deaths.1).u64(self.strangers).u32(self.replaced);
-        let Descriptors { lock, table, listener, own_log } = self.fds;
-        to.i32(lock).i32(table).i32(listener).i32(own_log[0]).i32(own_log[1]);
         let (device, inode, mode) = self.listener_file.unwrap_or_default();
         to.bool(self.listener_file.is_some()).u64(device).u64(inode).u32(mode);
-        to.count(self.pipes.len());
-        for (slot, [stdout, stderr]) in &self.pipes {
-            to.u16(*slot).i32(*stdout).i32(*stderr);
+        to.count(self.heirlooms.len());
+        for (heirloom, number) in &self.heirlooms {
+            heirloom.put(&mut to);
+            to.i32(*number);
         }
     }
 
@@ -100,19 +147,13 @@ impl State {
             deaths: (from.u32()?, from.u32()?),
             strangers: from.u64()?,
             replaced: from.u32()?,
-            fds: Descriptors {
-                lock: from.i32()?,
-                table: from.i32()?,
-                listener: from.i32()?,
-                own_log: [from.i32()?, from.i32()?],
-            },
             listener_file: {
                 let there = from.bool()?;
                 let file = (from.u64()?, from.u64()?, from.u32()?);
                 there.then_some(file)
             },
-            pipes: (0..from.count(10)?)
-                .map(|_| Ok((from.u16()?, [from.i32()?, from.i32()?])))
+            heirlooms: (0..from.count(HEIRLOOM_BYTES)?)
+                .map(|_| Ok((Heirloom::get(&mut from)?, from.i32()?)))
                 .collect::<Result<_, Malformed>>()?,
         };
         from.end()?;
@@ -147,11 +188,20 @@ mod tests {
             deaths: (1, 2),
             strangers: 3,
             replaced: 4,
-            fds: Descriptors { lock: 5, table: 6, listener: 7, own_log: [8, 9] },
             listener_file: Some((10, 11, 12)),
-            pipes: vec![(0, [13, -1]), (16_383, [-1, 14])],
+            heirlooms: vec![
+                (Heirloom::Lock, 5),
+                (Heirloom::Table, 6),
+                (Heirloom::Listener, 7),
+                (Heirloom::OwnLogReader, 8),
+                (Heirloom::OwnLogWriter, 9),
+                (Heirloom::Pipe { slot: 16_383, stderr: true }, 10),
+                (Heirloom::Pipe { slot: 0, stderr: false }, 11),
+                (Heirloom::Unknown, 12),
+            ],
         };
-        for state in [state.clone(), State { nofile: None, listener_file: None, pipes: vec![], ..state }] {
+        for state in [state.clone(), State { nofile: None, listener_file: None, heirlooms: vec![], ..state }]
+        {
             assert_eq!(State::read(state.write().unwrap()).unwrap(), state);
             let mut bytes = Vec::new();
             state.encode(&mut bytes);
