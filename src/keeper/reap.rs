@@ -39,8 +39,10 @@ impl Keeper {
             let Ok(Some(seen)) = process::wait(Which::Any, false) else { return };
             if let Some(slot) = self.table.slot_of(seen.pid) {
                 let _ = kill(-seen.pid, libc::SIGKILL);
-                if let Ok(Some(ended)) = process::wait(Which::Pid(seen.pid), true) {
-                    self.on_ended(slot, ended);
+                // Written down before it is reaped: see `on_run_readable`.
+                self.on_ended(slot, seen);
+                if process::wait(Which::Pid(seen.pid), true).is_err() {
+                    return;
                 }
                 continue;
             }

@@ -11,8 +11,7 @@ pub struct Ended {
     pub pid: i32,
     /// How.
     pub how: How,
-    /// What it used: user and system time in microseconds, peak memory in bytes. Zeros where it was only
-    /// looked at.
+    /// What it used: user and system time in microseconds, peak memory in bytes.
     pub usage: (u64, u64, u64),
 }
 
