@@ -37,6 +37,14 @@ pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
+/// Events in hand that are noted for the manager after this one: as many as a turn mostly has, and a page.
+pub const IN_HAND_MAX: usize = 512;
+/// Events that a manager died with and that have not gone well since: no more than were ever in hand.
+pub const SUSPECTS_MAX: usize = IN_HAND_MAX;
+/// Notify sockets and readiness pipes that the keeper holds: one for each run that there can be.
+pub const KEPT_MAX: usize = SLOTS;
+/// Units set aside because the manager died of them: with so many it is not the units that are at fault.
+pub const QUARANTINED_MAX: usize = 16;
 
 /// Longest unit name: a cronjob's job adds a time of up to 11 characters and must stay a DNS label of 63.
 pub const UNIT_NAME_BYTES_MAX: usize = 52;
@@ -77,8 +85,31 @@ pub const FINISHED_PODS_MAX: usize = 20_000;
 /// Uids of pods that are reserved at once: a sync for thousands of pods, and a million starts of supd until
 /// the eight digits in the names of log directories come round.
 pub const UID_BLOCK: u64 = 4_096;
-/// Ended runs kept in memory for `supctl get runs`.
-pub const RUNS_KEPT: usize = 2_000;
+/// Ended runs and decisions kept for `supctl history`: some 5 MiB.
+pub const HISTORY_KEPT: usize = 10_000;
+/// Of those, of one unit.
+pub const HISTORY_KEPT_EACH: usize = 1_000;
+/// Changes are stored together, but no later than this after the first of them.
+pub const COMMIT_WITHIN_MS: u64 = 5;
+/// So many changes are stored without waiting for more.
+pub const COMMIT_RECORDS: usize = 256;
+/// A question is answered with what is not stored yet, when the disk takes longer than this.
+pub const COMMIT_PATIENCE_MS: u64 = 100;
+/// supd ends without its last words being stored, when the disk takes longer than this.
+pub const COMMIT_END_PATIENCE_MS: u64 = 3_000;
+
+/// Bytes of the state's file, on disk or in memory: what 100,000 units and as many ended pods take, four times.
+pub const STATE_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// Bytes of pages that the state's file keeps in memory: it is read once, and then only written.
+pub const STATE_CACHE_BYTES: usize = 512 * 1024;
+/// How long the disk may take for one batch before it is taken for hung.
+pub const STATE_STUCK_MS: u64 = 2_000;
+/// How long a start waits for the disk to say what is there: longer than for a batch, for it is lost otherwise.
+pub const STATE_OPEN_MS: u64 = 10_000;
+/// The disk is tried again at most once in this time: back on disk within 5 s, with some to spare.
+pub const STATE_TRIAL_INTERVAL_MS: u64 = 2_000;
+/// State files kept aside (damaged, newer): enough for a look, and no disk is filled by them.
+pub const STATE_FILES_ASIDE_MAX: usize = 3;
 
 /// Longest request a client may send: the largest unit file, with room for its envelope.
 pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -125,8 +156,10 @@ pub const LOG_ATTEMPTS_KEPT: u32 = 5;
 pub const LOG_READ_BYTES: usize = 64 * 1024;
 /// Formatted bytes that are written with one call: a turn of ordinary lines with their time stamps.
 pub const LOG_BATCH_BYTES: usize = 128 * 1024;
-/// Bytes of unended lines that all streams together may keep waiting: 500 prompts of the longest sort.
-pub const LOG_PENDING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Streams that may have an unended line waiting, each of the longest sort: 8 MiB.
+pub const LOG_TAILS_MAX: usize = 512;
+/// Loggers in a row that may die over the same chunk before it is given up: it kills them.
+pub const LOG_TRIES_MAX: u64 = 20;
 /// How long a question for logs waits for the logger to have all of what has ended: then it is stuck.
 pub const LOG_COMPLETE_WAIT_MS: u64 = 5_000;
 /// Bytes read from one pipe after its run has ended: the largest pipe there is (fs.pipe-max-size).
@@ -192,7 +225,15 @@ pub const REEXEC_STATE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 pub const RELAY_BYTES_MAX: usize = 64 * 1024;
 /// How much longer than its own timeout the manager's shutdown may take before the keeper ends it.
 pub const HALT_GRACE_MS: u64 = 5_000;
-/// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers.
+/// How long a new keeper waits for the pipes that the logger of its predecessor has: it may be stuck on a disk.
+pub const HANDOVER_MS: u64 = 3_000;
+/// First wait before the next logger, when two have died before they had done anything: longer than a start
+/// takes. It doubles with each more.
+pub const LOGGER_BACK_OFF_MS_MIN: u64 = 10;
+/// Longest wait before the next logger.
+pub const LOGGER_BACK_OFF_MS_MAX: u64 = 8_000;
+/// How long each stage of the keeper's own end may take: killed runs, the logger's last lines, strangers. The
+/// logger's is prolonged while it gets on.
 pub const HALT_STAGE_MS: u64 = 3_000;
 
 /// Changes of objects that may wait for one `supctl` that waits for them: its threads then read no further.

@@ -158,6 +158,11 @@ impl Settings {
         self.runtime_dir.join("control.sock")
     }
 
+    /// Where the next keeper finds the logger of one that died.
+    pub fn logger_socket(&self) -> PathBuf {
+        self.runtime_dir.join("logger.sock")
+    }
+
     /// The arguments of a role, its name first; [`Invocation::parse`] reads them back.
     pub fn to_args(&self, role: Role) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec![role.name().into()];

@@ -10,6 +10,7 @@ pub mod confine;
 pub mod memory;
 pub mod message;
 pub mod pidfd;
+pub mod pipe;
 pub mod process;
 
 use std::io;

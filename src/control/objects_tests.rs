@@ -34,7 +34,7 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn exit(outcome: Outcome, seconds: i64) -> Exit {
-    let usage = Usage { user_us: 1_500_000, system_us: 20_000, max_rss_bytes: 4_194_304 };
+    let usage = Usage { user_us: 1_500_000, system_us: 20_000, max_rss_bytes: 4_194_304, ..Usage::default() };
     Exit { outcome, usage, at: at(seconds) }
 }
 

@@ -132,6 +132,23 @@ pub enum Request {
     Shutdown(ShutdownOptions),
 }
 
+impl Request {
+    /// Whether it changes nothing: then its answer need not wait for a slow disk.
+    pub fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Self::List { .. }
+                | Self::Get { .. }
+                | Self::Watch { .. }
+                | Self::GetScale(_)
+                | Self::Logs
+                | Self::Log { .. }
+                | Self::Info
+                | Self::Exec(_)
+        )
+    }
+}
+
 /// Which objects of a kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {

@@ -1,5 +1,6 @@
 //! Who watches what: the manager publishes a change once, and each watcher has a bounded queue.
 
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 use std::vec;
 
@@ -16,6 +17,16 @@ use crate::limits::WATCH_QUEUE_MAX;
 pub struct Watchers {
     version: u64,
     watchers: Vec<Watcher>,
+    /// Changes that are told only once what they rest upon is stored, in their order.
+    held: VecDeque<(u64, Told)>,
+}
+
+/// A change, ready to be told.
+#[derive(Debug)]
+struct Told {
+    collection: Collection,
+    change: Change,
+    object: Object,
 }
 
 /// One watcher, as the manager sees it.
@@ -38,7 +49,7 @@ pub struct WatchStream {
 impl Watchers {
     /// Nobody watches. `version`: where the count of changes goes on; after a restart it must not go back.
     pub fn new(version: u64) -> Self {
-        Self { version, watchers: Vec::new() }
+        Self { version, watchers: Vec::new(), held: VecDeque::new() }
     }
 
     /// The number of the last change.
@@ -75,21 +86,53 @@ impl Watchers {
         change: Change,
         build: impl FnOnce() -> Option<Object>,
     ) {
+        if let Some(told) = self.prepare(collection, change, build) {
+            self.tell(&told);
+        }
+    }
+
+    /// The same, but it is told only when the store has this batch ([`Watchers::release`]): nobody sees what
+    /// a death of the manager could take back. The object is made now.
+    pub fn publish_after(
+        &mut self,
+        batch: u64,
+        collection: Collection,
+        change: Change,
+        build: impl FnOnce() -> Option<Object>,
+    ) {
+        let told = self.prepare(collection, change, build);
+        self.held.extend(told.map(|told| (batch, told)));
+    }
+
+    /// All batches up to this one are stored.
+    pub fn release(&mut self, batch: u64) {
+        while self.held.front().is_some_and(|(after, _)| *after <= batch) {
+            if let Some((_, told)) = self.held.pop_front() {
+                self.tell(&told);
+            }
+        }
+    }
+
+    fn prepare(
+        &mut self,
+        collection: Collection,
+        change: Change,
+        build: impl FnOnce() -> Option<Object>,
+    ) -> Option<Told> {
         self.version = self.version.saturating_add(1);
         self.forget_gone();
-        if !self.is_watched(collection) {
-            return;
-        }
-        let Some(mut object) = build() else {
-            return;
-        };
+        let mut object = if self.is_watched(collection) { build()? } else { return None };
         stamp(&mut object, self.version);
+        Some(Told { collection, change, object })
+    }
+
+    fn tell(&mut self, Told { collection, change, object }: &Told) {
         let mut text = None;
         self.watchers.retain(|watcher| {
-            if watcher.collection != collection || !watcher.filter.matches(&object) {
+            if watcher.collection != *collection || !watcher.filter.matches(object) {
                 return true;
             }
-            let text = text.get_or_insert_with(|| json_line(&WatchEvent { change, object: &object }));
+            let text = text.get_or_insert_with(|| json_line(&WatchEvent { change: *change, object }));
             match watcher.queue.try_send(text.clone()) {
                 Ok(()) => true,
                 Err(TrySendError::Full(_) | TrySendError::Closed(_)) => false,

@@ -59,13 +59,6 @@ pub enum Action {
         /// How.
         result: Result<Accepted, Refused>,
     },
-    /// An operator's intent is to be remembered over restarts of supd.
-    Intend {
-        /// Whose.
-        unit: UnitName,
-        /// Enabled at boot.
-        enabled: bool,
-    },
     /// supd is to end with this code: all pods are gone.
     End {
         /// The code.
@@ -86,6 +79,9 @@ pub struct Spawn {
     pub label: Label,
     /// `${attempt}`, `SUPD_ATTEMPT`.
     pub attempt: u32,
+    /// Not before all that the engine knows now is stored: the first run of a slot of a cronjob, and every
+    /// start of a job that asks for it.
+    pub durable: bool,
 }
 
 /// Something that ended.
@@ -95,6 +91,51 @@ pub enum Record {
     Run(Box<RunRecord>),
     /// A pod: its last state, as `get pods` shows it.
     Pod(Box<super::view::PodView>),
+    /// A time at which nothing was started, or something was ended for it, and why.
+    Decision(Box<Decision>),
+}
+
+/// A decision not to run, for `supctl history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Whose.
+    pub unit: UnitName,
+    /// What.
+    pub kind: DecisionKind,
+    /// The time of the calendar that it is about; the last of them, where it is about several.
+    pub slot: Wall,
+    /// How many times of the calendar.
+    pub count: u64,
+    /// When it was taken.
+    pub at: Now,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DecisionKind {
+    /// It was too late, or a later one runs instead.
+    Missed,
+    /// Another one was active (`concurrency_policy = "Forbid"`).
+    Forbidden,
+    /// The cronjob was suspended.
+    Suspended,
+    /// A run was ended for the next one (`concurrency_policy = "Replace"`).
+    Replaced,
+}
+
+impl DecisionKind {
+    /// As users read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::Forbidden => "forbidden",
+            Self::Suspended => "suspended",
+            Self::Replaced => "replaced",
+        }
+    }
 }
 
 /// One run that ended.

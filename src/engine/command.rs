@@ -118,7 +118,7 @@ impl Engine {
     fn stop_unit(&mut self, name: &UnitName) -> Answer {
         let entry = self.known_mut(name)?;
         let was = entry.wanted;
-        entry.wanted = false;
+        (entry.wanted, entry.stopped) = (false, true);
         entry.only_loaded = false;
         entry.released = false;
         entry.waiting.clear();
@@ -244,7 +244,6 @@ impl Engine {
     ) -> Answer {
         let entry = self.known_mut(name)?;
         entry.enabled = enabled;
-        out.push(Action::Intend { unit: name.clone(), enabled });
         out.push(Action::Changed(ObjectRef::Unit(name.clone())));
         self.mark(name);
         match (at_once, enabled) {

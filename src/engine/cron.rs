@@ -7,13 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action::{Action, Actions, RefusedReason};
+use super::action::{Action, Actions, Decision, DecisionKind, Record, RefusedReason};
 use super::entry::{Entry, Judged, KindState};
 use super::id::{JobName, ObjectRef};
 use super::time::{Now, Wall};
 use super::timer::Timer;
 use super::view::{JobOwner, UnitState};
 use super::{Engine, report};
+use crate::unit::calendar::Missed;
 use crate::unit::model::{Body, CatchUp, ConcurrencyPolicy, CronJob, Unit};
 use crate::unit::name::UnitName;
 
@@ -31,7 +32,7 @@ const FUTURE_MAX: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Calendar {
     pub(super) suspended: bool,
     /// Slots up to here are settled.
-    reference: Wall,
+    pub(super) reference: Wall,
     pub(super) last_schedule: Option<Wall>,
     pub(super) last_success: Option<Wall>,
     pub(super) next: Option<Wall>,
@@ -40,7 +41,9 @@ pub(super) struct Calendar {
     /// Jobs that were started on schedule and are not finished (CJB-012).
     pub(super) active: Vec<JobName>,
     /// The slot that Forbid holds back, so that it is told once.
-    held: Option<Wall>,
+    pub(super) held: Option<Wall>,
+    /// The last slot that passed while the cronjob was suspended, so that each is told once.
+    pub(super) noted: Option<Wall>,
 }
 
 impl Calendar {
@@ -54,6 +57,7 @@ impl Calendar {
             missed: 0,
             active: Vec::new(),
             held: None,
+            noted: None,
         }
     }
 
@@ -96,33 +100,38 @@ impl Engine {
         if calendar.reference.0.saturating_sub(now.wall.0) > nanos(FUTURE_MAX) {
             calendar.reference = now.wall;
         }
-        let earliest = match cron.starting_deadline {
-            Some(deadline) => calendar.reference.max(now.wall - deadline),
-            None => calendar.reference,
-        };
-        let missed = cron.schedule.missed(earliest.seconds(), now.wall.seconds(), MISSED_WARNING + 1);
-        let Some(slot) = missed.last.map(Wall::from_seconds) else { return };
         if calendar.suspended {
+            self.note_suspended(now, name, cron, out);
             return;
         }
+        calendar.noted = None;
+        self.drop_overdue(now, name, cron, out);
+        let Some((_, calendar)) = self.calendar(name) else { return };
+        let missed = slots_between(cron, calendar.reference, now.wall);
+        let Some(slot) = missed.last.map(Wall::from_seconds) else { return };
         if missed.count > MISSED_WARNING {
             let words = format!("more than {MISSED_WARNING} times were missed; only the latest runs");
             report(out, true, "TooManyMissedTimes", ("CronJob", name.as_str(), name), words);
         }
-        let late = now.wall.0.saturating_sub(slot.0) > nanos(LATE);
-        if late && cron.catch_up == CatchUp::None {
-            self.settle_slots(name, slot, u64::from(missed.count));
+        let lateness = Duration::from_nanos(now.wall.0.saturating_sub(slot.0).unsigned_abs());
+        let count = u64::from(missed.count);
+        if lateness > LATE && cron.catch_up == CatchUp::None {
+            self.settle_slots(name, slot, count);
+            let reason = format!("{}s late, and catch_up = \"none\"", lateness.as_secs());
+            decide(now, name, (DecisionKind::Missed, slot, count), reason, out);
             return;
         }
-        let skipped = u64::from(missed.count.saturating_sub(1));
+        let skipped = count.saturating_sub(1);
         let active = self.calendar(name).map(|(_, calendar)| calendar.active.clone()).unwrap_or_default();
         match cron.concurrency_policy {
             ConcurrencyPolicy::Forbid if !active.is_empty() => {
-                self.hold_slot(name, slot, cron.catch_up, skipped, out);
+                self.hold_slot(now, name, (slot, cron.catch_up, skipped), out);
                 return;
             }
             ConcurrencyPolicy::Replace => {
                 for job in &active {
+                    let reason = format!("job {job} was ended for the next one");
+                    decide(now, name, (DecisionKind::Replaced, slot, 1), reason, out);
                     let words = format!("job {job} replaced");
                     report(out, false, "SuccessfulDelete", ("CronJob", name.as_str(), name), words);
                     self.delete_job(now, job, out);
@@ -134,7 +143,37 @@ impl Engine {
             ConcurrencyPolicy::Allow | ConcurrencyPolicy::Forbid => {}
         }
         self.settle_slots(name, slot, skipped);
+        if skipped > 0 {
+            let reason = "a later time runs instead".to_owned();
+            decide(now, name, (DecisionKind::Missed, slot, skipped), reason, out);
+        }
         self.make_slot_job(now, name, &unit, slot, out);
+    }
+
+    /// Slots that are later than `starting_deadline` allows are gone (CJB-005).
+    fn drop_overdue(&mut self, now: Now, name: &UnitName, cron: &CronJob, out: &mut Actions) {
+        let (Some(deadline), Some((_, calendar))) = (cron.starting_deadline, self.calendar(name)) else {
+            return;
+        };
+        let overdue = slots_between(cron, calendar.reference, now.wall - deadline);
+        if let Some(last) = overdue.last.map(Wall::from_seconds) {
+            let count = u64::from(overdue.count);
+            self.settle_slots(name, last, count);
+            let reason = format!("later than its starting_deadline of {}s", deadline.as_secs());
+            decide(now, name, (DecisionKind::Missed, last, count), reason, out);
+        }
+    }
+
+    /// Slots pass; each is noted once. They are settled only when the cronjob is resumed (CJB-014).
+    fn note_suspended(&mut self, now: Now, name: &UnitName, cron: &CronJob, out: &mut Actions) {
+        let Some((_, calendar)) = self.calendar(name) else { return };
+        let from = calendar.noted.map_or(calendar.reference, |noted| noted.max(calendar.reference));
+        let passed = slots_between(cron, from, now.wall);
+        if let Some(last) = passed.last.map(Wall::from_seconds) {
+            calendar.noted = Some(last);
+            let count = u64::from(passed.count);
+            decide(now, name, (DecisionKind::Suspended, last, count), "suspended".to_owned(), out);
+        }
     }
 
     fn make_slot_job(&mut self, now: Now, name: &UnitName, unit: &Arc<Unit>, slot: Wall, out: &mut Actions) {
@@ -162,11 +201,18 @@ impl Engine {
     }
 
     /// Forbid: the slot waits for the active job (CJB-010), or is gone.
-    fn hold_slot(&mut self, name: &UnitName, slot: Wall, catch_up: CatchUp, skipped: u64, out: &mut Actions) {
+    fn hold_slot(
+        &mut self,
+        now: Now,
+        name: &UnitName,
+        (slot, catch_up, skipped): (Wall, CatchUp, u64),
+        out: &mut Actions,
+    ) {
         let Some((_, calendar)) = self.calendar(name) else { return };
         if calendar.held != Some(slot) {
             calendar.held = Some(slot);
             let words = format!("job {} is still active", calendar.active.join(", "));
+            decide(now, name, (DecisionKind::Forbidden, slot, 1), words.clone(), out);
             report(out, false, "JobAlreadyActive", ("CronJob", name.as_str(), name), words);
         }
         if catch_up == CatchUp::None {
@@ -295,6 +341,23 @@ impl Engine {
         };
         Judged { state: UnitState::Armed, reason, next: calendar.next }
     }
+}
+
+/// The slots after `from`, up to `to`; many are not counted to the last.
+fn slots_between(cron: &CronJob, from: Wall, to: Wall) -> Missed {
+    cron.schedule.missed(from.seconds(), to.seconds(), MISSED_WARNING + 1)
+}
+
+/// Tells the history why nothing was started, or what was ended.
+fn decide(
+    now: Now,
+    unit: &UnitName,
+    (kind, slot, count): (DecisionKind, Wall, u64),
+    reason: String,
+    out: &mut Actions,
+) {
+    let decision = Decision { unit: unit.clone(), kind, slot, count, at: now, reason };
+    out.push(Action::Record(Record::Decision(Box::new(decision))));
 }
 
 pub(super) fn cron_of(unit: &Unit) -> Option<&CronJob> {

@@ -30,10 +30,14 @@ pub(super) struct Entry {
     pub(super) only_loaded: bool,
     /// Desired: on or off.
     pub(super) wanted: bool,
+    /// An operator has stopped it: it stays so over restarts of supd, until `start`.
+    pub(super) stopped: bool,
     /// What it requires was there once since it was wanted; it is not asked for again.
     pub(super) released: bool,
     /// What it waits for.
     pub(super) waiting: Vec<Waiting>,
+    /// It is left alone, for this reason: see [`super::quarantine`].
+    pub(super) quarantined: Option<Box<str>>,
     /// It goes as soon as its pods are gone.
     pub(super) deleting: bool,
     /// When it was first loaded.
@@ -102,8 +106,10 @@ impl Entry {
             enabled: true,
             only_loaded: false,
             wanted: false,
+            stopped: false,
             released: false,
             waiting: Vec::new(),
+            quarantined: None,
             deleting: false,
             created: now,
             state: UnitState::Stopped,
@@ -155,6 +161,9 @@ impl Engine {
 
     /// Compares what a unit is with what it should be, and orders the difference.
     pub(super) fn reconcile(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+        if let Some(judged) = self.judge_aside(name) {
+            return self.set_state(now, name, judged, out);
+        }
         let Some(entry) = self.units.get(name) else { return };
         let judged = match entry.kind {
             KindState::Target => self.reconcile_target(name),
@@ -168,7 +177,7 @@ impl Engine {
 
     /// Whether the unit is to have pods now.
     pub(super) fn is_on(&self, entry: &Entry) -> bool {
-        entry.wanted && !entry.deleting && self.ending.is_none()
+        entry.wanted && !entry.deleting && entry.quarantined.is_none() && self.ending.is_none()
     }
 
     /// Whether what the unit requires is there, or has been since it was wanted. Notes what is missing.

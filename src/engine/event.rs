@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::{JobName, PodName, PodUid, RunId};
+use super::saved::{Continuity, Saved};
 use super::time::{Now, Wall};
 use crate::unit::model::Unit;
 use crate::unit::name::UnitName;
@@ -13,18 +14,14 @@ use crate::unit::name::UnitName;
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The first event: the units that were found, and what still lives from before (told by the keeper).
-    Begin {
-        /// Every unit that loaded.
-        units: Vec<Arc<Unit>>,
-        /// Those of them that `supctl run` made, under a manager before this one.
-        transient: Vec<Transient>,
-        /// Runs of processes (main, init) that live, or ended without anyone having been told.
+    /// The first event.
+    Begin(Box<Begin>),
+    /// An operator has lifted the quarantine of a unit.
+    Lifted {
+        /// Which.
+        unit: UnitName,
+        /// Its runs that live.
         adopted: Vec<Adopted>,
-        /// No pod will get a uid that is not above this.
-        uid_floor: u64,
-        /// Units that an operator has disabled.
-        disabled: Vec<UnitName>,
     },
     /// Units were loaded anew (`daemon-reload`: `apply` is false; `apply`: it is true).
     Loaded {
@@ -196,8 +193,14 @@ pub struct Usage {
     pub user_us: u64,
     /// Microseconds of CPU in the kernel.
     pub system_us: u64,
-    /// Peak memory of its largest process, in bytes.
+    /// Peak memory of its largest process, in bytes. Never less than what the process that started it had.
     pub max_rss_bytes: u64,
+    /// Bytes read from storage; what the page cache had is not counted (getrusage(2), ru_inblock).
+    #[serde(default)]
+    pub read_bytes: u64,
+    /// Bytes written to storage (ru_oublock).
+    #[serde(default)]
+    pub written_bytes: u64,
 }
 
 /// What a run's label says: enough to know a run that no store ever saw.
@@ -219,13 +222,28 @@ pub struct Label {
     pub restarts: u32,
 }
 
-/// A unit that `supctl run` made, as a new manager finds it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transient {
-    /// Its name.
-    pub name: UnitName,
-    /// It has ended or was stopped, and is not started again.
-    pub at_rest: bool,
+/// All that an engine goes on from: units, what was stored, and what still lives (told by the keeper).
+#[derive(Clone, Debug, Default)]
+pub struct Begin {
+    /// Every unit, in the version that is in force.
+    pub units: Vec<Arc<Unit>>,
+    /// Versions on disk that were loaded and are not in force.
+    pub pending: Vec<Arc<Unit>>,
+    /// Older versions, from which something that goes on was made.
+    pub versions: Vec<Arc<Unit>>,
+    /// What was stored.
+    pub saved: Saved,
+    /// What may be relied on.
+    pub continuity: Continuity,
+    /// The monotonic clock has run on since then: it is the same boot of the machine.
+    pub same_boot: bool,
+    /// Runs of processes (main, init) that live, or of whose end nothing is stored.
+    pub adopted: Vec<Adopted>,
+    /// No pod will get a uid that is not above this.
+    pub uid_floor: u64,
+    /// Units that the manager died of, with words: nothing is started, stopped or adopted of them. Their runs
+    /// are not among those above.
+    pub quarantined: Vec<(UnitName, String)>,
 }
 
 /// A run that a new manager found.
@@ -239,6 +257,8 @@ pub struct Adopted {
     pub pid: Option<u32>,
     /// When it was started.
     pub started: Now,
+    /// It was ready when it was last heard of, or there is nothing to hear of.
+    pub ready: bool,
     /// How it ended, if it has.
     pub exit: Option<Exit>,
 }

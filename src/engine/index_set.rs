@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A set of numbers. Costs one entry for each gap, not for each number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u32, u32)>", into = "Vec<(u32, u32)>")]
 pub(super) struct IndexSet {
     /// First → last of each run; runs neither touch nor overlap.
     runs: BTreeMap<u32, u32>,
@@ -70,6 +73,32 @@ impl IndexSet {
     }
 }
 
+/// As it is stored: first and last of each run.
+impl From<IndexSet> for Vec<(u32, u32)> {
+    fn from(set: IndexSet) -> Self {
+        set.runs.into_iter().collect()
+    }
+}
+
+/// Runs that touch or overlap, as no `IndexSet` ever wrote them, are joined: numbers, not runs, are what
+/// counts.
+impl From<Vec<(u32, u32)>> for IndexSet {
+    fn from(mut runs: Vec<(u32, u32)>) -> Self {
+        runs.retain(|(first, last)| first <= last);
+        runs.sort_unstable();
+        let mut set = Self::default();
+        for (first, last) in runs {
+            match set.runs.last_entry() {
+                Some(mut end) if end.get().saturating_add(1) >= first => {
+                    *end.get_mut() = last.max(*end.get())
+                }
+                _ => _ = set.runs.insert(first, last),
+            }
+        }
+        set
+    }
+}
+
 impl fmt::Display for IndexSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut comma = "";
@@ -110,6 +139,12 @@ mod tests {
         assert_eq!(set(&[u32::MAX, u32::MAX - 1]).to_string(), "4294967294,4294967295");
     }
 
+    #[test]
+    fn runs_that_overlap_are_joined() {
+        let runs = vec![(5, 7), (0, 1), (2, 2), (6, 9), (9, 3)];
+        assert_eq!(IndexSet::from(runs).to_string(), "0-2,5-9");
+    }
+
     proptest! {
         #[test]
         fn is_a_set(numbers in prop::collection::vec(0u32..60, 0..80), end in 0u32..60) {
@@ -121,6 +156,8 @@ mod tests {
             ours.truncate(end);
             plain.retain(|n| *n < end);
             prop_assert!((0..70).all(|n| ours.contains(n) == plain.contains(&n)));
+            let stored: Vec<(u32, u32)> = ours.clone().into();
+            prop_assert_eq!(IndexSet::from(stored), ours);
         }
     }
 }

@@ -7,7 +7,8 @@
 //! Desired and actual state are held apart, and reconciled level-triggered, as Kubernetes' controllers do:
 //! an event changes a fact and marks the unit it belongs to; [`Engine::settle`] then looks at each marked
 //! unit, compares what there is with what there should be, and orders the difference. So a restarted
-//! manager needs no path of its own: it tells what lives ([`Event::Begin`]), and the units are reconciled.
+//! manager needs no path of its own: it tells what was stored and what lives ([`Event::Begin`]), and the
+//! units are reconciled.
 //!
 //! ```text
 //!   unit    wanted or not; released once what it requires is there        entry, order, reload
@@ -20,6 +21,7 @@
 //! ```
 
 pub mod action;
+mod adopt;
 mod command;
 mod cron;
 mod entry;
@@ -30,16 +32,21 @@ mod job;
 mod order;
 mod places;
 mod pod;
+mod quarantine;
+mod recall;
 mod reload;
 mod restart;
+pub mod save;
+pub mod saved;
 mod service;
 mod show;
 mod shutdown;
 pub mod time;
 mod timer;
+mod tracked;
 pub mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use action::{About, Action, Actions, Report};
 use entry::Entry;
@@ -50,6 +57,7 @@ use pod::Pod;
 use shutdown::Ending;
 use time::{Mono, Now};
 use timer::{Timer, Timers};
+use tracked::Tracked;
 
 use crate::unit::name::UnitName;
 
@@ -67,10 +75,10 @@ pub struct EngineOptions {
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
-    units: BTreeMap<UnitName, Box<Entry>>,
-    jobs: BTreeMap<JobName, Job>,
+    units: Tracked<UnitName, Box<Entry>>,
+    jobs: Tracked<JobName, Job>,
     /// Pods that are not final.
-    pods: BTreeMap<PodUid, Box<Pod>>,
+    pods: Tracked<PodUid, Box<Pod>>,
     timers: Timers,
     /// Who waits for whom, from the relations of all units.
     graph: order::Graph,
@@ -89,9 +97,9 @@ impl Engine {
     pub fn new(options: EngineOptions) -> Self {
         Self {
             options,
-            units: BTreeMap::new(),
-            jobs: BTreeMap::new(),
-            pods: BTreeMap::new(),
+            units: Tracked::default(),
+            jobs: Tracked::default(),
+            pods: Tracked::default(),
             timers: Timers::default(),
             graph: order::Graph::default(),
             marked: BTreeSet::new(),
@@ -112,14 +120,13 @@ impl Engine {
     /// no timeout where there was none. [`Engine::settle`] follows.
     pub fn take_in(&mut self, now: Now, event: Event, out: &mut Actions) {
         match event {
-            Event::Begin { units, transient, adopted, uid_floor, disabled } => {
-                self.on_begin(now, (units, &transient), adopted, uid_floor, &disabled, out);
-            }
+            Event::Begin(begin) => self.on_begin(now, *begin, out),
             Event::Loaded { units, apply } => self.on_loaded(now, units, apply, out),
             Event::Started { run, pid, at } => self.on_started(now, run, pid, at, out),
             Event::Exited { run, exit } => self.on_exited(now, run, exit, out),
             Event::Readiness { run, ready, message } => self.on_readiness(now, run, ready, message, out),
             Event::StatusText { run, text } => self.on_status_text(run, text, out),
+            Event::Lifted { unit, adopted } => self.on_lifted(now, &unit, adopted, out),
             Event::Deadline => {}
             Event::ClockStepped => self.on_clock_stepped(),
             Event::Command { op, command } => {
@@ -162,6 +169,7 @@ impl Engine {
             Timer::PodDeadline(uid) => self.on_pod_deadline(now, uid, out),
             Timer::StartDeadline(uid) => self.on_start_deadline(now, uid, out),
             Timer::JobDeadline(uid) | Timer::JobBackoff(uid) => self.mark_job(uid),
+            Timer::JobTtl(uid) => self.on_job_ttl(uid, out),
             Timer::Slot(unit) => self.mark(&unit),
             Timer::Shutdown => self.on_shutdown_deadline(out),
         }

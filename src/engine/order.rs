@@ -59,7 +59,7 @@ impl Engine {
     /// Reads the relations of all units anew.
     pub(super) fn rebuild_graph(&mut self) {
         let mut graph = Graph::default();
-        for (name, entry) in &self.units {
+        for (name, entry) in self.units.iter() {
             let relations = &entry.unit.relations;
             for relation in relations.requires.iter().chain(&relations.wants).chain(&relations.after) {
                 graph.add(&relation.unit, name);

@@ -4,6 +4,8 @@
 
 use std::ops::RangeFrom;
 
+use serde::{Deserialize, Serialize};
+
 use super::id::PodUid;
 
 /// The place of one replica.
@@ -16,7 +18,7 @@ pub(super) enum Place {
 }
 
 /// A bare pod that is final.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Done {
     pub(super) uid: PodUid,
     pub(super) name: String,
@@ -72,6 +74,14 @@ impl Places {
         self.all().filter_map(|place| match place {
             Place::Live(uid) => Some(*uid),
             Place::Done(_) => None,
+        })
+    }
+
+    /// The places of bare pods that are final, from the lowest.
+    pub(super) fn done_places(&self) -> impl Iterator<Item = (u32, &Done)> + '_ {
+        self.sorted.iter().filter_map(|(ordinal, place)| match place {
+            Place::Live(_) => None,
+            Place::Done(done) => Some((*ordinal, &**done)),
         })
     }
 

@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::time::Mono;
 use crate::unit::model::{Backoff, RestartPolicy};
 
 /// The back-off of one process.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Series {
     /// The delay that the next end will meet, and when it was set: at the last restart.
     next: Option<(Duration, Mono)>,
@@ -46,6 +48,11 @@ impl Series {
             Some((delay, _)) => grown(delay, backoff),
         };
         self.next = Some((delay, now));
+    }
+
+    /// With its instants moved by so many nanoseconds.
+    pub(super) fn shifted(self, by: i64) -> Self {
+        Self { next: self.next.map(|(delay, set)| (delay, Mono(set.0.saturating_add(by)))) }
     }
 
     /// An operator started it: what was is forgotten.

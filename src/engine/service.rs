@@ -168,12 +168,19 @@ impl Engine {
             return;
         }
         replicas.places.free(ordinal);
-        replicas.past.push_back((pod.uid, pod.name.clone()));
-        self.trim_past(&name, out);
+        self.retire(&name, (pod.uid, pod.name), out);
         out.push(Action::Gone(ObjectRef::Pod(pod.uid)));
     }
 
-    fn trim_past(&mut self, name: &UnitName, out: &mut Actions) {
+    /// A pod is no longer one of the service's; its logs stay for a while.
+    pub(super) fn retire(&mut self, name: &UnitName, pod: (PodUid, String), out: &mut Actions) {
+        if let Some(replicas) = self.replicas_mut(name) {
+            replicas.past.push_back(pod);
+        }
+        self.trim_past(name, out);
+    }
+
+    pub(super) fn trim_past(&mut self, name: &UnitName, out: &mut Actions) {
         let Some(replicas) = self.replicas_mut(name) else { return };
         let surplus = replicas.past.len().saturating_sub(PAST_KEPT);
         for (uid, pod) in replicas.past.drain(..surplus) {

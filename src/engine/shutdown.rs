@@ -42,7 +42,7 @@ impl Engine {
             None => self.ending = Some(Ending { until, code, reason, told: false }),
         }
         self.timers.set(Timer::Shutdown, until);
-        for (uid, pod) in &self.pods {
+        for (uid, pod) in self.pods.iter() {
             // Those that are on their way out already get no more than the rest of the time.
             if pod.leaving.is_some() && self.timers.get(&Timer::Kill(*uid)).is_some_and(|at| at > until) {
                 self.timers.set(Timer::Kill(*uid), until);
@@ -100,6 +100,10 @@ impl Engine {
         }
         if self.units.is_empty() || !self.units.values().any(|entry| entry.wanted || !self.pods.is_empty()) {
             // Nothing was ever to run: an operator may still come.
+            return;
+        }
+        if self.any_is_aside() {
+            // Its processes may live, and an operator is to see it.
             return;
         }
         let mut failed = false;

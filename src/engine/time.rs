@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Nanoseconds of CLOCK_BOOTTIME's cousin that does not run while the machine sleeps (CLOCK_MONOTONIC).
+/// Nanoseconds of CLOCK_MONOTONIC, which does not run while the machine sleeps. What happened before the
+/// machine came up, as a store tells it, is negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Mono(pub u64);
+pub struct Mono(pub i64);
 
 /// Nanoseconds since 1970 (CLOCK_REALTIME); may jump.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -28,7 +29,7 @@ pub struct Now {
 impl Mono {
     /// The time since `earlier`; nothing where that is later.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 }
 
@@ -69,7 +70,7 @@ impl Now {
     /// When the wall clock will show `at`, if nobody steps it.
     pub fn when(self, at: Wall) -> Mono {
         let ahead = at.0.saturating_sub(self.wall.0).max(0);
-        Mono(self.mono.0.saturating_add(ahead.unsigned_abs()))
+        Mono(self.mono.0.saturating_add(ahead))
     }
 
     /// What the wall clock will show at `at`, if nobody steps it; works for the past too.
@@ -79,6 +80,6 @@ impl Now {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -21,6 +21,8 @@ pub(super) enum Timer {
     JobDeadline(PodUid),
     /// A job may make pods again after a failure (JOB-043).
     JobBackoff(PodUid),
+    /// A finished job has been kept for as long as its unit says (`ttl_after_finished`).
+    JobTtl(PodUid),
     /// A slot of a cronjob.
     Slot(UnitName),
     /// The shutdown has taken all the time it had.

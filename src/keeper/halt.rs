@@ -13,6 +13,10 @@ pub(super) struct Halt {
     stage: Stage,
     /// When the present stage is over, whatever is left of it.
     deadline: Option<u64>,
+    /// When the logger's last lines must be written, though it still gets on; 0: not ending.
+    latest: u64,
+    /// What loggers had done when the present stage was last looked at.
+    progress: u64,
     /// The exit code.
     code: u8,
 }
@@ -29,7 +33,7 @@ enum Stage {
     Alone,
     /// KILL was sent to every run; the manager may end by itself.
     Runs,
-    /// The logger has been told all, writes what is left, and ends.
+    /// The logger is told all, writes what is left, and ends; or another one does.
     Logger,
     /// Orphans and what else is ours are killed.
     Strangers,
@@ -50,7 +54,12 @@ impl Halt {
 
     /// The last logger has gone.
     pub(super) fn refuses_loggers(&self) -> bool {
-        self.stage >= Stage::Logger
+        self.stage >= Stage::Strangers
+    }
+
+    /// The last logger is to end: there is no time to wait for the next.
+    pub(super) fn ends_loggers(&self) -> bool {
+        self.stage >= Stage::Runs
     }
 
     pub(super) fn due(&self) -> Option<u64> {
@@ -75,8 +84,8 @@ impl Keeper {
         if self.halt.stage != Stage::None {
             return;
         }
-        let timeout =
-            u64::try_from(self.settings.shutdown_timeout.as_millis()).unwrap_or(u64::MAX / 2_000_000);
+        let timeout = self.shutdown_timeout_ms();
+        self.bound_last_lines();
         if self.manager.is_ready() || self.manager.pid().is_some() {
             self.halt.enter(Stage::Requested, timeout.saturating_add(HALT_GRACE_MS));
         } else {
@@ -88,12 +97,26 @@ impl Keeper {
         }
     }
 
+    fn shutdown_timeout_ms(&self) -> u64 {
+        u64::try_from(self.settings.shutdown_timeout.as_millis())
+            .unwrap_or(u64::MAX)
+            .min(u64::MAX / 2_000_000)
+    }
+
+    /// The shutdown time is for everything, from the first that asks for an end.
+    fn bound_last_lines(&mut self) {
+        if self.halt.latest == 0 {
+            self.halt.latest = Instant::now().mono.saturating_add(self.shutdown_timeout_ms() * 1_000_000);
+        }
+    }
+
     /// The manager is through, or the time is.
     pub(super) fn begin_halt(&mut self, code: u8) {
         if self.halt.stage >= Stage::Runs {
             return;
         }
         self.halt.code = code;
+        self.bound_last_lines();
         self.halt.enter(Stage::Runs, HALT_STAGE_MS);
         self.kill_spawners();
         self.signal_all_runs(libc::SIGKILL);
@@ -112,6 +135,10 @@ impl Keeper {
             }
             Stage::Alone => self.begin_halt(0),
             Stage::Runs => self.end_logger(),
+            Stage::Logger if self.logger.progress() != self.halt.progress && now < self.halt.latest => {
+                self.halt.progress = self.logger.progress();
+                self.halt.enter(Stage::Logger, HALT_STAGE_MS);
+            }
             Stage::Logger => {
                 self.logger.kill();
                 self.end_strangers();
@@ -151,7 +178,8 @@ impl Keeper {
                     self.end_logger();
                 }
             }
-            Stage::Logger if !self.logger_runs() => self.end_strangers(),
+            Stage::Logger if self.logger_has_finished() => self.end_strangers(),
+            Stage::Logger => self.dismiss_logger(),
             Stage::Strangers => self.kill_children(),
             _ => {}
         }
@@ -163,7 +191,7 @@ impl Keeper {
 
     fn end_logger(&mut self) {
         self.manager.kill();
-        self.finish_logger();
+        self.halt.progress = self.logger.progress();
         self.halt.enter(Stage::Logger, HALT_STAGE_MS);
     }
 

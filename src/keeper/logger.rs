@@ -1,18 +1,22 @@
 //! The logger, as the keeper sees it: started when there is something to write, given every pipe again when
-//! it had died.
+//! it had died. What it had in hand is in its journal, which we hold and do not read: only that it gets on.
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::fcntl::OFlag;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::roles::{Process, back_off_ns};
-use super::{Keeper, Token};
-use crate::limits::{MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS};
-use crate::settings::Role;
+use super::roles::Process;
+use super::{Keeper, Token, handover};
+use crate::limits::{
+    LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS,
+};
+use crate::settings::{Role, Settings};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
+use crate::wire::journal::{Journal, Phase};
 use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
 use crate::wire::run::Instant;
 use crate::wire::table::Sinks;
@@ -26,17 +30,36 @@ pub(super) struct Logger {
     /// Messages of the manager, each behind its length.
     relay: VecDeque<u8>,
     own_log_given: bool,
-    /// Another program of supd takes over: it is to leave, and was told so.
-    leave: Leave,
     /// supd's own messages wait for a logger.
     own_log_waits: bool,
     full: bool,
+    /// It was told that nothing more will be said.
+    dismissed: bool,
+    /// It wrote everything, and ended.
+    pub(super) finished: bool,
     pub(super) deaths: u32,
-    deaths_in_a_row: u32,
-    started: u64,
+    /// Of those, the last in a row that came before anything was done.
+    vain_deaths: u32,
+    /// The journal's progress when this one was started.
+    progress: u64,
     not_before: u64,
+    journal: Journal,
+    journal_fd: OwnedFd,
+    /// Where it is read, where it is filled.
+    hand: (OwnedFd, OwnedFd),
+    /// `None`: it could not be made, and a next keeper finds nobody.
+    handover: Option<OwnedFd>,
+    leave: Leave,
 }
 
+/// What outlives every logger.
+pub(super) struct Effects {
+    pub(super) journal: OwnedFd,
+    pub(super) hand: (OwnedFd, OwnedFd),
+    pub(super) handover: Option<OwnedFd>,
+}
+
+/// Another program takes over: is the logger to leave?
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leave {
     No,
@@ -44,29 +67,55 @@ enum Leave {
     Told,
 }
 
-/// A logger that lived this long has done its work: its death is no reason to wait.
-const STABLE_NS: u64 = 10_000_000_000;
+impl Effects {
+    /// Those of the first logger.
+    pub(super) fn create(settings: &Settings) -> io::Result<Self> {
+        Ok(Self {
+            journal: Journal::create()?.0,
+            hand: nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?,
+            handover: handover::listen(settings).ok(),
+        })
+    }
+}
 
 impl Logger {
-    pub(super) fn new() -> Self {
-        Self {
+    pub(super) fn new(effects: Effects) -> io::Result<Self> {
+        let Effects { journal: journal_fd, hand, handover } = effects;
+        let journal = Journal::map(journal_fd.as_fd())?;
+        Ok(Self {
             process: None,
             channel: None,
             queue: VecDeque::with_capacity(SLOTS),
             relay: VecDeque::with_capacity(RELAY_BYTES_MAX),
             own_log_given: false,
-            leave: Leave::No,
             own_log_waits: false,
             full: false,
+            dismissed: false,
+            finished: false,
             deaths: 0,
-            deaths_in_a_row: 0,
-            started: 0,
+            vain_deaths: 0,
+            progress: 0,
             not_before: 0,
-        }
+            journal,
+            journal_fd,
+            hand,
+            handover,
+            leave: Leave::No,
+        })
+    }
+
+    /// Journal, hand (read end, write end) and where the next keeper asks.
+    pub(super) fn effects(&self) -> (&OwnedFd, (&OwnedFd, &OwnedFd), Option<&OwnedFd>) {
+        (&self.journal_fd, (&self.hand.0, &self.hand.1), self.handover.as_ref())
     }
 
     pub(super) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// How much loggers have done so far.
+    pub(super) fn progress(&self) -> u64 {
+        self.journal.progress()
     }
 
     fn is_needed(&self) -> bool {
@@ -100,17 +149,26 @@ impl Keeper {
 
     pub(super) fn logger_on_time(&mut self, now: u64) {
         let due = self.logger.due();
-        if due.is_some_and(|at| at <= now) && !self.halt.refuses_loggers() && !self.reexec.is_draining() {
+        if due.is_some_and(|at| at <= now) && !self.refuses_loggers() && !self.reexec.is_draining() {
             self.start_logger(now);
         }
     }
 
     fn start_logger(&mut self, now: u64) {
-        self.logger.started = now;
+        self.logger.progress = self.logger.progress();
         let started = || -> io::Result<(Process, Channel)> {
             let (channel, theirs) = Channel::pair()?;
-            let fds = [(theirs.as_fd(), fd::CHANNEL), (self.own_log.1.as_fd(), fd::OWN_LOG)];
-            let process = self.program.start(&self.settings, Role::Logger, &fds, None)?;
+            let logger = &self.logger;
+            let fds = [
+                (theirs.as_fd(), fd::CHANNEL),
+                (self.own_log.1.as_fd(), fd::OWN_LOG),
+                (logger.journal_fd.as_fd(), fd::JOURNAL),
+                (logger.hand.0.as_fd(), fd::HAND.0),
+                (logger.hand.1.as_fd(), fd::HAND.1),
+                (logger.handover.as_ref().map_or(theirs.as_fd(), AsFd::as_fd), fd::HANDOVER),
+            ];
+            let count = fds.len() - usize::from(logger.handover.is_none());
+            let process = self.program.start(&self.settings, Role::Logger, &fds[..count], None)?;
             self.watch(channel.as_fd(), Token::Logger, EpollFlags::EPOLLIN)?;
             if let Some(pidfd) = process.pidfd() {
                 self.watch(pidfd, Token::LoggerEnded, EpollFlags::EPOLLIN)?;
@@ -124,6 +182,7 @@ impl Keeper {
                 self.logger.own_log_given = false;
                 self.logger.own_log_waits = false;
                 self.logger.full = false;
+                self.logger.dismissed = false;
                 self.set_own_log_interest(EpollFlags::empty());
             }
             Err(error) => {
@@ -133,13 +192,19 @@ impl Keeper {
         }
     }
 
+    /// Whoever gets something done is followed at once, however it ends; who dies before that is waited for, or
+    /// a logger that cannot begin would take all the time there is.
     fn logger_back_off(&mut self, now: u64) {
-        self.logger.deaths += 1;
-        let stable = now.saturating_sub(self.logger.started) >= STABLE_NS;
-        self.logger.deaths_in_a_row = if stable { 0 } else { self.logger.deaths_in_a_row + 1 };
-        let wait =
-            if self.logger.deaths_in_a_row <= 1 { 0 } else { back_off_ns(self.logger.deaths_in_a_row - 1) };
-        self.logger.not_before = now + wait;
+        let logger = &mut self.logger;
+        logger.deaths += 1;
+        let vain = logger.progress() == logger.progress;
+        logger.vain_deaths = if vain { logger.vain_deaths + 1 } else { 0 };
+        let doublings = logger.vain_deaths.saturating_sub(2).min(16);
+        let wait = match logger.vain_deaths {
+            0 | 1 => 0,
+            _ => (LOGGER_BACK_OFF_MS_MIN << doublings).min(LOGGER_BACK_OFF_MS_MAX) * 1_000_000,
+        };
+        logger.not_before = if self.halt.ends_loggers() { now } else { now + wait };
     }
 
     pub(super) fn on_logger_death(&mut self) {
@@ -156,11 +221,14 @@ impl Keeper {
         {
             self.unwatch(pidfd);
         }
-        if self.halt.refuses_loggers() {
+        if self.logger.dismissed && self.logger.journal.phase() == Phase::Idle && !self.any_pipes() {
+            self.logger.finished = true;
+        }
+        if self.refuses_loggers() {
             return;
         }
-        let left = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
-        if !left {
+        let meant = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
+        if !meant {
             self.logger_back_off(Instant::now().mono);
         }
         // Whatever this one knew, the next does not.
@@ -172,7 +240,7 @@ impl Keeper {
                 self.queue_for_logger(slot);
             }
         }
-        if !left {
+        if !meant {
             self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
         }
         self.set_own_log_interest(EpollFlags::EPOLLIN);
@@ -210,8 +278,8 @@ impl Keeper {
                 }
                 Ok(_) | Err(_) => {
                     self.unwatch(channel.as_fd());
-                    // At our end it is writing its last lines; else it is no use without a channel.
-                    if !self.halt.refuses_loggers() {
+                    // It has heard our last word, and ends by itself; else it is no use without a channel.
+                    if !self.logger.dismissed {
                         self.logger.kill();
                     }
                     return false;
@@ -235,7 +303,7 @@ impl Keeper {
 
     /// Tells the logger as much as its socket takes.
     pub(super) fn pump_logger(&mut self) {
-        while self.logger.channel.is_some() && !self.logger.full && !self.halt.refuses_loggers() {
+        while self.logger.channel.is_some() && !self.logger.full && !self.logger.dismissed {
             match self.tell_logger() {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -332,20 +400,37 @@ impl Keeper {
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
     }
 
-    /// Another logger will come: this one is to write down what it has read, and to end.
+    /// Another one will come: this one is to end once it knows all.
     pub(super) fn send_logger_away(&mut self) {
         if self.logger.leave == Leave::No {
             self.logger.leave = Leave::Wanted;
         }
     }
 
-    /// Says the last word to the logger: it hears all that was said before, writes what is left everywhere,
-    /// and ends. What it still says is heard.
-    pub(super) fn finish_logger(&mut self) {
+    /// Says the last word to the logger, as soon as it was told all the rest: it writes what is left
+    /// everywhere, and ends. What it still says is heard.
+    pub(super) fn dismiss_logger(&mut self) {
         self.pump_logger();
+        if self.logger.dismissed || !self.logger_knows_all() {
+            return;
+        }
         if let Some(channel) = &self.logger.channel {
             channel.say_no_more();
+            self.logger.dismissed = true;
         }
+    }
+
+    fn any_pipes(&mut self) -> bool {
+        (0..self.books.len()).any(|slot| self.books.of(slot).has_pipes())
+    }
+
+    fn refuses_loggers(&self) -> bool {
+        self.logger.finished || self.halt.refuses_loggers()
+    }
+
+    /// Whether nothing is left for a logger to do.
+    pub(super) fn logger_has_finished(&self) -> bool {
+        !self.logger_runs() && (self.logger.finished || !self.logger.is_needed())
     }
 
     /// Whether nothing waits to be told to a logger.

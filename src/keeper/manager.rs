@@ -12,7 +12,7 @@ use super::telling::Telling;
 use super::{Keeper, Token, boot};
 use crate::limits::{MANAGER_SILENCE_MS, MESSAGES_PER_TURN, SLOTS};
 use crate::settings::Role;
-use crate::wire::channel::Channel;
+use crate::wire::channel::{Channel, FDS_MAX};
 use crate::wire::fd;
 use crate::wire::message::ManagerToKeeper;
 use crate::wire::run::Instant;
@@ -115,6 +115,8 @@ impl Keeper {
                 (queue.as_fd(), fd::QUEUE),
                 (self.manager.listener.fd.as_fd(), fd::LISTENER),
                 (self.own_log.1.as_fd(), fd::OWN_LOG),
+                (self.memory.state.as_fd(), fd::STATE),
+                (self.memory.note.as_fd(), fd::NOTE),
             ];
             let process = self.program.start(&self.settings, Role::Manager, &fds, None)?;
             self.watch(channel.as_fd(), Token::Manager, EpollFlags::EPOLLIN)?;
@@ -139,6 +141,7 @@ impl Keeper {
                     stop.told = 0;
                 }
                 self.books.forget_told();
+                self.kept.forget_told();
                 self.open_queue(queue);
                 self.start_spawner(false);
             }
@@ -211,8 +214,8 @@ impl Keeper {
     pub(super) fn on_manager_messages(&mut self) -> bool {
         for _ in 0..MESSAGES_PER_TURN {
             let Some(channel) = &self.manager.channel else { return false };
-            let length = match channel.try_receive(&mut self.incoming) {
-                Ok(received) if received.length > 0 => received.length,
+            let received = match channel.try_receive(&mut self.incoming) {
+                Ok(received) if received.length > 0 => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.try_manager_again();
                     return false;
@@ -226,8 +229,8 @@ impl Keeper {
                 }
             };
             let incoming = std::mem::take(&mut self.incoming);
-            match ManagerToKeeper::decode(incoming.get(..length).unwrap_or_default()) {
-                Ok(message) => self.on_manager_message(message),
+            match ManagerToKeeper::decode(incoming.get(..received.length).unwrap_or_default()) {
+                Ok(message) => self.on_manager_message(message, received.fds),
                 Err(error) => self.voice.error(format_args!("ignoring a {error} from the manager")),
             }
             self.incoming = incoming;
@@ -245,7 +248,7 @@ impl Keeper {
         }
     }
 
-    fn on_manager_message(&mut self, message: ManagerToKeeper<'_>) {
+    fn on_manager_message(&mut self, message: ManagerToKeeper<'_>, fds: [Option<OwnedFd>; FDS_MAX]) {
         match message {
             ManagerToKeeper::Ready => {
                 self.manager.ready = true;
@@ -262,6 +265,8 @@ impl Keeper {
             ManagerToKeeper::End { code } => self.begin_halt(code),
             ManagerToKeeper::Alive => {}
             ManagerToKeeper::Reexec { path } => self.on_reexec_wanted(path),
+            ManagerToKeeper::Keep { kind, run } => self.keep(kind, run, fds.into_iter().flatten().next()),
+            ManagerToKeeper::LetGo { kind, run } => self.kept.let_go(kind, run),
         }
     }
 

@@ -12,8 +12,12 @@ mod adopted;
 mod books;
 pub mod boot;
 mod halt;
+#[cfg_attr(not(test), allow(dead_code, reason = "runs are not adopted yet: nobody asks for their pipes"))]
+mod handover;
+mod kept;
 mod logger;
 mod manager;
+mod memory;
 pub mod place;
 mod reap;
 pub mod reexec;
@@ -53,6 +57,8 @@ struct Keeper {
     books: books::Books,
     spawners: spawners::Spawners,
     manager: manager::Manager,
+    memory: memory::Memory,
+    kept: kept::Keepsakes,
     logger: logger::Logger,
     own_log: (OwnedFd, OwnedFd),
     reaping: reap::Reaping,
@@ -74,6 +80,8 @@ struct Parts {
     table_fd: OwnedFd,
     listener: boot::Listener,
     own_log: (OwnedFd, OwnedFd),
+    memory: memory::Memory,
+    effects: logger::Effects,
     lock: OwnedFd,
 }
 
@@ -170,6 +178,8 @@ impl Keeper {
             table_fd,
             listener: boot::listen(&settings)?,
             own_log,
+            memory: memory::Memory::create()?,
+            effects: logger::Effects::create(&settings)?,
             lock,
         };
         let mut keeper = Self::assemble(settings, voice, parts)?;
@@ -206,7 +216,9 @@ impl Keeper {
             books: books::Books::reserve(),
             spawners: spawners::Spawners::new(),
             manager: manager::Manager::new(parts.listener),
-            logger: logger::Logger::new(),
+            memory: parts.memory,
+            kept: kept::Keepsakes::reserve(),
+            logger: logger::Logger::new(parts.effects)?,
             own_log: parts.own_log,
             reaping: reap::Reaping::default(),
             halt: halt::Halt::default(),

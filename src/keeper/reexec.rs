@@ -16,6 +16,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::epoll::EpollFlags;
 
+use super::logger::Effects;
+use super::memory::Memory;
 use super::roles::{Process, image_of};
 use super::{Keeper, Token, boot};
 use crate::limits::{REEXEC_DRAIN_MS, REEXEC_TRIAL_MS, REEXEC_WORDS_BYTES_MAX, SLOTS};
@@ -24,8 +26,8 @@ use crate::sys::process::{How, adopt, block_signals, kill, unblock_signals};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::run::Instant;
-use crate::wire::table::{MAGIC, Table};
-use state::{Heirloom, State, is_older};
+use crate::wire::table::Table;
+use state::{Heirloom, LAYOUTS, State, is_older};
 
 mod state;
 pub mod trial;
@@ -117,7 +119,7 @@ impl Keeper {
         channel.try_send(path, &[])?;
         let fds = [
             (theirs.as_fd(), fd::CHANNEL),
-            (state.as_fd(), fd::STATE),
+            (state.as_fd(), fd::LEGACY),
             (printed.as_fd(), libc::STDOUT_FILENO),
             (printed.as_fd(), libc::STDERR_FILENO),
         ];
@@ -225,7 +227,7 @@ impl Keeper {
     fn state(&mut self) -> State {
         State {
             version: VERSION.into(),
-            layout: MAGIC,
+            layouts: LAYOUTS,
             since: self.since,
             nofile: self.nofile,
             // The manager's end counts, so that the next one knows that it is not the first.
@@ -246,8 +248,23 @@ impl Keeper {
             (Heirloom::OwnLogReader, &self.own_log.0),
             (Heirloom::OwnLogWriter, &self.own_log.1),
         ];
+        let (journal, (hand_reader, hand_writer), handover) = self.logger.effects();
+        let shared = [
+            (Heirloom::Journal, journal),
+            (Heirloom::HandReader, hand_reader),
+            (Heirloom::HandWriter, hand_writer),
+            (Heirloom::ManagerState, &self.memory.state),
+            (Heirloom::ManagerNote, &self.memory.note),
+        ];
+        let handover = handover.map(|fd| (Heirloom::Handover, fd));
+        let kept = self.kept.all().map(|(kind, run, fd)| (Heirloom::Kept { kind, run }, fd));
         let pipes = self.books.pipes().map(|(slot, stderr, pipe)| (Heirloom::Pipe { slot, stderr }, pipe));
-        own.into_iter().chain(pipes).map(|(heirloom, fd)| (heirloom, fd.as_fd()))
+        own.into_iter()
+            .chain(shared)
+            .chain(handover)
+            .chain(kept)
+            .chain(pipes)
+            .map(|(heirloom, fd)| (heirloom, fd.as_fd()))
     }
 
     /// Comes back only with an error.
@@ -330,8 +347,8 @@ impl Legacy {
     pub(super) fn claim(number: i32) -> io::Result<Self> {
         let memfd = adopt(number).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
         let state = State::read(memfd)?;
-        if state.layout != MAGIC {
-            return Err(io::Error::other("the table of runs has another layout"));
+        if state.layouts != LAYOUTS {
+            return Err(io::Error::other("shared memory has another layout"));
         }
         // All of them, those of no use, too: what is not taken is closed with this.
         let own = |(heirloom, number): &(Heirloom, i32)| Some((*heirloom, adopt(*number)?));
@@ -359,6 +376,15 @@ impl Legacy {
             listener: boot::Listener::of(listener, self.state.listener_file),
             own_log: (self.take(Heirloom::OwnLogReader)?, self.take(Heirloom::OwnLogWriter)?),
             lock: self.take(Heirloom::Lock)?,
+            memory: Memory {
+                state: self.take(Heirloom::ManagerState)?,
+                note: self.take(Heirloom::ManagerNote)?,
+            },
+            effects: Effects {
+                journal: self.take(Heirloom::Journal)?,
+                hand: (self.take(Heirloom::HandReader)?, self.take(Heirloom::HandWriter)?),
+                handover: self.take(Heirloom::Handover).ok(),
+            },
         })
     }
 }
@@ -372,11 +398,13 @@ impl Keeper {
         self.reaping.strangers = state.strangers;
         self.reexec.replaced = state.replaced;
         for (heirloom, fd) in heirlooms {
-            if let Heirloom::Pipe { slot, stderr } = heirloom
-                && usize::from(slot) < SLOTS
-            {
-                self.books.of(slot).pipes[usize::from(stderr)] = Some(fd);
-                self.queue_for_logger(slot);
+            match heirloom {
+                Heirloom::Pipe { slot, stderr } if usize::from(slot) < SLOTS => {
+                    self.books.of(slot).pipes[usize::from(stderr)] = Some(fd);
+                    self.queue_for_logger(slot);
+                }
+                Heirloom::Kept { kind, run } => _ = self.kept.keep(kind, run, fd),
+                _ => {}
             }
         }
         self.take_over();

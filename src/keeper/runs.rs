@@ -10,6 +10,7 @@ use super::{Keeper, Token};
 use crate::limits::SLOTS;
 use crate::sys::process::{self, Ended, pidfd_open};
 use crate::wire::channel::FDS_MAX;
+use crate::wire::message::Kept;
 use crate::wire::run::{Instant, Run, Step, Usage};
 use crate::wire::table::end::End;
 use crate::wire::table::{Phase, State};
@@ -145,6 +146,7 @@ impl Keeper {
     /// The manager has all exits up to this one.
     pub(super) fn on_acknowledged(&mut self, seq: u64) {
         while let Some(slot) = self.books.acknowledge(seq) {
+            self.kept.let_go(Kept::Readiness, self.table.run(slot));
             self.table.set_acknowledged(slot);
             self.free_if_done(slot);
         }

@@ -182,11 +182,18 @@ impl Keeper {
             };
             let message = SpawnerToKeeper::decode(self.incoming.get(..received.length).unwrap_or_default());
             match message {
-                Ok(SpawnerToKeeper::Pipes { slot, stdout, stderr }) if self.owns(number, slot) => {
+                Ok(SpawnerToKeeper::Pipes { slot, stdout, stderr, readiness }) if self.owns(number, slot) => {
                     if received.fds_lost {
                         self.voice.error(format_args!("no descriptor left: the output of a run is lost"));
                     }
-                    self.on_pipes(slot, stdout, stderr, received.fds);
+                    let mut fds = received.fds;
+                    if readiness {
+                        let last = fds.get_mut(usize::from(stdout) + usize::from(stderr));
+                        self.on_readiness_pipe(slot, last.and_then(Option::take));
+                    }
+                    if stdout || stderr {
+                        self.on_pipes(slot, stdout, stderr, fds);
+                    }
                 }
                 Ok(SpawnerToKeeper::Born { slot }) if self.owns(number, slot) => self.on_born(slot),
                 Ok(SpawnerToKeeper::StillBorn { slot }) if self.owns(number, slot) => {

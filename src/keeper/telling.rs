@@ -22,6 +22,8 @@ pub(super) enum Telling {
     Known(u16),
     /// Exits that nobody has acknowledged.
     Exits,
+    /// What is kept for pods.
+    Kept,
     SnapshotEnd,
     /// Whatever happens.
     News,
@@ -39,6 +41,7 @@ enum Step {
     StateTold,
     ListenerTold,
     RefusalTold,
+    KeptTold,
 }
 
 impl Keeper {
@@ -46,8 +49,12 @@ impl Keeper {
     pub(super) fn pump_manager(&mut self) {
         while let Some(step) = self.next_for_manager() {
             let Some(channel) = &self.manager.channel else { return };
-            let listener = matches!(step, Step::ListenerTold).then(|| self.manager.listener.fd.as_fd());
-            match channel.try_send(&self.outgoing, listener.as_slice()) {
+            let attached = match step {
+                Step::ListenerTold => Some(self.manager.listener.fd.as_fd()),
+                Step::KeptTold => self.kept.next_fd(),
+                _ => None,
+            };
+            match channel.try_send(&self.outgoing, attached.as_slice()) {
                 Ok(()) => self.told(step),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.manager.full = true;
@@ -80,8 +87,18 @@ impl Keeper {
                 return Some(Step::Advance(Telling::Known(0)));
             }
             Telling::Known(from) => return self.next_known(from),
-            Telling::Exits if self.books.next_exit().is_none() => self.manager.telling = Telling::SnapshotEnd,
+            Telling::Exits if self.books.next_exit().is_none() => self.manager.telling = Telling::Kept,
             _ => {}
+        }
+        if matches!(self.manager.telling, Telling::Kept | Telling::News) {
+            match self.kept.next() {
+                Some((kind, run)) => {
+                    KeeperToManager::Kept { kind, run }.encode(&mut self.outgoing);
+                    return Some(Step::KeptTold);
+                }
+                None if self.manager.telling == Telling::Kept => self.manager.telling = Telling::SnapshotEnd,
+                None => {}
+            }
         }
         let out = &mut self.outgoing;
         if self.manager.telling == Telling::SnapshotEnd {
@@ -225,6 +242,7 @@ impl Keeper {
             Step::StateTold => manager.state_wanted = false,
             Step::ListenerTold => manager.listener_renewed = false,
             Step::RefusalTold => self.reexec.refusal = None,
+            Step::KeptTold => self.kept.told(),
         }
         if wants_answer {
             manager.unanswered_since.get_or_insert_with(|| Instant::now().mono);

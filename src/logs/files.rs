@@ -2,6 +2,9 @@
 //!
 //! A disk that takes no more is no reason to stop: lines are dropped and counted, each write is tried anew,
 //! and when the disk takes lines again, the first one says how many are missing. One warning a minute.
+//!
+//! Before a batch is written, the place where it begins is given to `mark`. Whoever finds such a place, and
+//! formats the same batch again, has [`Files::append`] write what is missing of it.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -10,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::sys::uio::pread;
-use nix::unistd::write;
+use nix::unistd::{ftruncate, write};
 
 use crate::limits::{LOG_FILE_BYTES_MAX, LOG_OPEN_FILES_MAX, LOG_WARNING_INTERVAL_S};
 use crate::logs::beneath::LogDir;
@@ -18,6 +21,7 @@ use crate::logs::line::{Stream, Tag, write_header};
 use crate::logs::path::{PodDir, RunPath};
 use crate::logs::rotate;
 use crate::logs::stamp::Stamper;
+use crate::wire::journal::Place;
 
 /// How often a file that is written to is compared with what is at its path.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,6 +35,17 @@ pub(super) struct RunFile {
     dropped: u64,
 }
 
+/// Lines that are written with one call, where they can be.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'a> {
+    /// Whole lines.
+    pub(super) bytes: &'a [u8],
+    /// How many.
+    pub(super) lines: u64,
+    /// Where another logger began to write this very batch.
+    pub(super) begun: Option<Place>,
+}
+
 /// All files of the logger.
 pub(super) struct Files {
     dir: LogDir,
@@ -42,6 +57,8 @@ pub(super) struct Files {
 struct OpenFile {
     path: RunPath,
     file: OwnedFd,
+    device: u64,
+    inode: u64,
     size: u64,
     /// It ends in the middle of a line: a full disk, or the death of a logger, came between.
     torn: bool,
@@ -62,6 +79,11 @@ impl RunFile {
     pub(super) fn new(path: RunPath) -> Self {
         Self { path, hint: 0, dropped: 0 }
     }
+
+    /// Below the log directory.
+    pub(super) fn path(&self) -> &RunPath {
+        &self.path
+    }
 }
 
 impl Files {
@@ -80,13 +102,20 @@ impl Files {
         self.dir.is_lost()
     }
 
-    /// Appends whole lines, `lines` of them. Never fails: what the disk does not take is counted.
-    pub(super) fn append(&mut self, run: &mut RunFile, bytes: &[u8], lines: u64, stamper: &mut Stamper) {
+    /// Appends a batch, and says before where it begins. Never fails: what the disk does not take is counted.
+    pub(super) fn append(
+        &mut self,
+        run: &mut RunFile,
+        batch: Batch<'_>,
+        stamper: &mut Stamper,
+        mark: &dyn Fn(Place),
+    ) {
         let now = Instant::now();
-        let written = self.try_append(run, bytes, now, stamper);
+        let written = self.try_append(run, batch, now, stamper, mark);
         let Err((errno, written)) = written else { return };
-        let kept = bytes[..written.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count();
-        let lost = lines.saturating_sub(kept as u64);
+        let kept =
+            batch.bytes[..written.min(batch.bytes.len())].iter().filter(|byte| **byte == b'\n').count();
+        let lost = batch.lines.saturating_sub(kept as u64);
         run.dropped = run.dropped.saturating_add(lost);
         self.trouble.report(&self.dir, &run.path, errno, lost, now);
     }
@@ -107,16 +136,29 @@ impl Files {
         self.dir.remove(dir)
     }
 
-    /// On an error says how much of `bytes` was written before it.
+    /// On an error says how much of the batch was written before it.
     fn try_append(
         &mut self,
         run: &mut RunFile,
-        bytes: &[u8],
+        batch: Batch<'_>,
         now: Instant,
         stamper: &mut Stamper,
+        mark: &dyn Fn(Place),
     ) -> Result<(), (Errno, usize)> {
         let nothing = |errno| (errno, 0);
+        let bytes = batch.bytes;
         let mut index = self.find_or_open(run, now).map_err(nothing)?;
+        if let Some(begun) = batch.begun {
+            let there = self.open[index].have_of(bytes, begun).map_err(nothing)?;
+            if there > 0 {
+                return self.open[index]
+                    .write(&bytes[there..])
+                    .map_err(|(errno, more)| (errno, there + more));
+            }
+            // What was behind the place is cut off: all is looked at anew.
+            self.open.swap_remove(index);
+            index = self.find_or_open(run, now).map_err(nothing)?;
+        }
         let file = &self.open[index];
         if file.size > 0 && file.size + bytes.len() as u64 > LOG_FILE_BYTES_MAX {
             self.rotate(index).map_err(nothing)?;
@@ -124,10 +166,12 @@ impl Files {
         }
         let file = &mut self.open[index];
         if file.torn || run.dropped > 0 {
+            mark(file.end());
             let note = repair(file.torn, run.dropped, stamper);
             file.write(&note).map_err(|(errno, _)| (errno, 0))?;
             run.dropped = 0;
         }
+        mark(file.end());
         file.write(bytes)
     }
 
@@ -183,14 +227,39 @@ impl Files {
 impl OpenFile {
     fn open(dir: &mut LogDir, path: &RunPath, used: u64, now: Instant) -> nix::Result<Self> {
         let file = dir.open_file(path)?;
-        let size = u64::try_from(fstat(&file)?.st_size).unwrap_or_default();
+        let stat = fstat(&file)?;
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
         let mut last = *b"\n";
         if size > 0 {
             pread(&file, &mut last, i64::try_from(size - 1).unwrap_or_default())?;
         } else if let Ok(parent) = dir.open_parent(path) {
             rotate::forget_old_attempts(parent.as_fd(), &dir.path().join(path.parent()), path.attempt());
         }
-        Ok(Self { path: path.clone(), file, size, torn: last != *b"\n", looked: now, used })
+        let (device, inode) = (stat.st_dev, stat.st_ino);
+        Ok(Self { path: path.clone(), file, device, inode, size, torn: last != *b"\n", looked: now, used })
+    }
+
+    /// Where the next byte goes.
+    fn end(&self) -> Place {
+        Place { device: self.device, inode: self.inode, offset: self.size }
+    }
+
+    /// How much of a batch is there that was begun at a place. What is there and does not belong to it (a note
+    /// about lines that were dropped, a file that another build wrote) is cut off, since it is written again.
+    fn have_of(&mut self, bytes: &[u8], begun: Place) -> nix::Result<usize> {
+        let ours = (self.device, self.inode) == (begun.device, begun.inode);
+        let Some(length) = self.size.checked_sub(begun.offset).filter(|length| ours && *length > 0) else {
+            return Ok(0);
+        };
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let mut there = vec![0; length.min(bytes.len())];
+        let offset = i64::try_from(begun.offset).unwrap_or(i64::MAX);
+        let same = pread(&self.file, &mut there, offset)? == length && bytes.starts_with(&there);
+        if same {
+            return Ok(length);
+        }
+        ftruncate(&self.file, offset)?;
+        Ok(0)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), (Errno, usize)> {

@@ -32,7 +32,8 @@ impl Bench {
         write_header(&mut bytes, self.stamper.next(), Stream::Stdout, Tag::Full);
         bytes.extend_from_slice(text.as_bytes());
         bytes.push(b'\n');
-        self.files.append(&mut self.run, &bytes, 1, &mut self.stamper);
+        let batch = Batch { bytes: &bytes, lines: 1, begun: None };
+        self.files.append(&mut self.run, batch, &mut self.stamper, &|_| ());
     }
 
     fn file(&self) -> std::path::PathBuf {

@@ -1,7 +1,8 @@
 //! The role that moves bytes: from the pods' pipes to files and, where asked, to our own output.
 //!
 //! One thread, one epoll, no waiting but there. It may be killed at any instant: the keeper holds copies of
-//! all pipes and starts it again. It outlives the keeper for as long as a pod has something to say.
+//! all pipes, and what is in hand, and starts it again. It outlives the keeper for as long as a pod has something
+//! to say, or until the next keeper asks for the pipes.
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal};
@@ -15,8 +16,10 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::limits::{CONSOLE_STUCK_MS, LOG_DRAIN_BYTES_MAX};
 use crate::logs::confine::confine;
 use crate::logs::console::Console;
+use crate::logs::hand::Hand;
 use crate::logs::intake::{Found, Intake};
 use crate::logs::line::Stream;
+use crate::logs::orphan;
 use crate::logs::outlet::Outlet;
 use crate::logs::path::RunPath;
 use crate::logs::relay::Relay;
@@ -32,6 +35,7 @@ use crate::wire::voice::Voice;
 const KEEPER: u64 = u64::MAX;
 const STDOUT: u64 = u64::MAX - 1;
 const STDERR: u64 = u64::MAX - 2;
+const HANDOVER: u64 = u64::MAX - 3;
 
 /// Longest message from the keeper: a path, a label and some numbers, with room to spare.
 const MESSAGE_BYTES: usize = 4096;
@@ -44,6 +48,10 @@ const EVENTS_A_TURN: usize = 64;
 pub(super) struct Logger {
     epoll: Epoll,
     keeper: Option<Channel>,
+    /// The keeper says no more, or is dead: it may still hear.
+    deaf: bool,
+    /// Where another keeper asks for the pipes, when this one is dead.
+    handover: Option<OwnedFd>,
     voice: Voice,
     quiet: bool,
     intake: Intake,
@@ -52,26 +60,26 @@ pub(super) struct Logger {
     watching_room: bool,
     watching_stdout: bool,
     watching_stderr: bool,
-    /// Another logger comes after this one.
+    /// Another logger comes after this one, and goes on where it stops.
     leaving: bool,
 }
 
 /// The role: finds its channel where the keeper left it. The exit code.
 pub fn run(settings: Settings) -> i32 {
-    let Some(channel) = adopt(fd::CHANNEL) else {
+    let (Some(channel), Ok(hand)) = (adopt(fd::CHANNEL), Hand::of_role()) else {
         eprintln!("supd: the logger is a role of supd, and is started by its keeper only");
         return i32::from(exit::USAGE);
     };
-    serve(&settings, Channel::from(channel))
+    serve(&settings, Channel::from(channel), hand)
 }
 
 /// Serves until the keeper and all pods are gone; the exit code.
-pub fn serve(settings: &Settings, keeper: Channel) -> i32 {
+fn serve(settings: &Settings, keeper: Channel, hand: Hand) -> i32 {
     prepare();
     let voice = Voice::new(OwnLog::of_role(), "logger", settings);
     let outlets =
         Outlet::new(io::stdout().as_fd()).and_then(|out| Ok((out, Outlet::new(io::stderr().as_fd())?)));
-    let logger = outlets.and_then(|outlets| Logger::new(settings, voice.clone(), keeper, outlets));
+    let logger = outlets.and_then(|outlets| Logger::new(settings, voice.clone(), keeper, hand, outlets));
     let mut logger = match logger {
         Ok(logger) => logger,
         Err(error) => {
@@ -82,6 +90,11 @@ pub fn serve(settings: &Settings, keeper: Channel) -> i32 {
     if let Some(dir) = confine(&settings.log_dir, &voice) {
         logger.intake.out.files.write_in(dir);
     }
+    logger.handover = adopt(fd::HANDOVER);
+    if let Some(warning) = logger.intake.recover() {
+        voice.error(format_args!("{warning}"));
+    }
+    logger.intake.count_progress();
     while !logger.is_done() {
         if logger.is_useless() {
             voice.warn(format_args!("`{}` was taken away; starting again", settings.log_dir.display()));
@@ -127,6 +140,7 @@ impl Logger {
         settings: &Settings,
         voice: Voice,
         keeper: Channel,
+        hand: Hand,
         (stdout, stderr): (Outlet, Outlet),
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -136,9 +150,11 @@ impl Logger {
         Ok(Self {
             epoll,
             keeper: Some(keeper),
+            deaf: false,
+            handover: None,
             voice,
             quiet: settings.quiet,
-            intake: Intake::new(settings.log_dir.clone(), console, stdout, stderr),
+            intake: Intake::new(hand, settings.log_dir.clone(), console, stdout, stderr),
             unsent: VecDeque::new(),
             watching_room: false,
             watching_stdout: false,
@@ -163,6 +179,7 @@ impl Logger {
                 KEEPER => self.hear(),
                 // Flushed below, as after every turn.
                 STDOUT | STDERR => (),
+                HANDOVER => self.hand_over(),
                 number => self.read(usize::try_from(number).unwrap_or(usize::MAX)),
             }
         }
@@ -173,17 +190,16 @@ impl Logger {
 
     /// Whether there is nobody left to listen to.
     pub(super) fn is_done(&self) -> bool {
-        self.leaving || self.keeper.is_none() && !self.intake.has_runs()
+        self.leaving || self.deaf && self.unsent.is_empty() && !self.intake.has_runs()
     }
 
     /// Whether the next logger could write what this one cannot.
     fn is_useless(&self) -> bool {
-        self.keeper.is_some() && self.intake.out.files.is_lost()
+        !self.deaf && self.intake.out.files.is_lost()
     }
 
     /// The last words: what waits in supd's own pipe and in the queues, as far as somebody takes it.
     pub(super) fn finish(&mut self) {
-        self.intake.spill();
         if let Some(number) = self.intake.own() {
             self.drain(number);
         }
@@ -201,6 +217,9 @@ impl Logger {
     }
 
     fn hear(&mut self) {
+        if self.deaf {
+            return;
+        }
         let mut buffer = [0; MESSAGE_BYTES];
         for _ in 0..MESSAGES_A_TURN {
             let Some(keeper) = &self.keeper else { return };
@@ -211,7 +230,7 @@ impl Logger {
                     self.voice.warn(format_args!("ignoring a message that is too long"));
                     continue;
                 }
-                _ => return self.lose_keeper(),
+                _ => return self.hear_no_more(),
             };
             let [fd, ..] = received.fds;
             match KeeperToLogger::decode(&buffer[..received.length]) {
@@ -332,16 +351,57 @@ impl Logger {
             && let Some(keeper) = &self.keeper
         {
             self.watching_room = !self.watching_room;
+            let ears = if self.deaf { EpollFlags::empty() } else { EpollFlags::EPOLLIN };
             let room = if self.watching_room { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
-            let _ = self.epoll.modify(keeper, &mut EpollEvent::new(EpollFlags::EPOLLIN | room, KEEPER));
+            let mut event = EpollEvent::new(ears | room, KEEPER);
+            // A channel without ears is watched for room only: that it has ended would be told for ever.
+            let _ = match (self.deaf, self.watching_room) {
+                (false, _) => self.epoll.modify(keeper, &mut event),
+                (true, true) => self.epoll.add(keeper, event),
+                (true, false) => self.epoll.delete(keeper),
+            };
+        }
+    }
+
+    /// All is said that this keeper will ever say; there may be another one.
+    fn hear_no_more(&mut self) {
+        if std::mem::replace(&mut self.deaf, true) {
+            return;
+        }
+        if let Some(keeper) = &self.keeper {
+            let _ = self.epoll.delete(keeper);
+            self.watching_room = false;
+        }
+        if let Some(listener) = &self.handover
+            && let Err(errno) = self.epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, HANDOVER))
+        {
+            self.voice.warn(format_args!("cannot listen for another keeper: {}", errno.desc()));
         }
     }
 
     fn lose_keeper(&mut self) {
-        if let Some(keeper) = self.keeper.take() {
+        self.hear_no_more();
+        self.unsent.clear();
+        if let Some(keeper) = self.keeper.take()
+            && std::mem::take(&mut self.watching_room)
+        {
             let _ = self.epoll.delete(&keeper);
         }
-        self.unsent.clear();
+    }
+
+    fn hand_over(&mut self) {
+        let Some(keeper) = self.handover.as_ref().and_then(|listener| orphan::accept(listener.as_fd()))
+        else {
+            return;
+        };
+        if orphan::hand_over(&mut self.intake, &keeper) {
+            for number in self.intake.run_streams() {
+                if !self.intake.forget_pause(number) {
+                    self.unwatch(number);
+                }
+                self.intake.let_go(number);
+            }
+        }
     }
 
     /// Writes what waits, and wakes the streams that waited for that.

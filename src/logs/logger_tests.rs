@@ -5,6 +5,7 @@ use crate::limits::{LOG_FILE_BYTES_MAX, LOG_LINE_BYTES_MAX};
 use crate::logs::line::{Line, Tag};
 use crate::logs::path::PodDir;
 use crate::settings::{LogFormat, LogLevel};
+use crate::wire::journal::Journal;
 use crate::wire::run::Run;
 use nix::unistd::{pipe, write};
 use std::collections::BTreeMap;
@@ -52,7 +53,8 @@ impl Bench {
             &settings("/".into()),
         );
         let outlets = (Outlet::new(to_stdout.as_fd()).unwrap(), Outlet::new(to_stderr.as_fd()).unwrap());
-        let logger = Logger::new(&settings(temp.path().to_owned()), voice, channel, outlets).unwrap();
+        let hand = Hand::new(Journal::create().unwrap().1, pipe().unwrap());
+        let logger = Logger::new(&settings(temp.path().to_owned()), voice, channel, hand, outlets).unwrap();
         let mut bench = Self {
             temp,
             logger,

@@ -1,8 +1,8 @@
 //! Bytes: what pods print, from their pipes into files, and from files to people.
 //!
 //! ```text
-//!   pipe ─▶ split ─▶ line ─▶ files (beneath, rotate) ─▶ <unit>_<pod>_<uid8>/<process>/<attempt>.log
-//!                      └───▶ console (escape) ─▶ outlet ─▶ terminal, container log
+//!   pipe ─▶ hand ─▶ split ─▶ line ─▶ files (beneath, rotate) ─▶ <unit>_<pod>_<uid8>/<process>/<attempt>.log
+//!                              └───▶ console (escape) ─▶ outlet ─▶ terminal, container log
 //!
 //!   discover ─▶ segments ─▶ cursor ─▶ read, follow ─▶ print (escape)
 //! ```
@@ -25,12 +25,16 @@ mod confine;
 mod console;
 mod cursor;
 mod files;
+mod hand;
 mod intake;
+mod orphan;
 mod outlet;
 mod rotate;
 mod segments;
 mod split;
 mod stamp;
 
+#[cfg(test)]
+mod death_tests;
 #[cfg(test)]
 mod support_tests;

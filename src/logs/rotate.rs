@@ -8,15 +8,23 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::renameat;
+use nix::fcntl::{AtFlags, renameat};
+use nix::sys::stat::fstatat;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::limits::{LOG_ATTEMPTS_KEPT, LOG_FILES_MAX};
 use crate::logs::path::{parse_any_file_name, rotated_name};
 
-/// Moves the file `name` and its elders in `dir` one place up; afterwards there is no `name`.
+/// Moves the file `name` and its elders in `dir` one place up; afterwards there is no `name`. A place that is
+/// free is filled from below, and what is above it stays: so a rotation that was cut off is finished by the
+/// next, and moves no file twice.
 pub(super) fn rotate(dir: BorrowedFd<'_>, name: &str) -> nix::Result<()> {
-    for age in (0..LOG_FILES_MAX - 1).rev() {
+    let taken = |age: &u32| {
+        let name = rotated_name(name, *age);
+        fstatat(dir, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) != Err(Errno::ENOENT)
+    };
+    let free = (1..LOG_FILES_MAX).find(|age| !taken(age)).unwrap_or(LOG_FILES_MAX - 1);
+    for age in (0..free).rev() {
         match renameat(dir, rotated_name(name, age).as_str(), dir, rotated_name(name, age + 1).as_str()) {
             Ok(()) | Err(Errno::ENOENT) => (),
             Err(errno) => return Err(errno),
@@ -62,6 +70,25 @@ mod tests {
         for (age, content) in [(1, "7"), (2, "6"), (3, "5"), (4, "4")] {
             let text = std::fs::read_to_string(temp.path().join(format!("3.log.{age}"))).unwrap();
             assert_eq!(text, content);
+        }
+    }
+
+    #[test]
+    fn a_rotation_that_was_cut_off_is_finished() {
+        // After each of its steps: which file was moved last, and the place it left is free.
+        for free in 1..LOG_FILES_MAX {
+            let temp = tempfile::tempdir().unwrap();
+            let dir = std::fs::File::open(temp.path()).unwrap();
+            for age in (0..LOG_FILES_MAX).filter(|age| *age != free) {
+                std::fs::write(temp.path().join(rotated_name("3.log", age)), age.to_string()).unwrap();
+            }
+            rotate(dir.as_fd(), "3.log").unwrap();
+            let want = |age: u32| if age <= free { age - 1 } else { age };
+            for age in 1..LOG_FILES_MAX {
+                let text = std::fs::read_to_string(temp.path().join(rotated_name("3.log", age))).unwrap();
+                assert_eq!(text, want(age).to_string(), "{free} was free");
+            }
+            assert!(!temp.path().join("3.log").exists());
         }
     }
 

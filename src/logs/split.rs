@@ -1,64 +1,70 @@
-//! From reads of a pipe to lines: what has no newline yet waits, up to the longest line there is.
+//! From reads of a pipe to lines: what has no newline yet waits, up to the longest line there is. Pure: where
+//! it waits is for the caller to say.
 
 use std::io::BufRead;
 
 use crate::limits::LOG_LINE_BYTES_MAX;
 use crate::logs::line::Tag;
 
-/// The unended line of one stream.
-#[derive(Default)]
-pub(super) struct Splitter {
-    pending: Vec<u8>,
-    /// The last part that was given out promised more.
-    promised: bool,
+/// What a stream has that is no whole line yet.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Unended<'a> {
+    /// Its bytes, [`LOG_LINE_BYTES_MAX`] at most.
+    pub(super) bytes: &'a [u8],
+    /// A part of the line was given out before, which promised more.
+    pub(super) promised: bool,
 }
 
-impl Splitter {
+/// What is unended afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rest {
+    /// What waited before still does, ahead of what came.
+    pub(super) kept: bool,
+    /// From here on, what came waits.
+    pub(super) from: usize,
+    /// The last part that was given out promised more.
+    pub(super) promised: bool,
+}
+
+impl Unended<'_> {
     /// Takes bytes and gives out lines, each as two pieces to be joined. A line longer than
     /// [`LOG_LINE_BYTES_MAX`] is given out in parts.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], mut emit: impl FnMut(Tag, &[u8], &[u8])) {
-        while !bytes.is_empty() {
-            let room = LOG_LINE_BYTES_MAX.saturating_sub(self.pending.len());
+    pub(super) fn feed(self, bytes: &[u8], mut emit: impl FnMut(Tag, &[u8], &[u8])) -> Rest {
+        let mut waiting = self.bytes;
+        let mut rest = Rest { kept: !waiting.is_empty(), from: 0, promised: self.promised };
+        while rest.from < bytes.len() {
+            let room = LOG_LINE_BYTES_MAX.saturating_sub(waiting.len());
+            let left = &bytes[rest.from..];
             // One more than there is room for: a newline there ends a line that just fits.
-            let window = &bytes[..bytes.len().min(room + 1)];
+            let window = &left[..left.len().min(room + 1)];
             let (tag, taken, passed) = match find_newline(window) {
                 Some(at) => (Tag::Full, at, at + 1),
                 None if window.len() > room => (Tag::Part, room, room),
-                None => {
-                    self.pending.extend_from_slice(bytes);
-                    return;
-                }
+                None => break,
             };
-            emit(tag, &self.pending, &bytes[..taken]);
-            self.promised = tag == Tag::Part;
-            if !self.pending.is_empty() {
-                // Not cleared but given back: most streams are quiet for most of their life.
-                self.pending = Vec::new();
-            }
-            bytes = &bytes[passed..];
+            emit(tag, waiting, &left[..taken]);
+            rest = Rest { kept: false, from: rest.from + passed, promised: tag == Tag::Part };
+            waiting = &[];
         }
+        rest
     }
 
-    /// Gives out what waits as a part; its line goes on. For when memory is short, or this process ends.
-    pub(super) fn spill(&mut self, mut emit: impl FnMut(Tag, &[u8], &[u8])) {
-        if !self.pending.is_empty() {
-            emit(Tag::Part, &self.pending, &[]);
-            self.pending = Vec::new();
-            self.promised = true;
+    /// Gives out what waits, and `bytes` behind it, as a part; its line goes on. For when there is no room to
+    /// keep it, or others read on.
+    pub(super) fn spill(self, bytes: &[u8], mut emit: impl FnMut(Tag, &[u8], &[u8])) -> Rest {
+        let empty = self.bytes.is_empty() && bytes.is_empty();
+        if !empty {
+            emit(Tag::Part, self.bytes, bytes);
         }
+        Rest { kept: false, from: bytes.len(), promised: self.promised || !empty }
     }
 
     /// The stream has ended: what waits is a whole line, newline or not.
-    pub(super) fn finish(&mut self, mut emit: impl FnMut(Tag, &[u8], &[u8])) {
-        if !self.pending.is_empty() || self.promised {
-            emit(Tag::Full, &self.pending, &[]);
+    pub(super) fn finish(self, mut emit: impl FnMut(Tag, &[u8], &[u8])) -> Rest {
+        if !self.bytes.is_empty() || self.promised {
+            emit(Tag::Full, self.bytes, &[]);
         }
-        *self = Self::default();
-    }
-
-    /// Bytes that wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.pending.len()
+        Rest { kept: false, from: 0, promised: false }
     }
 }
 
@@ -76,16 +82,35 @@ mod tests {
 
     const MAX: usize = LOG_LINE_BYTES_MAX;
 
+    /// What waits between two pieces, as the journal keeps it.
+    #[derive(Default)]
+    struct Waiting(Vec<u8>, bool);
+
+    impl Waiting {
+        fn unended(&self) -> Unended<'_> {
+            Unended { bytes: &self.0, promised: self.1 }
+        }
+
+        fn apply(&mut self, rest: Rest, bytes: &[u8]) {
+            if !rest.kept {
+                self.0.clear();
+            }
+            self.0.extend_from_slice(&bytes[rest.from..]);
+            self.1 = rest.promised;
+            assert!(self.0.len() <= MAX);
+        }
+    }
+
     /// Feeds `text` in pieces of `step` bytes and returns what comes out.
     fn split(text: &[u8], step: usize) -> Vec<(Tag, Vec<u8>)> {
-        let mut splitter = Splitter::default();
+        let mut waiting = Waiting::default();
         let mut lines = Vec::new();
         let mut emit = |tag, a: &[u8], b: &[u8]| lines.push((tag, [a, b].concat()));
         for piece in text.chunks(step) {
-            splitter.feed(piece, &mut emit);
-            assert!(splitter.waiting() <= MAX);
+            let rest = waiting.unended().feed(piece, &mut emit);
+            waiting.apply(rest, piece);
         }
-        splitter.finish(&mut emit);
+        waiting.unended().finish(&mut emit);
         lines
     }
 
@@ -131,16 +156,18 @@ mod tests {
 
     #[test]
     fn what_was_spilled_is_ended_by_its_newline() {
-        let mut splitter = Splitter::default();
+        let mut waiting = Waiting::default();
         let mut lines = Vec::new();
         let mut emit = |tag, a: &[u8], b: &[u8]| lines.push((tag, [a, b].concat()));
-        splitter.feed(b"half", &mut emit);
-        splitter.spill(&mut emit);
-        splitter.spill(&mut emit);
-        splitter.feed(b"\nnext", &mut emit);
-        splitter.spill(&mut emit);
-        splitter.finish(&mut emit);
-        splitter.finish(&mut emit);
+        for (piece, more) in [("half", ""), ("", ""), ("\nne", "xt")] {
+            let rest = waiting.unended().feed(piece.as_bytes(), &mut emit);
+            waiting.apply(rest, piece.as_bytes());
+            let rest = waiting.unended().spill(more.as_bytes(), &mut emit);
+            waiting.apply(rest, more.as_bytes());
+        }
+        let rest = waiting.unended().finish(&mut emit);
+        waiting.apply(rest, b"");
+        waiting.unended().finish(&mut emit);
         let parts = [(Tag::Part, "half"), (Tag::Full, ""), (Tag::Part, "next"), (Tag::Full, "")];
         assert_eq!(lines, parts.map(|(tag, text)| (tag, text.as_bytes().to_vec())));
     }

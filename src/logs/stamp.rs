@@ -41,6 +41,16 @@ impl Stamper {
         self.time = before;
     }
 
+    /// The last stamp that was given out.
+    pub(super) fn last(&self) -> Wall {
+        self.time
+    }
+
+    /// Goes on behind this stamp, whatever came before: the next ones are those that came behind it once.
+    pub(super) fn go_on_behind(&mut self, last: Wall) {
+        *self = Self { time: last, text: format_time(last) };
+    }
+
     /// The stamp of the next line.
     pub(super) fn next(&mut self) -> &[u8; TIME_BYTES] {
         self.time = Wall(self.time.0.saturating_add(1));
@@ -72,6 +82,16 @@ mod tests {
                 assert_eq!(parse_time(&text), Some(Wall(now + ahead)));
                 assert_eq!(stamper.time, Wall(now + ahead));
             }
+        }
+    }
+
+    #[test]
+    fn the_same_stamps_again() {
+        let (mut one, mut next) = (Stamper::new(), Stamper::new());
+        one.set(Wall(1_999_999_998));
+        next.go_on_behind(one.last());
+        for _ in 0..5 {
+            assert_eq!(one.next(), next.next());
         }
     }
 

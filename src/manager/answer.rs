@@ -44,6 +44,7 @@ impl Manager {
     /// Answers, now or when the engine has.
     pub(super) fn answer(&mut self, call: Call) -> io::Result<()> {
         let Call { request, peer, answer } = call;
+        let looks = request.only_looks();
         let verb = |what: &str| tracing::debug!(uid = peer.uid, pid = peer.pid, "asked to {what}");
         let told = match request {
             Request::List { collection, filter } => {
@@ -129,8 +130,7 @@ impl Manager {
                 Ok(Reply::Status(Status::success("supd is ending")))
             }
         };
-        // Nobody listens any more if the client has gone.
-        let _ = answer.send(told);
+        self.respond(answer, told, looks);
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl Manager {
                 }
             },
         };
-        let _ = answer.send(told);
+        self.respond(answer, told, false);
     }
 
     fn delete(
@@ -197,7 +197,7 @@ impl Manager {
                 Err(Status::failure(StatusReason::MethodNotAllowed, message))
             }
         };
-        let _ = answer.send(told);
+        self.respond(answer, told, false);
         Ok(())
     }
 

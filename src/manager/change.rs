@@ -10,9 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::control::objects::{ApplyFile, ApplyFiles, Cause, RunRequest, Status, StatusReason};
 use crate::control::request::{Answer, Reply};
-use crate::engine::event::Event;
+use crate::engine::event::{Command, Event};
+use crate::engine::saved::SavedUnit;
 use crate::settings::Settings;
 use crate::unit::diagnostic::{Diagnostic, Severity};
 use crate::unit::load::{LoadOptions, Loaded, load};
@@ -21,7 +24,9 @@ use crate::unit::name::UnitName;
 use crate::unit::transient::{TransientOptions, read_transient, transient_text};
 
 use super::Manager;
+use super::answer::Then;
 use super::own_log::EVENTS;
+use super::recall::version;
 
 /// Where units come from, and what was wrong with them.
 pub(super) struct Sources {
@@ -95,9 +100,17 @@ impl Sources {
         loaded
     }
 
-    /// Instances of templates that a manager before this one has loaded.
-    pub(super) fn add_instances(&mut self, names: Vec<UnitName>) {
-        self.instances.extend(names.into_iter().filter(|name| name.instance().is_some()));
+    /// What a manager before this one knew: what was wrong with its units, and which instances of templates
+    /// there are.
+    pub(super) fn recall(&mut self, faults: Vec<String>, units: &[SavedUnit]) {
+        self.faults = faults;
+        let instances = units.iter().filter(|unit| unit.name.instance().is_some() && !unit.transient);
+        self.instances.extend(instances.map(|unit| unit.name.clone()));
+    }
+
+    /// What was wrong at the last load, one line each.
+    pub(super) fn faults(&self) -> &[String] {
+        &self.faults
     }
 
     fn load_from(&self, paths: &[PathBuf]) -> Loaded {
@@ -170,10 +183,17 @@ impl Manager {
 
     /// Tells the engine. What was refused for its faults stays as it was.
     fn take_in_loaded(&mut self, loaded: Loaded, apply: bool) {
-        self.keep_good(&loaded);
+        self.note_loaded(&loaded);
         let mut units = loaded.units;
         units.extend(loaded.refused.iter().filter_map(|name| self.engine.unit(name).cloned()));
         self.take_in(Event::Loaded { units, apply });
+        self.store.keep_versions(&self.engine.versions());
+    }
+
+    /// Units were loaded: what the next manager has to know of that is to be stored.
+    pub(super) fn note_loaded(&mut self, loaded: &Loaded) {
+        self.keep_versions(loaded);
+        self.commits.mark.faults = self.sources.faults().to_vec();
     }
 
     /// A verb names an instance of a template that nobody has asked for before: it is made.
@@ -228,8 +248,26 @@ impl Manager {
         }
     }
 
+    /// Makes the unit that `supctl run` asks for.
+    pub(super) fn run_transient(
+        &mut self,
+        request: &RunRequest,
+        answer: oneshot::Sender<Answer>,
+    ) -> io::Result<()> {
+        match self.transient(request) {
+            Ok((unit, text)) => {
+                self.store.put_version(unit.hash, || version(&unit, &text));
+                self.wish(Command::Run(unit), Then::Say, answer)
+            }
+            Err(status) => {
+                self.respond(answer, Err(status), false);
+                Ok(())
+            }
+        }
+    }
+
     /// The unit that `supctl run` asks for, with its text.
-    pub(super) fn transient(&self, request: &RunRequest) -> Result<(Arc<Unit>, String), Status> {
+    fn transient(&self, request: &RunRequest) -> Result<(Arc<Unit>, String), Status> {
         if request.exec.is_empty() {
             return Err(Status::failure(StatusReason::BadRequest, "a command is needed"));
         }

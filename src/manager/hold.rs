@@ -76,8 +76,7 @@ impl Manager {
                 About::All => Ok(Reply::Object(self.info())),
                 About::Pod(name, _) => self.log_location(name).map(Reply::Object),
             };
-            // Nobody listens any more if the client has gone.
-            let _ = question.answer.send(told);
+            self.respond(question.answer, told, true);
         }
     }
 }

@@ -25,7 +25,7 @@ impl Manager {
             Collection::Deployments => self.of_units(|unit| Deployment::of_unit(unit).map(Into::into)),
             Collection::CronJobs => self.of_units(|unit| CronJob::of_unit(unit).map(Into::into)),
             Collection::Events => self.store.events.since(0).map(event_object).collect(),
-            Collection::Runs => self.store.runs().map(|run| Run::from(&run.record).into()).collect(),
+            Collection::Runs => self.store.history.runs().map(|run| Run::from(run).into()).collect(),
         };
         objects.retain(|object| filter.matches(object));
         objects
@@ -84,10 +84,8 @@ impl Manager {
         let directory = self.settings.log_dir.join(plan::log_directory(&pod.unit, &pod.name, pod.uid));
         let mut runs: Vec<RunLog> = self
             .store
-            .runs()
-            .filter(|run| run.record.run.pod == pod.uid)
-            .map(|run| {
-                let record = &run.record;
+            .runs_of(&pod)
+            .map(|record| {
                 let started = record.started.map(Time::from);
                 RunLog::new(&record.process, record.run.attempt, started, Some(record.exit.at.into()))
             })

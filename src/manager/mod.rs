@@ -35,22 +35,23 @@ use crate::runtime::notify::Tellers;
 use crate::runtime::plan::Planner;
 use crate::runtime::probe::{Note, Probing};
 use crate::settings::Settings;
-use crate::store::{Intents, LastGood, ReadyMarks, Store, Transients, Uids};
+use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::Unit;
 
 mod answer;
 mod change;
 mod commands;
+mod commit;
+mod hear;
 mod hold;
-mod last_good;
 mod look;
 mod own_log;
 mod perform;
 mod publish;
+mod recall;
 mod reexec;
 mod start;
-mod transient;
 mod usage;
 
 pub use start::run;
@@ -58,6 +59,7 @@ pub use start::run;
 use answer::Pending;
 use change::Sources;
 use commands::Commands;
+use commit::Commits;
 use hold::Held;
 use publish::Seen;
 
@@ -79,10 +81,8 @@ struct Manager {
     /// What is known of pods whose processes were started and that are not final.
     pods: HashMap<PodUid, Box<PodFacts>>,
     store: Store,
-    intents: Intents,
-    transients: Transients,
-    good: LastGood,
-    uids: Uids,
+    /// What waits for the store.
+    commits: Commits,
     /// Nothing where the runtime directory takes no files: then readiness is found out anew.
     marks: Option<ReadyMarks>,
     sources: Sources,
@@ -169,6 +169,7 @@ impl Manager {
         let inbox = &mut self.inbox;
         tokio::select! {
             ready = self.keeper.ready() => ready?,
+            ready = self.store.ready() => ready?,
             ready = self.tellers.readable() => ready?,
             note = inbox.notes.recv() => inbox.note = note,
             call = inbox.calls.recv() => inbox.call = call,
@@ -189,7 +190,13 @@ impl Manager {
         self.keeper.check(clock::mono())?;
         let calls = self.answer_calls()?;
         self.answer_held();
-        let wakes = [self.engine.next_deadline(), self.keeper.next_check(), self.held.next_deadline()];
+        self.commit()?;
+        let wakes = [
+            self.engine.next_deadline(),
+            self.keeper.next_check(),
+            self.held.next_deadline(),
+            self.next_commit(),
+        ];
         let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;
         Ok(if notes == Turn::More || calls == Turn::More { Turn::More } else { Turn::Idle })
@@ -202,9 +209,7 @@ impl Manager {
             self.take_in_news(&mut news)?;
         }
         self.take_in_news(&mut news)?;
-        let mut told = Vec::new();
-        self.tellers.read(&mut told);
-        self.take_in_told(told);
+        self.hear()?;
         if std::mem::take(&mut self.inbox.stepped) {
             tracing::info!("the wall clock was set");
             self.take_in(Event::ClockStepped);
@@ -244,6 +249,7 @@ impl Manager {
                 News::ShowState => self.show_state(),
                 News::Listener(listener) => self.listen(listener),
                 News::NotReplaced(reason) => self.not_replaced(reason),
+                News::Kept(kind, run, fd) => self.take_kept(kind, run, fd)?,
             }
         }
         Ok(())
@@ -283,8 +289,7 @@ impl Manager {
 
     /// Before the engine hears of the end of a process: its last words, and the end of what belonged to it.
     fn process_ended(&mut self, run: RunId) -> io::Result<()> {
-        let mut told = Vec::new();
-        self.tellers.ended(run, &mut told);
+        let told = self.hear_last(run);
         self.take_in_told(told);
         if self.probes.remove(&run).is_some()
             && let Some(probe) = self.commands.forget_probed(run)
@@ -344,8 +349,7 @@ impl Manager {
         self.engine.take_in(clock::now(), event, &mut self.actions);
     }
 
-    /// Lets the engine judge, and does what it orders, until it orders nothing more. Then what was taken in
-    /// is committed, and the keeper may forget it.
+    /// Lets the engine judge, and does what it orders, until it orders nothing more.
     fn settle(&mut self) -> io::Result<()> {
         loop {
             self.engine.settle(clock::now(), &mut self.actions);
@@ -354,8 +358,7 @@ impl Manager {
             }
             self.perform_all()?;
         }
-        self.store.commit();
-        self.keeper.acknowledge()
+        Ok(())
     }
 
     fn answer_calls(&mut self) -> io::Result<Turn> {

@@ -35,37 +35,30 @@ impl Manager {
 
     fn perform(&mut self, action: Action) -> io::Result<()> {
         match action {
+            Action::Spawn(spawn) if spawn.durable => self.start_durably(spawn),
             Action::Spawn(spawn) => self.start(*spawn)?,
             Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
             Action::Probe { run, unit } => self.begin_probe(run, &unit),
             Action::Record(record) => self.record(record)?,
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,
             Action::Report(report) => self.report(report),
-            Action::Changed(object) => {
-                if let ObjectRef::Unit(name) = &object {
-                    self.note_transient(name);
-                }
-                self.publish_changed(&object);
-            }
+            Action::Changed(object) => self.publish_changed(&object),
             Action::Gone(object) => {
-                match &object {
-                    ObjectRef::Pod(uid) => self.pod_is_final(*uid)?,
-                    ObjectRef::Unit(name) => self.forget_transient(name),
-                    ObjectRef::Job(_) => {}
+                if let ObjectRef::Pod(uid) = &object {
+                    self.pod_is_final(*uid)?;
                 }
                 self.publish_gone(&object);
             }
             Action::Reply { op, result } => self.reply(op, result),
-            Action::Intend { unit, enabled } => self.intents.set(unit, enabled),
             Action::End { code, reason } => self.end(code, &reason)?,
         }
         Ok(())
     }
 
     /// Orders a start. Where it cannot even be ordered, that is the run's end.
-    fn start(&mut self, spawn: Spawn) -> io::Result<()> {
-        let Spawn { run, unit, label, attempt } = spawn;
-        self.uids.use_up_to(run.pod.0);
+    pub(super) fn start(&mut self, spawn: Spawn) -> io::Result<()> {
+        let Spawn { run, unit, label, attempt, durable: _ } = spawn;
+        self.store.use_uid(run.pod.0);
         let mut label_bytes = Vec::new();
         let ordered = if label::encode(&label, &mut label_bytes) {
             self.order(run, &unit, &label, attempt, &label_bytes)?
@@ -93,7 +86,7 @@ impl Manager {
     ) -> io::Result<Result<(), (String, bool)>> {
         let socket = match readiness(unit) {
             Some(Probe { handler: Handler::Notify, .. }) if run.class == Class::Main => {
-                match self.tellers.open(run.pod) {
+                match self.notify_socket(run.pod) {
                     Ok(path) => Some(path),
                     Err(error) => return Ok(Err((format!("notify socket: {error}"), true))),
                 }
@@ -101,7 +94,7 @@ impl Manager {
             _ => None,
         };
         let start = Start { run, unit, label, attempt };
-        let Some((plan, log_path)) = self.planner.process(start, socket) else {
+        let Some((plan, log_path)) = self.planner.process(start, socket.as_deref()) else {
             return Ok(Err(("the unit runs nothing".to_owned(), false)));
         };
         let failed = self.keeper.spawn(run, label_bytes, &log_path, plan, Vec::new())?;
@@ -111,7 +104,7 @@ impl Manager {
     /// Begins to ask for readiness. What a process tells by itself is listened for since its start.
     fn begin_probe(&mut self, run: RunId, unit: &Arc<Unit>) {
         let (Some(probe), Some(facts)) = (readiness(unit), self.pods.get(&run.pod)) else { return };
-        let was_ready = self.marks.as_ref().is_some_and(|marks| marks.contains(run));
+        let was_ready = self.was_ready(run);
         let started = facts.main.filter(|(main, ..)| *main == run).map(|(_, _, at)| at);
         let start = Start { run, unit, label: &facts.label, attempt: run.attempt };
         let question = plan::question(&probe.handler, &start);
@@ -196,6 +189,7 @@ impl Manager {
         match &record {
             Record::Run(run) => self.publish_run(run),
             Record::Pod(pod) => self.pod_is_final(pod.uid)?,
+            Record::Decision(_) => {}
         }
         if let Some(oldest) = self.store.record(record) {
             self.forget_logs(oldest.uid, &oldest.unit, &oldest.name)?;
@@ -205,7 +199,7 @@ impl Manager {
 
     /// No process of the pod will run any more; what others run in it ends, too.
     fn pod_is_final(&mut self, uid: PodUid) -> io::Result<()> {
-        self.tellers.close(uid);
+        self.hush(uid)?;
         self.pods.remove(&uid);
         for run in self.commands.of_pod(uid) {
             self.keeper.signal(run, libc::SIGKILL, true)?;
@@ -231,10 +225,8 @@ impl Manager {
     fn end(&mut self, code: u8, reason: &str) -> io::Result<()> {
         tracing::info!("all is over, ending with code {code} ({reason})");
         self.ending = true;
-        if !self.intents.settle(std::time::Duration::from_secs(1)) {
-            tracing::warn!("what was enabled and disabled last may not be on the disk");
-        }
-        self.keeper.end(code)
+        self.end_durably(code);
+        Ok(())
     }
 }
 

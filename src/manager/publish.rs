@@ -38,16 +38,17 @@ impl Manager {
         if change == Change::Added {
             self.seen.known.insert(object.clone());
         }
+        let batch = self.batch_of_now();
         for collection in self.collections(object) {
             if !self.watchers.is_watched(collection) {
                 self.seen.drop_unwatched(collection);
                 // Counted all the same: the number of a list says as of which change it is.
-                self.watchers.publish(collection, change, || None);
+                self.watchers.publish_after(batch, collection, change, || None);
                 continue;
             }
             let Some(made) = self.make(collection, object) else { continue };
             self.seen.keep(collection, &made);
-            self.watchers.publish(collection, change, || Some(made));
+            self.watchers.publish_after(batch, collection, change, || Some(made));
         }
     }
 
@@ -60,9 +61,10 @@ impl Manager {
             ObjectRef::Job(name) => (&[Collection::Jobs], name.clone()),
             ObjectRef::Pod(uid) => (&[Collection::Pods], uid.to_string()),
         };
+        let batch = self.batch_of_now();
         for collection in collections {
             if let Some(last) = self.seen.last.remove(&(*collection, key.clone())) {
-                self.watchers.publish(*collection, Change::Deleted, || Some(last));
+                self.watchers.publish_after(batch, *collection, Change::Deleted, || Some(last));
             }
         }
     }
@@ -71,11 +73,14 @@ impl Manager {
     pub(super) fn publish_forgotten(&mut self, pod: &PodView) {
         self.seen.known.remove(&ObjectRef::Pod(pod.uid));
         self.seen.last.remove(&(Collection::Pods, pod.uid.to_string()));
-        self.watchers.publish(Collection::Pods, Change::Deleted, || Some(bare_pod(pod, None).into()));
+        let batch = self.batch_of_now();
+        self.watchers
+            .publish_after(batch, Collection::Pods, Change::Deleted, || Some(bare_pod(pod, None).into()));
     }
 
     pub(super) fn publish_run(&mut self, run: &RunRecord) {
-        self.watchers.publish(Collection::Runs, Change::Added, || Some(Run::from(run).into()));
+        let batch = self.batch_of_now();
+        self.watchers.publish_after(batch, Collection::Runs, Change::Added, || Some(Run::from(run).into()));
     }
 
     /// Into the list of events and into supd's own log.
@@ -90,9 +95,10 @@ impl Manager {
             }
             false => tracing::info!(target: EVENTS, "{name}: {message}"),
         }
+        let batch = self.batch_of_now();
         let event = self.store.events.add(clock::wall(), report);
         let change = if event.count == 1 { Change::Added } else { Change::Modified };
-        self.watchers.publish(Collection::Events, change, || Some(event_object(event)));
+        self.watchers.publish_after(batch, Collection::Events, change, || Some(event_object(event)));
     }
 
     /// Where an object is shown.

@@ -1,9 +1,11 @@
 //! From a process that the keeper has started to a manager at work.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -12,7 +14,7 @@ use tokio::task::LocalSet;
 use crate::control::server::{CALLS_MAX, Server};
 use crate::control::watch::Watchers;
 use crate::engine::action::Actions;
-use crate::engine::event::{Adopted, Event};
+use crate::engine::event::{Adopted, Begin, Event};
 use crate::engine::id::Class;
 use crate::engine::{Engine, EngineOptions};
 use crate::limits::NOTES_PER_TURN_MAX;
@@ -21,16 +23,18 @@ use crate::runtime::keeper::{Keeper, Snapshot};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
-use crate::store::{Intents, LastGood, ReadyMarks, Store, Transients, Uids};
+use crate::store::{ReadyMarks, Recalled, Store};
 use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
 use crate::unit::model::{Handler, Unit};
+use crate::unit::name::UnitName;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
 use super::commands::Commands;
+use super::commit::Commits;
 use super::perform::readiness;
 use super::publish::Seen;
 use super::{Inbox, Manager, PodFacts, own_log, usage};
@@ -48,8 +52,10 @@ pub fn run(settings: Settings) -> i32 {
     let log = OwnLog::of_role();
     own_log::begin(&settings, &log);
     let serve = async {
-        let mut manager = Manager::connect(settings, channel.into(), queue.into()).await?;
-        manager.begin(&log).await?;
+        let memory = adopt(fd::STATE);
+        let (store, recalled) = Store::open(&settings.state_dir, memory, clock::now())?;
+        let mut manager = Manager::connect(settings, channel.into(), queue.into(), store).await?;
+        manager.begin(recalled, &log).await?;
         manager.listen(listener);
         manager.serve().await
     };
@@ -67,7 +73,7 @@ pub fn run(settings: Settings) -> i32 {
 
 impl Manager {
     /// A manager with all it needs, that knows nothing yet.
-    async fn connect(settings: Settings, channel: Channel, queue: Channel) -> io::Result<Self> {
+    async fn connect(settings: Settings, channel: Channel, queue: Channel, store: Store) -> io::Result<Self> {
         let (notes_sender, notes) = mpsc::channel(NOTES_PER_TURN_MAX);
         let (calls_sender, calls) = mpsc::channel(CALLS_MAX);
         let inbox = Inbox {
@@ -82,10 +88,6 @@ impl Manager {
             stepped: false,
         };
         let sources = Sources::new(&settings);
-        let intents = Intents::open(&settings.state_dir).unwrap_or_else(|error| {
-            tracing::warn!("what was disabled cannot be read: {error}; all units are enabled");
-            Intents::empty(&settings.state_dir)
-        });
         let marks = ReadyMarks::open(settings.runtime_dir.join("ready"))
             .inspect_err(|error| tracing::warn!("the runtime directory cannot be written: {error}"))
             .ok();
@@ -107,11 +109,8 @@ impl Manager {
             probes: Default::default(),
             commands: Commands::default(),
             pods: Default::default(),
-            store: Store::default(),
-            intents,
-            good: LastGood::new(settings.runtime_dir.join("good")),
-            transients: Transients::new(settings.runtime_dir.join("transient")),
-            uids: Uids::open(&settings.state_dir),
+            store,
+            commits: Commits::default(),
             marks,
             sources,
             usage: usage::Meter::new(),
@@ -132,68 +131,79 @@ impl Manager {
     }
 
     /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
-    async fn begin(&mut self, log: &OwnLog) -> io::Result<()> {
-        let snapshot = self.keeper.snapshot().await?;
+    async fn begin(&mut self, mut recalled: Recalled, log: &OwnLog) -> io::Result<()> {
+        let mut snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
         self.replaced = snapshot.replaced;
-        let first = snapshot.deaths == 0 && snapshot.adopted.is_empty();
-        self.recall_instances(first);
-        let mut loaded = self.sources.load();
-        if first {
-            log_faults(&loaded.faults);
+        for finding in &recalled.findings {
+            tracing::warn!("{finding}");
         }
-        if self.settings.strict && !loaded.faults.is_empty() && first {
-            tracing::error!("there are faults, and supd was started with --strict");
-            return self.keeper.end(exit::CONFIGURATION);
-        }
-        match first {
-            true => self.greet(&loaded, log),
-            false => tracing::warn!(
-                "the manager was started again; living or newly ended: {}; deaths so far: {}",
-                snapshot.adopted.len(),
-                snapshot.deaths
-            ),
-        }
-        self.recall_refused(&mut loaded);
-        self.keep_good(&loaded);
-        let transient = self.load_transients(first, &mut loaded);
-        self.find(&snapshot, &loaded)?;
-        let Snapshot { adopted, pod_highest, .. } = snapshot;
-        // The runs of this keeper are numbered above those of any supd before it.
-        let before = if pod_highest == 0 { self.uids.floor() } else { pod_highest };
-        let uid_floor = before.max(self.store.highest_uid());
-        let disabled = self.intents.disabled().cloned().collect();
-        self.take_in(Event::Begin { units: loaded.units, transient, adopted, uid_floor, disabled });
+        let continuity = self.continuity(&mut recalled, &snapshot);
+        let loaded = match Self::goes_on(continuity, &recalled) {
+            true => {
+                tracing::warn!(
+                    "the manager was started again; living or newly ended: {}; deaths so far: {}",
+                    snapshot.adopted.len(),
+                    snapshot.deaths
+                );
+                self.sources.recall(self.commits.mark.faults.clone(), &recalled.saved.units);
+                None
+            }
+            false => {
+                let loaded = self.sources.load();
+                log_faults(&loaded.faults);
+                if self.settings.strict && !loaded.faults.is_empty() && snapshot.adopted.is_empty() {
+                    tracing::error!("there are faults, and supd was started with --strict");
+                    return self.keeper.end(exit::CONFIGURATION);
+                }
+                self.greet(&loaded, log);
+                self.note_loaded(&loaded);
+                Some(loaded)
+            }
+        };
+        let mut begin = self.first_event(continuity, recalled, loaded, &mut snapshot);
+        self.find(&mut snapshot, &mut begin)?;
+        self.take_in(Event::Begin(Box::new(begin)));
+        // What was said while there was no manager comes before any deadline is judged.
+        self.hear_all()?;
         self.settle()?;
+        self.let_go_of_gone()?;
+        self.store.keep_versions(&self.engine.versions());
         self.keeper.say_ready()
     }
 
     /// Becomes ready to hear of what lives.
-    fn find(&mut self, snapshot: &Snapshot, loaded: &Loaded) -> io::Result<()> {
-        let living = || snapshot.adopted.iter().filter(|adopted| adopted.exit.is_none());
+    fn find(&mut self, snapshot: &mut Snapshot, begin: &mut Begin) -> io::Result<()> {
+        for (kind, run, fd) in snapshot.kept.drain(..) {
+            self.take_kept(kind, run, fd)?;
+        }
+        let living = || begin.adopted.iter().filter(|adopted| adopted.exit.is_none());
         if let Some(marks) = &self.marks {
             let names: std::collections::HashSet<String> =
                 living().map(|adopted| ReadyMarks::name(adopted.run)).collect();
             marks.keep_only(|name| names.contains(name))?;
         }
-        for adopted in living() {
-            if let Some(unit) = loaded.get(adopted.label.unit.as_str()) {
+        let units: HashMap<&UnitName, &Arc<Unit>> =
+            begin.units.iter().map(|unit| (&unit.name, unit)).collect();
+        for adopted in begin.adopted.iter_mut().filter(|adopted| adopted.exit.is_none()) {
+            if let Some(unit) = units.get(&adopted.label.unit) {
+                adopted.ready = readiness(unit).is_none() || self.was_ready(adopted.run);
                 self.find_one(adopted, unit)?;
             }
         }
         Ok(())
     }
 
-    fn find_one(&mut self, adopted: &Adopted, unit: &std::sync::Arc<Unit>) -> io::Result<()> {
+    fn find_one(&mut self, adopted: &Adopted, unit: &Arc<Unit>) -> io::Result<()> {
         let Adopted { run, label, pid, started, .. } = adopted;
         let is_main = run.class == Class::Main;
         let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
         self.pods.insert(run.pod, Box::new(PodFacts { unit: unit.clone(), label: label.clone(), main }));
         if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
-            self.tellers.open(run.pod)?;
-            if let Some(pid) = pid {
-                self.tellers.started(*run, *pid)?;
-            }
+            self.notify_socket(run.pod)?;
+        }
+        if let Some((run, pid, _)) = main {
+            self.tellers.started(run, pid)?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ pub fn now() -> Now {
 /// CLOCK_MONOTONIC.
 pub fn mono() -> Mono {
     let time = read(nix::time::ClockId::CLOCK_MONOTONIC);
-    Mono(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    Mono(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// CLOCK_REALTIME.
@@ -58,7 +58,7 @@ impl DeadlineTimer {
         match deadline {
             // Zero would disarm it; an instant in the past fires at once.
             Some(Mono(at)) => timer.set(
-                Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(at.max(1)))),
+                Expiration::OneShot(TimeSpec::from_duration(Duration::from_nanos(at.max(1).unsigned_abs()))),
                 TimerSetTimeFlags::TFD_TIMER_ABSTIME,
             )?,
             None => timer.unset()?,

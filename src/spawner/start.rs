@@ -38,7 +38,7 @@ impl Spawner {
         self.table.describe(slot, &about);
         let done = plan.and_then(|plan| {
             let prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
-            self.give_logs(slot, &prepared)?;
+            self.give_pipes(slot, &prepared)?;
             let parent = self.clone_child(slot, &plan, &prepared)?;
             Ok((plan, prepared, parent))
         });
@@ -52,14 +52,17 @@ impl Spawner {
         }
     }
 
-    /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost.
-    fn give_logs(&mut self, slot: u16, prepared: &Prepared) -> Result<(), Trouble> {
-        let [stdout, stderr] = &prepared.logs;
-        let fds: Vec<BorrowedFd<'_>> = [stdout, stderr].into_iter().flatten().map(AsFd::as_fd).collect();
+    /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost. And
+    /// where it will say that it is ready: should the manager die, its word is not lost.
+    fn give_pipes(&mut self, slot: u16, prepared: &Prepared) -> Result<(), Trouble> {
+        let ([stdout, stderr], readiness) = (&prepared.logs, &prepared.readiness);
+        let all = [stdout, stderr, readiness];
+        let fds: Vec<BorrowedFd<'_>> = all.into_iter().flatten().map(AsFd::as_fd).collect();
         if fds.is_empty() {
             return Ok(());
         }
-        let message = SpawnerToKeeper::Pipes { slot, stdout: stdout.is_some(), stderr: stderr.is_some() };
+        let [stdout, stderr, readiness] = all.map(Option::is_some);
+        let message = SpawnerToKeeper::Pipes { slot, stdout, stderr, readiness };
         message.encode(&mut self.out);
         self.keeper.send(&self.out, &fds).map_err(|error| {
             Trouble::new(Step::Pipe, error.raw_os_error().unwrap_or(libc::EIO), "for the logger")

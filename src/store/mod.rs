@@ -1,85 +1,280 @@
-//! What survives: finished pods, ended runs, events, and an operator's intents.
+//! What survives a manager, supd, and the machine: facts from which the engine goes on, finished pods, the
+//! history of runs, the texts of units, events.
 //!
-//! In memory for now, but for intents, units without a file, last good versions, marks of readiness and the numbers that pods
-//! have had. The cut is the one that a database
-//! needs: whatever is remembered comes in through [`Store::record`], and an exit is acknowledged to the
-//! keeper only after the batch it came with was committed ([`Store::commit`]).
+//! All but the events lie in a database ([`database`]), which a thread of its own writes. Changes are
+//! collected into a batch ([`batch`]) and handed to the writer together: at most one batch is on its way.
+//! Whatever may only be done once something is stored waits for the number of its batch: exits are
+//! acknowledged, answers given, changes published, slots of cronjobs run.
+//!
+//! ```text
+//!   put, record ─▶ batch n ── hand_over(mark) ─▶ writer ─▶ disk, or memory that the keeper holds
+//!                                                   └────▶ take_in: n is stored
+//! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::btree_map::Entry as MapEntry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use crate::engine::action::{Record, RunRecord};
 use crate::engine::id::PodUid;
+use crate::engine::saved::{SavedJob, SavedPod, SavedUnit};
+use crate::engine::time::{Mono, Now};
 use crate::engine::view::PodView;
-use crate::limits::{FINISHED_PODS_MAX, RUNS_KEPT};
+use crate::limits::{FINISHED_PODS_MAX, UID_BLOCK};
 use crate::unit::name::UnitName;
 
+mod batch;
+pub mod database;
 pub mod events;
-pub mod intents;
-pub mod last_good;
+pub mod history;
+pub mod legacy;
+pub mod mark;
 pub mod ready;
-pub mod transients;
-pub mod uids;
+mod recalled;
 
-mod writer;
-
+pub use database::Place;
 pub use events::{Events, StoredEvent};
-pub use intents::Intents;
-pub use last_good::LastGood;
+pub use history::{Entry, History};
+pub use mark::{KeeperMark, Mark};
 pub use ready::ReadyMarks;
-pub use transients::Transients;
-pub use uids::Uids;
+pub use recalled::Recalled;
 
-/// All that is remembered of what has ended.
-#[derive(Default)]
+use batch::Collecting;
+use database::{Batch, Database, Opening, Said, Table};
+
+/// All that is remembered, and the way to where it is safe.
 pub struct Store {
+    database: Database,
+    collecting: Collecting,
+    /// The number of the batch that is being collected.
+    open: u64,
+    /// All batches up to this one are stored.
+    stored: u64,
+    /// Finished pods.
     pods: BTreeMap<PodUid, PodView>,
-    runs: VecDeque<StoredRun>,
-    last_run: u64,
+    /// Ended runs and decisions.
+    pub history: History,
     /// What happened, for `get events`.
     pub events: Events,
+    /// Versions of units, as they are stored: a whole batch tells them, too.
+    versions: BTreeMap<u64, Box<[u8]>>,
+    /// Uids up to here are marked as used.
+    uids: u64,
 }
 
-/// An ended run, with its place in the order of ends.
-#[derive(Clone, Debug)]
-pub struct StoredRun {
-    /// Grows by one from run to run; never used again.
-    pub sequence: u64,
-    /// The run.
-    pub record: RunRecord,
+/// One version of a unit, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The unit.
+    pub name: UnitName,
+    /// Where it was written.
+    pub path: std::path::PathBuf,
+    /// What was merged over it.
+    #[serde(default)]
+    pub drop_ins: Vec<std::path::PathBuf>,
+    /// A text that loads as the same unit.
+    pub text: String,
+}
+
+/// News of the writer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// All batches up to this one are stored.
+    Stored(u64),
+    /// The disk did not take it: everything is to be handed over again, to memory.
+    Failed(String),
 }
 
 impl Store {
-    /// Remembers something that has ended. A pod that had to make room is returned: its logs go, too.
+    /// Reads what there is. `memory` is what the keeper holds for us. Never fails: what cannot be read is set
+    /// aside, and told.
+    pub fn open(state_directory: &Path, memory: Option<OwnedFd>, now: Now) -> io::Result<(Self, Recalled)> {
+        let opening = Opening { state_dir: state_directory.to_owned(), memory, now };
+        let opened = Database::open(opening)?;
+        let mut store = Self {
+            database: opened.database,
+            collecting: Collecting::default(),
+            open: 1,
+            stored: 0,
+            pods: BTreeMap::new(),
+            history: History::default(),
+            events: Events::default(),
+            versions: BTreeMap::new(),
+            uids: 0,
+        };
+        let recalled = store.recall(opened.records, opened.findings);
+        Ok((store, recalled))
+    }
+
+    // ---- what is to be stored
+
+    /// A unit has changed, or is gone.
+    pub fn put_unit(&mut self, name: &UnitName, saved: Option<&SavedUnit>) {
+        self.collecting.update(Table::Unit, name.as_str().into(), saved);
+    }
+
+    /// A job has changed, or is gone.
+    pub fn put_job(&mut self, name: &str, saved: Option<&SavedJob>) {
+        self.collecting.update(Table::Job, name.into(), saved);
+    }
+
+    /// A pod has changed, or is gone.
+    pub fn put_pod(&mut self, uid: PodUid, saved: Option<&SavedPod>) {
+        self.collecting.update(Table::Pod, number(uid.0), saved);
+    }
+
+    /// A version of a unit is in use, or may be.
+    pub fn put_version(&mut self, hash: u64, version: impl FnOnce() -> Version) {
+        if let MapEntry::Vacant(place) = self.versions.entry(hash) {
+            let text = self.collecting.add(Table::Text, number(hash), &version());
+            place.insert(text.into());
+        }
+    }
+
+    /// Versions that nothing refers to any more go.
+    pub fn keep_versions(&mut self, used: &BTreeSet<u64>) {
+        let gone = self.versions.extract_if(.., |hash, _| !used.contains(hash));
+        for (hash, _) in gone {
+            self.collecting.remove(Table::Text, number(hash));
+        }
+    }
+
+    /// Remembers something that happened. A pod that had to make room is returned: its logs go, too.
     pub fn record(&mut self, record: Record) -> Option<PodView> {
         match record {
-            Record::Run(record) => {
-                self.last_run += 1;
-                self.runs.push_back(StoredRun { sequence: self.last_run, record: *record });
-                if self.runs.len() > RUNS_KEPT {
-                    self.runs.pop_front();
-                }
-                None
-            }
+            Record::Run(run) => self.add_history(Entry::Run(run)),
+            Record::Decision(decision) => self.add_history(Entry::Decision(decision)),
             Record::Pod(pod) => {
+                self.collecting.add(Table::Ended, number(pod.uid.0), &pod);
                 self.pods.insert(pod.uid, *pod);
                 let full = self.pods.len() > FINISHED_PODS_MAX;
-                full.then(|| self.pods.pop_first()).flatten().map(|(_, oldest)| oldest)
+                let oldest = full.then(|| self.pods.pop_first()).flatten().map(|(_, oldest)| oldest);
+                if let Some(oldest) = &oldest {
+                    self.collecting.remove(Table::Ended, number(oldest.uid.0));
+                }
+                return oldest;
             }
         }
+        None
     }
 
-    /// Drops a pod and its runs: its unit keeps only so many.
-    pub fn forget(&mut self, uid: PodUid) -> Option<PodView> {
-        // Nothing to look through for a pod that ended long ago: its runs have made room by themselves.
-        if self.runs.front().is_some_and(|oldest| oldest.record.run.pod <= uid) {
-            self.runs.retain(|run| run.record.run.pod != uid);
+    fn add_history(&mut self, entry: Entry) {
+        let text = number(self.history.last_sequence() + 1);
+        self.collecting.add(Table::History, text, &entry);
+        if let (_, Some(gone)) = self.history.add(entry) {
+            self.collecting.remove(Table::History, number(gone));
         }
-        self.pods.remove(&uid)
     }
 
-    /// Makes what was recorded safe. Nothing to do while it lives in memory; with a disk, the group commit
-    /// after which the keeper may forget the exits of the batch.
-    pub fn commit(&mut self) {}
+    /// Drops a pod: its unit keeps only so many. Its runs stay in the history.
+    pub fn forget(&mut self, uid: PodUid) -> Option<PodView> {
+        let pod = self.pods.remove(&uid)?;
+        self.collecting.remove(Table::Ended, number(uid.0));
+        Some(pod)
+    }
+
+    /// A uid is used. They are marked in blocks, so that a machine that dies uses none of them twice.
+    pub fn use_uid(&mut self, uid: u64) {
+        if uid.saturating_add(UID_BLOCK / 2) > self.uids {
+            self.uids = uid.saturating_add(UID_BLOCK);
+        }
+    }
+
+    /// No pod of any supd before this one had a higher uid.
+    pub fn uid_floor(&self) -> u64 {
+        self.uids.max(self.pods.last_key_value().map_or(0, |(uid, _)| uid.0))
+    }
+
+    // ---- on its way
+
+    /// The number of the batch that what is put now belongs to.
+    pub fn open_batch(&self) -> u64 {
+        self.open
+    }
+
+    /// All batches up to this one are stored.
+    pub fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    /// How many records wait to be handed over.
+    pub fn waiting(&self) -> usize {
+        self.collecting.len()
+    }
+
+    /// Whether the writer would take a batch.
+    pub fn is_idle(&self) -> bool {
+        self.database.is_idle()
+    }
+
+    /// Whether the next batch must tell everything: then [`Store::begin_whole`] comes first, and all facts
+    /// after that.
+    pub fn wants_whole(&self) -> bool {
+        self.database.wants_whole()
+    }
+
+    /// The next batch tells everything: what this store knows by itself is put now.
+    pub fn begin_whole(&mut self) {
+        self.collecting.forget_written();
+        for (uid, pod) in &self.pods {
+            self.collecting.add(Table::Ended, number(uid.0), pod);
+        }
+        for (hash, text) in &self.versions {
+            self.collecting.add_written(Table::Text, number(*hash), text.to_vec());
+        }
+        for entry in self.history.all() {
+            self.collecting.add(Table::History, number(entry.sequence), entry.entry);
+        }
+    }
+
+    /// Gives the writer what was collected, with the mark that says how far it goes. Returns the number of
+    /// the batch.
+    pub fn hand_over(&mut self, mark: &Mark, now: Now) -> u64 {
+        let mark = Mark { uids: self.uids, ..mark.clone() };
+        self.collecting.add(Table::Meta, MARK.into(), &mark);
+        let number = self.open;
+        self.open += 1;
+        let whole = self.database.wants_whole();
+        self.database.write(now, Batch { number, whole, writes: self.collecting.take() });
+        number
+    }
+
+    /// Waits until the writer has said something.
+    pub async fn ready(&self) -> io::Result<()> {
+        self.database.ready().await
+    }
+
+    /// What it said.
+    pub fn take_in(&mut self, now: Now) -> Option<News> {
+        match self.database.take_in(now)? {
+            Said::Committed { number } => {
+                self.stored = self.stored.max(number);
+                Some(News::Stored(self.stored))
+            }
+            Said::Failed { why, .. } => Some(News::Failed(why)),
+        }
+    }
+
+    /// When [`Store::on_time`] has something to do.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        self.database.next_deadline()
+    }
+
+    /// A disk that hangs is given up; one that was given up is tried again.
+    pub fn on_time(&mut self, now: Now) {
+        self.database.on_time(now);
+    }
+
+    /// Where it lies.
+    pub fn place(&self) -> &Place {
+        self.database.place()
+    }
+
+    // ---- what there is
 
     /// A finished pod.
     pub fn pod(&self, uid: PodUid) -> Option<&PodView> {
@@ -91,20 +286,17 @@ impl Store {
         self.pods.values()
     }
 
-    /// Finished pods of a unit, oldest first.
-    pub fn pods_of<'a>(&'a self, unit: &'a UnitName) -> impl DoubleEndedIterator<Item = &'a PodView> {
-        self.pods.values().filter(move |pod| pod.unit == *unit)
+    /// Ended runs of a pod, oldest first.
+    pub fn runs_of<'a>(&'a self, pod: &'a PodView) -> impl Iterator<Item = &'a RunRecord> {
+        self.history.runs_of(&pod.unit).filter(|run| run.run.pod == pod.uid)
     }
+}
 
-    /// Ended runs, oldest first.
-    pub fn runs(&self) -> impl DoubleEndedIterator<Item = &StoredRun> {
-        self.runs.iter()
-    }
+const MARK: &[u8] = b"mark";
 
-    /// The highest uid that anything remembered has: new pods are numbered above it.
-    pub fn highest_uid(&self) -> u64 {
-        self.pods.last_key_value().map_or(0, |(uid, _)| uid.0)
-    }
+/// A number as a key: in the order of the numbers.
+fn number(number: u64) -> Vec<u8> {
+    number.to_be_bytes().into()
 }
 
 #[cfg(test)]

@@ -1,52 +1,15 @@
-//! Rings, counting and forgetting.
+//! Events, marks, and the store over restarts.
 
 use super::*;
 use crate::engine::action::{About, Report};
-use crate::engine::event::{Exit, Outcome, Usage};
 use crate::engine::id::{Class, RunId};
-use crate::engine::time::{Now, Wall};
+use crate::engine::time::Wall;
 use crate::limits::EVENTS_KEPT;
-
-fn run(pod: u64) -> Record {
-    let unit = UnitName::parse("web").unwrap();
-    let exit = Exit { outcome: Outcome::Exited(0), usage: Usage::default(), at: Now::default() };
-    Record::Run(Box::new(RunRecord {
-        run: RunId { pod: PodUid(pod), class: Class::Main, process: 0, attempt: 0 },
-        unit,
-        job: None,
-        pod: format!("web-{pod}"),
-        process: "main".into(),
-        started: None,
-        exit,
-        reason: "Completed".into(),
-    }))
-}
 
 fn report(name: &str, message: &str) -> Report {
     let unit = UnitName::parse("web").unwrap();
     let about = About { kind: "Pod", name: name.into(), unit };
     Report { warning: false, reason: "BackOff", about, message: message.into() }
-}
-
-#[test]
-fn the_oldest_runs_make_room() {
-    let mut store = Store::default();
-    for pod in 0..RUNS_KEPT as u64 + 5 {
-        store.record(run(pod));
-    }
-    let sequences: Vec<u64> = store.runs().map(|run| run.sequence).collect();
-    assert_eq!((sequences.len(), sequences[0]), (RUNS_KEPT, 6));
-}
-
-#[test]
-fn a_forgotten_pod_takes_its_runs_along() {
-    let mut store = Store::default();
-    for pod in [1, 2, 2, 3] {
-        store.record(run(pod));
-    }
-    store.forget(PodUid(2));
-    let pods: Vec<u64> = store.runs().map(|run| run.record.run.pod.0).collect();
-    assert_eq!(pods, [1, 3]);
 }
 
 #[test]

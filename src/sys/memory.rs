@@ -86,6 +86,19 @@ impl SharedMemory {
         // SAFETY: as above; they begin behind the last word, so no two sizes overlap.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.words * 8).cast(), self.halves) }
     }
+
+    /// The room of the 32-bit ones as bytes. Only for memory in which they belong to one process at a time by
+    /// the rules of those who share it: a change from elsewhere would be seen in the middle of a read.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the same room, of which any content is valid; nobody else writes there, as said above.
+        unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.words * 8), self.halves * 4) }
+    }
+
+    /// The same, to be written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `self` is borrowed whole.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(self.words * 8), self.halves * 4) }
+    }
 }
 
 impl Drop for SharedMemory {

@@ -34,6 +34,25 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     }
 }
 
+/// Takes the next connection of a listener, close-on-exec, blocking. A listener that does not block says
+/// `WouldBlock`.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    loop {
+        let none: *mut libc::c_void = std::ptr::null_mut();
+        // SAFETY: no address is asked for; the descriptor is new and ours.
+        unsafe {
+            let fd = libc::accept4(listener.as_raw_fd(), none.cast(), none.cast(), libc::SOCK_CLOEXEC);
+            if fd >= 0 {
+                return Ok(OwnedFd::from_raw_fd(fd));
+            }
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
 /// Sends one message whole. With `wait` false a full socket is `WouldBlock`.
 pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>], wait: bool) -> io::Result<()> {
     let count = fds.len();

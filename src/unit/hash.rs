@@ -208,6 +208,9 @@ impl Fnv {
         self.number("suspend", u64::from(job.suspend));
         self.option("keep_pods", Some(job.keep_pods.into()));
         self.backoff("job_backoff", &job.backoff);
+        self.duration("ttl", job.ttl_after_finished);
+        self.number("durable", u64::from(job.durable));
+        self.number("at_boot", job.at_boot as u64);
     }
 
     fn cron(&mut self, cron: &CronJob) {

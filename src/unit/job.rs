@@ -6,7 +6,7 @@ use super::calendar::{Dst, Schedule};
 use super::diagnostic::Code;
 use super::keys;
 use super::model::{
-    Backoff, CatchUp, CompletionMode, ConcurrencyPolicy, CronJob, Job, PodTemplate, RestartPolicy,
+    AtBoot, Backoff, CatchUp, CompletionMode, ConcurrencyPolicy, CronJob, Job, PodTemplate, RestartPolicy,
 };
 use super::name::UnitName;
 use super::reader::{Reader, short};
@@ -24,6 +24,8 @@ const POD_BACKOFF: Backoff = Backoff {
 
 const MODES: [(&str, CompletionMode); 2] =
     [("NonIndexed", CompletionMode::NonIndexed), ("Indexed", CompletionMode::Indexed)];
+
+const AT_BOOT: [(&str, AtBoot); 2] = [("keep", AtBoot::Keep), ("again", AtBoot::Again)];
 
 /// Whether the unit's job numbers its completions, as far as can be seen before it is read.
 pub(super) fn is_indexed(unit: &Table) -> bool {
@@ -69,6 +71,9 @@ impl Reader<'_> {
         let suspend = self.boolean(table, "suspend").unwrap_or(false);
         let keep_pods = self.integer(table, "keep_pods", 0..=u32::MAX).unwrap_or(KEEP_PODS_DEFAULT);
         let backoff = self.backoff(table, "backoff", &keys::JOB_BACKOFF, POD_BACKOFF, unit);
+        let ttl_after_finished = self.deadline(table, "ttl_after_finished");
+        let durable = self.boolean(table, "durable").unwrap_or(false);
+        let at_boot = self.word(table, "at_boot", &AT_BOOT).map_or(AtBoot::Keep, |(word, _)| word);
         if mode == CompletionMode::Indexed {
             self.check_indexed(table, unit, name, completions);
         }
@@ -83,6 +88,9 @@ impl Reader<'_> {
             suspend,
             keep_pods,
             backoff,
+            ttl_after_finished,
+            durable,
+            at_boot,
         })
     }
 

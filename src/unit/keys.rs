@@ -43,9 +43,9 @@ table! { RESOURCES "[resources]" ["rlimits"] ["memory_max" "cpu_max" "pids_max"]
 table! { LOGS "[logs]" ["stdout" "stderr"] [] }
 table! { JOB "[job]" [
     "completions" "parallelism" "completion_mode" "backoff_limit" "active_deadline" "suspend" "keep_pods" "backoff"
+    "ttl_after_finished" "durable" "at_boot"
 ] [
-    "backoff_limit_per_index" "max_failed_indexes" "ttl_after_finished" "pod_replacement_policy"
-    "success_policy" "failure_policy" "durable" "at_boot"
+    "backoff_limit_per_index" "max_failed_indexes" "pod_replacement_policy" "success_policy" "failure_policy"
 ] }
 table! { JOB_BACKOFF "[job.backoff]" ["initial" "factor" "max"] [] }
 table! { CRON "[cron]" [

@@ -328,6 +328,23 @@ pub struct Job {
     pub keep_pods: u32,
     /// Delay between a failed pod and a new one (JOB-043).
     pub backoff: Backoff,
+    /// A finished job goes after this time, with its records (JOB-070).
+    pub ttl_after_finished: Option<Duration>,
+    /// What is known of it is stored before each start.
+    pub durable: bool,
+    /// What a finished job does when supd comes up anew.
+    pub at_boot: AtBoot,
+}
+
+/// What a finished job does when supd comes up anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AtBoot {
+    /// It stays finished.
+    #[default]
+    Keep,
+    /// It runs again.
+    Again,
 }
 
 /// Whether a job's completions are numbered.

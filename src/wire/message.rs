@@ -87,7 +87,7 @@ pub enum FromSpawner {
 /// Spawner → keeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpawnerToKeeper {
-    /// A claimed slot's output. Descriptors: the read ends, standard output first.
+    /// A claimed slot's pipes. Descriptors: the read ends, standard output first, readiness last.
     Pipes {
         /// Where.
         slot: u16,
@@ -95,6 +95,8 @@ pub enum SpawnerToKeeper {
         stdout: bool,
         /// Whether standard error is.
         stderr: bool,
+        /// Whether the pipe is on which the run says that it is ready; the manager gets it, too.
+        readiness: bool,
     },
     /// The clone is over: the slot has a pid, and the spawner touches it no more.
     Born {
@@ -147,10 +149,34 @@ pub enum ManagerToKeeper<'a> {
         /// An operator's: absolute, and never touched by the keeper itself.
         path: &'a [u8],
     },
+    /// Keep a descriptor for the managers to come; one of the same kind and pod is replaced. One descriptor.
+    Keep {
+        /// What it is.
+        kind: Kept,
+        /// Whose.
+        run: Run,
+    },
+    /// Nobody needs it any more. Readiness pipes go by themselves when their run's end is acknowledged, too.
+    LetGo {
+        /// What it is.
+        kind: Kept,
+        /// Whose.
+        run: Run,
+    },
+}
+
+/// A descriptor that the keeper holds for a pod, so that what a process says while there is no manager waits
+/// there. One of each kind for a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// The pod's notify socket.
+    NotifySocket,
+    /// The read end of the pipe on which a run says that it is ready.
+    Readiness,
 }
 
 /// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known`
-/// (or `Busy`) and, if it has ended, `Exited`, then `SnapshotEnd`; then whatever happens.
+/// (or `Busy`) and, if it has ended, `Exited`, then what is `Kept`, then `SnapshotEnd`; then whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeeperToManager<'a> {
     /// The first message.
@@ -231,6 +257,13 @@ pub enum KeeperToManager<'a> {
         /// In words.
         reason: &'a [u8],
     },
+    /// A descriptor that a manager before this one had, or was to have. One descriptor.
+    Kept {
+        /// What it is.
+        kind: Kept,
+        /// Whose.
+        run: Run,
+    },
 }
 
 /// A run has ended.
@@ -284,7 +317,7 @@ pub enum KeeperToLogger<'a> {
     OwnLog,
     /// From the manager, as it is.
     Relay(&'a [u8]),
-    /// Write down what was read, and end: the next logger reads on where this one stopped.
+    /// End, after all that was said before: the next logger reads on where this one stopped.
     Leave,
 }
 

@@ -6,7 +6,10 @@
 
 pub mod channel;
 pub mod codec;
+pub mod handover;
+pub mod journal;
 pub mod message;
+pub mod note;
 pub mod own_log;
 pub mod plan;
 pub mod run;
@@ -24,7 +27,17 @@ pub mod fd {
     /// Spawner: the slot table.
     pub const TABLE: i32 = 5;
     /// Trial: the keeper's state.
-    pub const STATE: i32 = 4;
+    pub const LEGACY: i32 = 4;
     /// Every role: where its own log lines go.
     pub const OWN_LOG: i32 = 6;
+    /// Manager: memory for what survives, where no disk takes it. Empty at first; the keeper never looks.
+    pub const STATE: i32 = 7;
+    /// Manager: [`super::note`].
+    pub const NOTE: i32 = 8;
+    /// Logger: its journal.
+    pub const JOURNAL: i32 = 7;
+    /// Logger: the hand, where it is read and where it is filled.
+    pub const HAND: (i32, i32) = (8, 9);
+    /// Logger: where the next keeper asks for the pipes when this one is gone.
+    pub const HANDOVER: i32 = 10;
 }

@@ -48,7 +48,7 @@ fn events(supd: &Supd, name: &str, reason: &str) -> Vec<(u64, u64)> {
 }
 
 /// A unit that runs one of the programs at the end of this file.
-fn program(name: &str) -> String {
+pub(super) fn program(name: &str) -> String {
     let this = std::env::current_exe().unwrap();
     format!(
         "exec = ['{}', '--exact', 'faults::programs', '--ignored']\n[env]\nPROGRAM = '{name}'\nPLACE = '@'\n",
@@ -394,6 +394,7 @@ fn programs() {
             say(b"READY=1").unwrap();
             said();
         }
+        "ready" => _ = say(b"READY=1").unwrap(),
         "ready-and-gone" => {
             say(b"READY=1").unwrap();
             // SAFETY: ends this process at once.

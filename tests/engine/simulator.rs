@@ -69,6 +69,7 @@ fn simulate(seed: u64) {
     w.feed(Event::Shutdown { within: Duration::from_secs(60) });
     w.pass(Duration::from_secs(61));
     assert_eq!(w.end, Some(0), "it does not end");
+    w.store();
     for (run, count) in &w.recorded {
         assert_eq!(*count, 1, "{run:?} was recorded {count} times");
     }

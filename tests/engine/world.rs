@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supd::engine::action::{Accepted, Action, Actions, Record, Refused};
-use supd::engine::event::{Adopted, Command, Event, Exit, Label, OpId, Outcome, Usage};
+use supd::engine::event::{Adopted, Begin, Command, Event, Exit, Label, OpId, Outcome, Usage};
 use supd::engine::id::{ObjectRef, PodUid, RunId};
 use supd::engine::time::{Mono, Now, Wall};
 use supd::engine::view::{JobView, Phase, PodView, ProcessState, UnitState, UnitView};
 use supd::engine::{Engine, EngineOptions};
 use supd::unit::model::Unit;
 use supd::unit::name::UnitName;
+
+use crate::outside::Outside;
 
 const TERM: i32 = 15;
 const KILL: i32 = 9;
@@ -23,26 +25,31 @@ const CONT: i32 = 18;
 const TURNS_MAX: usize = 100_000;
 
 pub struct World {
-    title: &'static str,
-    engine: Engine,
-    now: Now,
-    units: BTreeMap<UnitName, Arc<Unit>>,
-    begun: bool,
+    pub(crate) title: &'static str,
+    pub(crate) engine: Engine,
+    pub(crate) options: EngineOptions,
+    pub(crate) now: Now,
+    pub(crate) units: BTreeMap<UnitName, Arc<Unit>>,
+    quarantined: Vec<(UnitName, String)>,
     /// Runs that live, with their pods' names.
-    running: BTreeMap<RunId, Label>,
+    pub(crate) running: BTreeMap<RunId, Label>,
     /// Pods that do not obey TERM.
     stubborn: BTreeSet<String>,
     /// Pods whose starts are not answered.
     hanging: BTreeSet<String>,
     signals: Vec<(String, i32)>,
-    probed: Vec<String>,
+    pub(crate) probed: Vec<String>,
     finished: BTreeMap<PodUid, PodView>,
     spawns: usize,
     reports: Vec<(String, String)>,
     last_reply: Option<Result<Accepted, Refused>>,
     pub end: Option<u8>,
     pub forgotten: Vec<String>,
-    /// How often each run was recorded as ended, and the runs that did end.
+    /// Decisions not to run, in words.
+    pub decisions: Vec<String>,
+    /// What the keeper and the store know.
+    pub(crate) outside: Outside,
+    /// How often each run was stored as ended, and the runs that did end.
     pub recorded: BTreeMap<RunId, u32>,
     pub ended: BTreeMap<RunId, (Label, Outcome)>,
 }
@@ -75,9 +82,10 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
     World {
         title,
         engine: Engine::new(options),
+        options,
         now: Now { mono: Mono(3_600_000_000_000), wall: Wall::from_seconds(1_795_424_400) },
         units: BTreeMap::new(),
-        begun: false,
+        quarantined: Vec::new(),
         running: BTreeMap::new(),
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
@@ -89,6 +97,8 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         last_reply: None,
         end: None,
         forgotten: Vec::new(),
+        decisions: Vec::new(),
+        outside: Outside::default(),
         recorded: BTreeMap::new(),
         ended: BTreeMap::new(),
     }
@@ -113,12 +123,18 @@ impl World {
     }
 
     pub fn begin_with(mut self, adopted: Vec<Adopted>) -> Self {
-        self.begun = true;
         for found in adopted.iter().filter(|found| found.exit.is_none()) {
             self.running.insert(found.run, found.label.clone());
         }
         let units = self.units.values().cloned().collect();
-        self.event(Event::Begin { units, transient: Vec::new(), adopted, uid_floor: 0, disabled: Vec::new() })
+        let quarantined = self.quarantined.clone();
+        self.event(Event::Begin(Box::new(Begin { units, adopted, quarantined, ..Begin::default() })))
+    }
+
+    /// The manager died of this unit.
+    pub fn quarantined(mut self, unit: &str, reason: &str) -> Self {
+        self.quarantined.push((name(unit), reason.to_owned()));
+        self
     }
 
     /// What lives now, as a new manager would be told.
@@ -129,6 +145,7 @@ impl World {
             label: label.clone(),
             pid: Some(1),
             started: self.now,
+            ready: true,
             exit: None,
         })
         .collect()
@@ -162,7 +179,7 @@ impl World {
         self.perform(actions);
     }
 
-    fn perform(&mut self, actions: Actions) {
+    pub(crate) fn perform(&mut self, actions: Actions) {
         let mut queue: std::collections::VecDeque<Action> = actions.into();
         let mut turns = 0;
         while let Some(action) = queue.pop_front() {
@@ -187,7 +204,11 @@ impl World {
                     self.title,
                     spawn.label.pod
                 );
+                if spawn.durable {
+                    self.store();
+                }
                 self.spawns += 1;
+                self.outside.started(spawn.run, &spawn.label, self.now);
                 let hangs = self.hanging.contains(&spawn.label.pod);
                 self.running.insert(spawn.run, spawn.label);
                 if hangs {
@@ -237,18 +258,29 @@ impl World {
                 Vec::new()
             }
             Action::Record(Record::Run(record)) => {
-                *self.recorded.entry(record.run).or_default() += 1;
+                self.outside.recorded.push(record.run);
                 Vec::new()
             }
-            Action::Changed(_) | Action::Gone(_) | Action::Intend { .. } => Vec::new(),
+            Action::Record(Record::Decision(decision)) => {
+                self.decisions.push(format!(
+                    "{} {}: {}",
+                    decision.unit,
+                    decision.kind.as_str(),
+                    decision.reason
+                ));
+                Vec::new()
+            }
+            Action::Changed(_) | Action::Gone(_) => Vec::new(),
         }
     }
 
     fn ended(&mut self, run: RunId, outcome: Outcome) -> Event {
+        let exit = Exit { outcome, usage: Usage::default(), at: self.now };
         if let Some(label) = self.running.remove(&run) {
-            self.ended.insert(run, (label, outcome.clone()));
+            self.ended.insert(run, (label, exit.outcome.clone()));
+            self.outside.ended(run, exit.clone());
         }
-        Event::Exited { run, exit: Exit { outcome, usage: Usage::default(), at: self.now } }
+        Event::Exited { run, exit }
     }
 
     pub fn run_of(&self, pod: &str) -> RunId {

@@ -288,7 +288,7 @@ fn log_pipes_come_before_the_child() {
     assert_eq!(from, Some(0));
     assert_eq!(
         SpawnerToKeeper::decode(&bytes),
-        Ok(SpawnerToKeeper::Pipes { slot, stdout: true, stderr: true })
+        Ok(SpawnerToKeeper::Pipes { slot, stdout: true, stderr: true, readiness: false })
     );
     let Outcome::Started { pid, .. } = bed.outcome(slot) else { panic!("not started") };
     let texts: Vec<String> = received.fds.into_iter().flatten().map(read_all).collect();

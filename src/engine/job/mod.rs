@@ -9,6 +9,8 @@ mod pods;
 mod state;
 mod verdict;
 
+pub(in crate::engine) use verdict::Verdict;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -47,20 +49,14 @@ pub(in crate::engine) struct Job {
     pub(in crate::engine) conditions: Vec<JobCondition>,
     pub(in crate::engine) verdict: Option<Verdict>,
     pub(in crate::engine) finished: bool,
+    /// When it was finished, for `ttl_after_finished`.
+    pub(in crate::engine) finished_at: Option<Now>,
     /// Failures since the last success (JOB-044), and when the last one ended.
     pub(in crate::engine) failures_in_row: u32,
     pub(in crate::engine) last_failure: Option<Mono>,
     /// Finished pods that are kept, oldest first: those that succeeded, those that failed.
-    kept_succeeded: VecDeque<(PodUid, PodName)>,
-    kept_failed: VecDeque<(PodUid, PodName)>,
-}
-
-/// The end that was decided upon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::engine) struct Verdict {
-    pub(in crate::engine) complete: bool,
-    pub(in crate::engine) reason: &'static str,
-    pub(in crate::engine) message: &'static str,
+    pub(in crate::engine) kept_succeeded: VecDeque<(PodUid, PodName)>,
+    pub(in crate::engine) kept_failed: VecDeque<(PodUid, PodName)>,
 }
 
 impl Job {
@@ -73,7 +69,7 @@ impl Job {
     }
 
     pub(in crate::engine) fn is_complete(&self) -> bool {
-        self.finished && self.verdict.as_ref().is_some_and(|verdict| verdict.complete)
+        self.finished && self.verdict.is_some_and(Verdict::is_complete)
     }
 
     pub(in crate::engine) fn has_started(&self) -> bool {

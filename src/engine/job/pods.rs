@@ -158,7 +158,7 @@ impl Engine {
         };
         job.live.remove(&pod.uid);
         let count = pod.leaving.map(|leaving| leaving.count);
-        let verdict_failed = job.verdict.as_ref().is_some_and(|verdict| !verdict.complete);
+        let verdict_failed = job.verdict.is_some_and(|verdict| !verdict.is_complete());
         let ended = match &pod.present().state {
             ProcessState::Ended(end) => end.exit.at.mono,
             _ => now.mono,

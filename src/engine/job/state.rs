@@ -40,6 +40,7 @@ impl Engine {
             conditions: Vec::new(),
             verdict: None,
             finished: false,
+            finished_at: None,
             failures_in_row: 0,
             last_failure: None,
             kept_succeeded: VecDeque::new(),
@@ -90,10 +91,11 @@ impl Engine {
     fn judge_job_unit(&self, now: Now, name: &UnitName, on: bool) -> Judged {
         let Some(entry) = self.units.get(name) else { return Judged::plain(UnitState::Stopped) };
         let Some(job) = self.jobs.get(name.as_str()) else { return Self::at_rest(entry) };
-        if let Some(verdict) = job.verdict.as_ref().filter(|_| job.finished) {
-            let state = if verdict.complete { UnitState::Complete } else { UnitState::Failed };
-            let reason = if verdict.complete { String::new() } else { verdict.reason.to_owned() };
-            return Judged { state, reason, next: None };
+        if let Some(verdict) = job.verdict.filter(|_| job.finished) {
+            return match verdict.is_complete() {
+                true => Judged::plain(UnitState::Complete),
+                false => Judged { state: UnitState::Failed, reason: verdict.reason().to_owned(), next: None },
+            };
         }
         if !on {
             return match job.live.is_empty() {
@@ -126,6 +128,26 @@ impl Engine {
         Judged { state, reason: String::new(), next }
     }
 
+    /// A finished job is to go after its time (`ttl_after_finished`).
+    pub(in crate::engine) fn set_ttl(&mut self, job: &Job) {
+        if let (Some(at), Some(ttl)) = (job.finished_at, job.spec().ttl_after_finished) {
+            self.timers.set(Timer::JobTtl(job.uid), at.mono + ttl);
+        }
+    }
+
+    /// A finished job has had its time. Where it is a unit's own, the unit stays at rest, as if stopped: only
+    /// an operator makes another.
+    pub(in crate::engine) fn on_job_ttl(&mut self, uid: PodUid, out: &mut Actions) {
+        let Some(job) = self.jobs.values().find(|job| job.uid == uid) else { return };
+        let (name, unit) = (job.name.clone(), job.unit.name.clone());
+        if job.owner == JobOwner::Unit
+            && let Some(entry) = self.units.get_mut(&unit)
+        {
+            (entry.wanted, entry.stopped) = (false, true);
+        }
+        self.forget_job(&name, out);
+    }
+
     /// A job goes, with its records and the logs of its pods. Pods that still run are asked to end.
     pub(in crate::engine) fn delete_job(&mut self, now: Now, name: &str, out: &mut Actions) {
         self.remove_job_pods(now, name, Count::Already, out);
@@ -137,6 +159,7 @@ impl Engine {
         let Some(job) = self.jobs.remove(name) else { return };
         self.timers.clear(&Timer::JobDeadline(job.uid));
         self.timers.clear(&Timer::JobBackoff(job.uid));
+        self.timers.clear(&Timer::JobTtl(job.uid));
         let unit = job.unit.name.clone();
         for (uid, pod) in job.kept_succeeded.into_iter().chain(job.kept_failed) {
             out.push(Action::Gone(ObjectRef::Pod(uid)));

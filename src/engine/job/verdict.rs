@@ -1,6 +1,8 @@
 //! Whether a job has failed or is complete (JOB-100ff).
 
-use super::{Job, Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::Job;
 use crate::engine::action::{Action, Actions};
 use crate::engine::id::ObjectRef;
 use crate::engine::pod::Count;
@@ -8,6 +10,42 @@ use crate::engine::time::Now;
 use crate::engine::timer::Timer;
 use crate::engine::{Engine, report};
 use crate::unit::model::RestartPolicy;
+
+/// The end that was decided upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::engine) enum Verdict {
+    /// Enough pods have succeeded.
+    CompletionsReached,
+    /// Too many have failed (JOB-040, JOB-041).
+    BackoffLimitExceeded,
+    /// It took too long (JOB-060).
+    DeadlineExceeded,
+}
+
+impl Verdict {
+    /// Whether the job is complete; else it has failed.
+    pub(in crate::engine) fn is_complete(self) -> bool {
+        self == Self::CompletionsReached
+    }
+
+    /// Kubernetes' reason.
+    pub(in crate::engine) fn reason(self) -> &'static str {
+        match self {
+            Self::CompletionsReached => "CompletionsReached",
+            Self::BackoffLimitExceeded => "BackoffLimitExceeded",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+        }
+    }
+
+    /// Kubernetes' message.
+    pub(in crate::engine) fn message(self) -> &'static str {
+        match self {
+            Self::CompletionsReached => "Reached expected number of succeeded pods",
+            Self::BackoffLimitExceeded => "Job has reached the specified backoff limit",
+            Self::DeadlineExceeded => "Job was active longer than specified deadline",
+        }
+    }
+}
 
 impl Engine {
     /// Decides about a job (JOB-105), then makes or removes pods. `on`: it may have pods at all.
@@ -28,8 +66,8 @@ impl Engine {
             self.judge_verdict(now, name, out);
         }
         let Some(job) = self.jobs.get_mut(name) else { return };
-        if let Some(verdict) = job.verdict.clone() {
-            self.end_job(now, name, &verdict, out);
+        if let Some(verdict) = job.verdict {
+            self.end_job(now, name, verdict, out);
         } else if job.suspended {
             self.remove_job_pods(now, name, Count::Nothing, out);
         } else {
@@ -77,29 +115,17 @@ impl Engine {
             None => job.succeeded > 0 && self.active_pods(job) == 0,
         };
         let verdict = if self.past_backoff_limit(job) {
-            Verdict {
-                complete: false,
-                reason: "BackoffLimitExceeded",
-                message: "Job has reached the specified backoff limit",
-            }
+            Verdict::BackoffLimitExceeded
         } else if overdue && !job.suspended {
-            Verdict {
-                complete: false,
-                reason: "DeadlineExceeded",
-                message: "Job was active longer than specified deadline",
-            }
+            Verdict::DeadlineExceeded
         } else if enough && self.active_pods(job) == 0 {
-            Verdict {
-                complete: true,
-                reason: "CompletionsReached",
-                message: "Reached expected number of succeeded pods",
-            }
+            Verdict::CompletionsReached
         } else {
             return;
         };
         let Some(job) = self.jobs.get_mut(name) else { return };
-        let kind = if verdict.complete { "SuccessCriteriaMet" } else { "FailureTarget" };
-        job.set_condition(now, kind, true, verdict.reason, verdict.message);
+        let kind = if verdict.is_complete() { "SuccessCriteriaMet" } else { "FailureTarget" };
+        job.set_condition(now, kind, true, verdict.reason(), verdict.message());
         job.verdict = Some(verdict);
         out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
     }
@@ -119,30 +145,35 @@ impl Engine {
     }
 
     /// The second step of an end: pods are removed, and when none is left the job is finished.
-    fn end_job(&mut self, now: Now, name: &str, verdict: &Verdict, out: &mut Actions) {
-        let count = if verdict.complete { Count::Nothing } else { Count::Failed };
+    fn end_job(&mut self, now: Now, name: &str, verdict: Verdict, out: &mut Actions) {
+        let count = if verdict.is_complete() { Count::Nothing } else { Count::Failed };
         self.remove_job_pods(now, name, count, out);
         let Some(job) = self.jobs.get_mut(name) else { return };
         if !job.live.is_empty() || job.finished {
             return;
         }
         job.finished = true;
-        let kind = if verdict.complete { "Complete" } else { "Failed" };
-        job.set_condition(now, kind, true, verdict.reason, verdict.message);
-        if verdict.complete {
+        job.finished_at = Some(now);
+        let kind = if verdict.is_complete() { "Complete" } else { "Failed" };
+        job.set_condition(now, kind, true, verdict.reason(), verdict.message());
+        if verdict.is_complete() {
             job.completion_time = Some(now.wall);
         }
         let (uid, unit) = (job.uid, job.unit.name.clone());
+        let ttl = job.spec().ttl_after_finished.map(|ttl| (now, ttl));
         let about = ("Job", name, &unit);
-        if verdict.complete {
+        if verdict.is_complete() {
             report(out, false, "Completed", about, "Job completed".to_owned());
         } else {
-            report(out, true, verdict.reason, about, verdict.message.to_owned());
+            report(out, true, verdict.reason(), about, verdict.message().to_owned());
         }
         self.timers.clear(&Timer::JobDeadline(uid));
         self.timers.clear(&Timer::JobBackoff(uid));
+        if let Some((at, ttl)) = ttl {
+            self.timers.set(Timer::JobTtl(uid), at.mono + ttl);
+        }
         out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
-        self.on_job_finished(now, name, verdict.complete, out);
-        self.note_essential_end(&unit, u8::from(!verdict.complete));
+        self.on_job_finished(now, name, verdict.is_complete(), out);
+        self.note_essential_end(&unit, u8::from(!verdict.is_complete()));
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// Writes down that the present run is over.
-    fn note_end(&mut self, uid: PodUid, run: RunId, exit: Exit, out: &mut Actions) {
+    pub(in crate::engine) fn note_end(&mut self, uid: PodUid, run: RunId, exit: Exit, out: &mut Actions) {
         self.timers.clear(&Timer::Kill(uid));
         self.timers.clear(&Timer::StartDeadline(uid));
         let Some(pod) = self.pods.get_mut(&uid) else { return };
@@ -144,7 +144,7 @@ impl Engine {
     }
 
     /// A pod is final: its record is written, and its owner told.
-    pub(super) fn finish_pod(&mut self, now: Now, uid: PodUid, phase: Phase, out: &mut Actions) {
+    pub(in crate::engine) fn finish_pod(&mut self, now: Now, uid: PodUid, phase: Phase, out: &mut Actions) {
         for timer in
             [Timer::Restart(uid), Timer::Kill(uid), Timer::PodDeadline(uid), Timer::StartDeadline(uid)]
         {

@@ -14,6 +14,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 mod end;
 mod start;
 mod stop;
@@ -50,21 +52,31 @@ pub(in crate::engine) struct Pod {
     pub(in crate::engine) ready_message: String,
     pub(in crate::engine) status_text: String,
     /// Why the pod itself failed.
-    pub(in crate::engine) reason: &'static str,
+    pub(in crate::engine) reason: String,
     pub(in crate::engine) message: String,
 }
 
 /// Whose pod it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::engine) enum Owner {
     /// A service's, with this replica number.
-    Service { ordinal: u32 },
+    Service {
+        /// From 0.
+        ordinal: u32,
+    },
     /// A job's: its name, its uid (a job of the same name may be another), the completion index.
-    Job { job: JobName, uid: PodUid, index: Option<u32> },
+    Job {
+        /// Its name.
+        job: JobName,
+        /// Its uid.
+        uid: PodUid,
+        /// The completion index.
+        index: Option<u32>,
+    },
 }
 
 /// How a pod that was asked to end is counted by its job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::engine) enum Count {
     /// Not at all: suspend, stop, lowered parallelism.
     Nothing,
@@ -96,20 +108,30 @@ pub(in crate::engine) struct Process {
 }
 
 /// Where a process is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::engine) enum ProcessState {
-    /// Not started yet, or between two runs; `until` says when the next start is due.
-    Waiting { why: Why, until: Option<Wall> },
+    /// Not started yet, or between two runs.
+    Waiting {
+        /// For what.
+        why: Why,
+        /// When the next start is due.
+        until: Option<Wall>,
+    },
     /// The order is out; next: Running or Ended.
     Starting,
     /// exec has succeeded; next: Ended.
-    Running { pid: u32, since: Now },
+    Running {
+        /// For people.
+        pid: u32,
+        /// When it was started.
+        since: Now,
+    },
     /// The last run is over; next: Waiting, or nothing.
     Ended(Box<Terminated>),
 }
 
 /// What a process waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::engine) enum Why {
     /// Its turn.
     Turn,

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Pod, PodSeed, Process, ProcessState};
+use super::{Owner, Pod, PodSeed, Process, ProcessState};
 use crate::engine::action::{Action, Actions, Spawn};
 use crate::engine::event::Outcome;
 use crate::engine::id::{Class, ObjectRef, PodUid, RunId};
 use crate::engine::time::Now;
 use crate::engine::timer::Timer;
+use crate::engine::view::JobOwner;
 use crate::engine::{Engine, report};
 
 impl Engine {
@@ -72,10 +73,11 @@ impl Engine {
 
     /// Starts the process whose turn it is.
     pub(in crate::engine) fn start_process(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        if pod.leaving.is_some() || pod.is_up() {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        if pod.leaving.is_some() || pod.is_up() || self.is_aside(&pod.unit.name) {
             return;
         }
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
         let process = &pod.processes[pod.current];
         let backoff = pod.template().backoff;
         if let Some(last) = &process.last {
@@ -97,10 +99,21 @@ impl Engine {
             unit: Arc::clone(&pod.unit),
             label: pod.label(),
             attempt: pod.present().attempt,
+            durable: self.is_durable(pod),
         };
         self.timers.clear(&Timer::Restart(uid));
         out.push(Action::Spawn(Box::new(spawn)));
         self.set_process(uid, ProcessState::Starting, out);
+    }
+
+    /// Whether what is known must be stored before this start. A slot of a cronjob must not run twice,
+    /// whatever dies, so it is stored before its first run.
+    pub(in crate::engine) fn is_durable(&self, pod: &Pod) -> bool {
+        let Owner::Job { job, .. } = &pod.owner else { return false };
+        let Some(job) = self.jobs.get(job) else { return false };
+        // The job counts a pod when it is made: this may be the first, and not yet among the live.
+        let first = job.made <= 1 && pod.present().attempt == 0 && pod.current == 0;
+        job.spec().durable || (first && matches!(job.owner, JobOwner::Schedule(_)))
     }
 
     /// The pod that this run is the present one of.
@@ -211,7 +224,7 @@ fn new_pod(created: Now, uid: PodUid, seed: PodSeed) -> Pod {
         was_ready: false,
         ready_message: String::new(),
         status_text: String::new(),
-        reason: "",
+        reason: String::new(),
         message: String::new(),
     }
 }

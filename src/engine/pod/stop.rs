@@ -89,7 +89,7 @@ impl Engine {
     /// The pod has been active for too long (PHS-009).
     pub(in crate::engine) fn on_pod_deadline(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        pod.reason = "DeadlineExceeded";
+        "DeadlineExceeded".clone_into(&mut pod.reason);
         pod.message = "Pod was active on the node longer than the specified deadline".to_owned();
         let about = ("Pod", pod.name.as_str(), &pod.unit.name);
         report(out, true, "DeadlineExceeded", about, "active for longer than its deadline".to_owned());

@@ -11,15 +11,17 @@ use std::os::fd::OwnedFd;
 use crate::limits::REEXEC_STATE_BYTES_MAX;
 use crate::sys::memory::sealed;
 use crate::wire::codec::{Malformed, Reader, Writer};
-use crate::wire::run::Instant;
+use crate::wire::message::Kept;
+use crate::wire::run::{Instant, Run};
+use crate::wire::{journal, table};
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct State {
     /// Of the supd that wrote this.
     pub(super) version: String,
-    /// The number of the slot table's layout.
-    pub(super) layout: u64,
+    /// See [`LAYOUTS`].
+    pub(super) layouts: [u64; 2],
     /// When the keeper began.
     pub(super) since: Instant,
     /// The soft limit of descriptors that runs get back.
@@ -56,6 +58,25 @@ pub(super) enum Heirloom {
         /// Standard error; else standard output.
         stderr: bool,
     },
+    /// What loggers have in hand, and the pipe that holds it.
+    Journal,
+    /// The pipe's read end.
+    HandReader,
+    /// The pipe's write end.
+    HandWriter,
+    /// Where another keeper asks the logger for its pipes.
+    Handover,
+    /// The manager's store, where no disk takes it.
+    ManagerState,
+    /// What a manager has in hand.
+    ManagerNote,
+    /// Held for a pod.
+    Kept {
+        /// What it is.
+        kind: Kept,
+        /// Whose.
+        run: Run,
+    },
     /// Of a version before this one, which has no use for it.
     Unknown,
 }
@@ -71,6 +92,14 @@ impl Heirloom {
             Self::OwnLogReader => (4, [0, 0]),
             Self::OwnLogWriter => (5, [0, 0]),
             Self::Pipe { slot, stderr } => (6, [u64::from(slot), u64::from(stderr)]),
+            Self::Journal => (7, [0, 0]),
+            Self::HandReader => (8, [0, 0]),
+            Self::HandWriter => (9, [0, 0]),
+            Self::Handover => (10, [0, 0]),
+            Self::ManagerState => (11, [0, 0]),
+            Self::ManagerNote => (12, [0, 0]),
+            Self::Kept { kind: Kept::NotifySocket, run } => (13, pack(run)),
+            Self::Kept { kind: Kept::Readiness, run } => (14, pack(run)),
         };
         to.u8(tag).u64(detail[0]).u64(detail[1]);
     }
@@ -86,13 +115,33 @@ impl Heirloom {
             6 => {
                 Self::Pipe { slot: u16::try_from(detail[0]).map_err(|_| Malformed)?, stderr: detail[1] != 0 }
             }
+            7 => Self::Journal,
+            8 => Self::HandReader,
+            9 => Self::HandWriter,
+            10 => Self::Handover,
+            11 => Self::ManagerState,
+            12 => Self::ManagerNote,
+            13 => Self::Kept { kind: Kept::NotifySocket, run: unpack(detail) },
+            14 => Self::Kept { kind: Kept::Readiness, run: unpack(detail) },
             _ => Self::Unknown,
         })
     }
 }
 
+fn pack(run: Run) -> [u64; 2] {
+    [run.pod, u64::from(run.class) << 48 | u64::from(run.process) << 32 | u64::from(run.attempt)]
+}
+
+fn unpack([pod, word]: [u64; 2]) -> Run {
+    Run { pod, class: (word >> 48) as u8, process: (word >> 32) as u16, attempt: word as u32 }
+}
+
 /// Bytes of one of them.
 const HEIRLOOM_BYTES: usize = 1 + 8 + 8 + 4;
+
+/// Of the memory that goes along: the slot table, the logger's journal. What has another layout cannot be gone
+/// on with.
+pub(super) const LAYOUTS: [u64; 2] = [table::MAGIC, journal::MAGIC];
 
 const MAGIC: u64 = 0x7375_7064_6b65_6570;
 const FORMAT: u32 = 1;
@@ -118,7 +167,8 @@ impl State {
 
     fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
-        to.u64(MAGIC).u32(FORMAT).bytes(self.version.as_bytes()).u64(self.layout);
+        to.u64(MAGIC).u32(FORMAT).bytes(self.version.as_bytes());
+        to.u64(self.layouts[0]).u64(self.layouts[1]);
         self.since.put(&mut to);
         to.bool(self.nofile.is_some()).u64(self.nofile.unwrap_or(0));
         to.u32(self.deaths.0).u32(self.deaths.1).u64(self.strangers).u32(self.replaced);
@@ -138,7 +188,7 @@ impl State {
         }
         let state = Self {
             version: String::from_utf8_lossy(from.bytes()?).into_owned(),
-            layout: from.u64()?,
+            layouts: [from.u64()?, from.u64()?],
             since: Instant::get(&mut from)?,
             nofile: {
                 let (there, limit) = (from.bool()?, from.u64()?);
@@ -178,11 +228,13 @@ pub(super) fn is_older(version: &str, than: &str) -> bool {
 mod tests {
     use super::*;
 
+    const RUN: Run = Run { pod: u64::MAX, class: 3, process: 65_535, attempt: u32::MAX };
+
     #[test]
     fn a_state_reads_back_and_a_cut_one_does_not() {
         let state = State {
             version: "0.1.0".into(),
-            layout: 7,
+            layouts: [7, 8],
             since: Instant { mono: 1, wall: -2 },
             nofile: Some(1024),
             deaths: (1, 2),
@@ -198,6 +250,14 @@ mod tests {
                 (Heirloom::Pipe { slot: 16_383, stderr: true }, 10),
                 (Heirloom::Pipe { slot: 0, stderr: false }, 11),
                 (Heirloom::Unknown, 12),
+                (Heirloom::Journal, 13),
+                (Heirloom::HandReader, 14),
+                (Heirloom::HandWriter, 15),
+                (Heirloom::Handover, 16),
+                (Heirloom::ManagerState, 17),
+                (Heirloom::ManagerNote, 18),
+                (Heirloom::Kept { kind: Kept::NotifySocket, run: RUN }, 19),
+                (Heirloom::Kept { kind: Kept::Readiness, run: RUN }, 20),
             ],
         };
         for state in [state.clone(), State { nofile: None, listener_file: None, heirlooms: vec![], ..state }]

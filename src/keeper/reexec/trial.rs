@@ -10,12 +10,11 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::state::State;
+use super::state::{LAYOUTS, State};
 use crate::settings::{Role, Settings};
 use crate::sys::process::{Image, adopt, hand_over, reset_signals};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::table::MAGIC;
 
 /// What a program says that can take over; its version follows. Nothing else would say this by chance.
 pub(super) const FIT: &[u8] = b"supd can take over as ";
@@ -31,7 +30,7 @@ const FAILED: u8 = 1;
 /// able to read.
 pub fn run(settings: &Settings, opens: bool, check: impl FnOnce(&Settings) -> Result<(), String>) -> u8 {
     reset_signals();
-    let [Some(channel), Some(state)] = [fd::CHANNEL, fd::STATE].map(adopt) else {
+    let [Some(channel), Some(state)] = [fd::CHANNEL, fd::LEGACY].map(adopt) else {
         say("this is a part of supd, started by it; run `supd` instead");
         return crate::settings::exit::USAGE;
     };
@@ -69,7 +68,7 @@ fn become_the_other(settings: &Settings, channel: Channel, state: OwnedFd) -> Re
     let words = words.map(|word| CString::new(word.into_vec()).unwrap_or_default()).collect();
     let path = CString::new(path).map_err(|_| format!("{shown} is no path"))?;
     let image = Image::new(file.into(), path, words);
-    let kept = hand_over(channel.into(), fd::CHANNEL).and_then(|()| hand_over(state, fd::STATE));
+    let kept = hand_over(channel.into(), fd::CHANNEL).and_then(|()| hand_over(state, fd::LEGACY));
     kept.map_err(|error| cannot("prepare", error))?;
     Err(cannot("execute", image.execute()))
 }
@@ -80,9 +79,9 @@ fn try_state(
     check: impl FnOnce() -> Result<(), String>,
 ) -> Result<(), String> {
     let state = State::read(state).map_err(|error| format!("what runs cannot be read: {error}"))?;
-    if state.layout != MAGIC {
+    if state.layouts != LAYOUTS {
         return Err(format!(
-            "its table of runs has another layout than that of supd {}; stop supd and start it instead",
+            "its shared memory has another layout than that of supd {}; stop supd and start it instead",
             state.version
         ));
     }

@@ -16,15 +16,19 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_PER_TURN_MAX, PLAN_BYTES_MAX, PLAN_INLINE_BYTES_MAX};
 use crate::sys::memory;
 use crate::wire::channel::Channel;
-use crate::wire::message::{Exited, FromSpawner, KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
+use crate::wire::message::{
+    Exited, FromSpawner, KeeperToManager, Kept, ManagerToKeeper, PlanAt, Spawn, ToSpawner,
+};
 use crate::wire::plan::Plan;
 use crate::wire::run::{Ending, Instant, Run};
 
 use super::{clock, fault, label};
 
+mod news;
 mod outbox;
 mod slots;
 
+pub use news::{News, NotOrdered, Snapshot};
 use outbox::Outbox;
 use slots::{Slots, Stage};
 
@@ -41,70 +45,6 @@ pub struct Keeper {
     buffer: Vec<u8>,
     message: Vec<u8>,
     plan: Vec<u8>,
-}
-
-/// What the keeper told at the start.
-#[derive(Debug, Default)]
-pub struct Snapshot {
-    /// Processes of pods that live, or ended unacknowledged.
-    pub adopted: Vec<Adopted>,
-    /// Runs that nobody waits for any more: probes and execs of the manager before, and what has a label
-    /// that cannot be read. They were sent KILL.
-    pub orphans: Vec<RunId>,
-    /// The highest pod uid that any run had.
-    pub pod_highest: u64,
-    /// Managers that died before this one.
-    pub deaths: u32,
-    /// Of those, the ones in a row just before this one that died before they were ready.
-    pub deaths_unready: u32,
-    /// When the keeper began.
-    pub since: Now,
-    /// How often the keeper has gone on as another program since.
-    pub replaced: u32,
-}
-
-/// Something that the keeper or a spawner told.
-#[derive(Debug)]
-pub enum News {
-    /// A run has started.
-    Started {
-        /// Which.
-        run: RunId,
-        /// Its pid.
-        pid: u32,
-        /// When.
-        at: Now,
-        /// Read end of the readiness pipe, where the plan asked for one.
-        readiness: Option<OwnedFd>,
-    },
-    /// A run has ended, or never was.
-    Exited {
-        /// Which.
-        run: RunId,
-        /// How.
-        exit: Exit,
-        /// Resource limits that could not be raised: a bit for each number.
-        limits_refused: u32,
-    },
-    /// Stop; how often that was said.
-    StopRequest(u32),
-    /// Load the units again.
-    Reload,
-    /// Write the state to the log.
-    ShowState,
-    /// A new listener for the control socket.
-    Listener(OwnedFd),
-    /// The program that was to take over does not, for this reason.
-    NotReplaced(String),
-}
-
-/// Why a start was not even ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotOrdered {
-    /// In words.
-    pub message: String,
-    /// Something had run out: worth a try soon.
-    pub exhausted: bool,
 }
 
 impl Keeper {
@@ -142,6 +82,10 @@ impl Keeper {
             };
             match KeeperToManager::decode(&buffer[..received.length]) {
                 Ok(KeeperToManager::SnapshotEnd) => break,
+                Ok(KeeperToManager::Kept { kind, run }) => {
+                    let fd = received.fds.into_iter().flatten().next();
+                    snapshot.kept.extend(run_id(run).zip(fd).map(|(run, fd)| (kind, run, fd)));
+                }
                 Ok(message) => self.take_in_snapshot(message, &mut snapshot),
                 Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             }
@@ -170,7 +114,9 @@ impl Keeper {
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
-                        snapshot.adopted.push(Adopted { run, label, pid, started: now(started), exit: None });
+                        let started = now(started);
+                        let adopted = Adopted { run, label, pid, started, ready: true, exit: None };
+                        snapshot.adopted.push(adopted);
                     }
                     _ => snapshot.orphans.push(run),
                 }
@@ -179,6 +125,7 @@ impl Keeper {
                 self.last_exit = self.last_exit.max(exited.seq);
                 self.slots.end(exited.slot);
                 let run = run_id(exited.run);
+                snapshot.exits.extend(run.map(|run| (run, exited.seq)));
                 if let Some(adopted) = snapshot.adopted.iter_mut().find(|adopted| Some(adopted.run) == run) {
                     adopted.exit = Some(exit(&exited));
                 }
@@ -303,6 +250,10 @@ impl Keeper {
             KeeperToManager::NotReplaced { reason } => {
                 news.push(News::NotReplaced(String::from_utf8_lossy(reason).into_owned()));
             }
+            KeeperToManager::Kept { kind, run } => {
+                let fd = fds.into_iter().flatten().next();
+                news.extend(run_id(run).zip(fd).map(|(run, fd)| News::Kept(kind, run, fd)));
+            }
             // Of the snapshot, which is over.
             KeeperToManager::Welcome { .. }
             | KeeperToManager::Known { .. }
@@ -387,13 +338,18 @@ impl Keeper {
         }
     }
 
-    /// What was taken in is committed: the keeper may forget the exits.
-    pub fn acknowledge(&mut self) -> io::Result<()> {
-        if self.acknowledged == self.last_exit {
+    /// The number of the last exit that was taken in.
+    pub fn last_exit(&self) -> u64 {
+        self.last_exit
+    }
+
+    /// What was taken in up to this exit is stored: the keeper may forget it.
+    pub fn acknowledge(&mut self, exits: u64) -> io::Result<()> {
+        if exits <= self.acknowledged {
             return Ok(());
         }
-        self.acknowledged = self.last_exit;
-        self.tell(&ManagerToKeeper::Ack { seq: self.last_exit })
+        self.acknowledged = exits;
+        self.tell(&ManagerToKeeper::Ack { seq: exits })
     }
 
     /// The first reconcile is done.
@@ -414,6 +370,17 @@ impl Keeper {
     /// supd is to go on as the program at this path, or (empty) as what is where its own was.
     pub fn reexec(&mut self, path: &[u8]) -> io::Result<()> {
         self.tell(&ManagerToKeeper::Reexec { path })
+    }
+
+    /// Has a descriptor kept for the managers to come.
+    pub fn keep(&mut self, kind: Kept, run: RunId, fd: OwnedFd) -> io::Result<()> {
+        ManagerToKeeper::Keep { kind, run: wire_run(run) }.encode(&mut self.message);
+        self.channel.send(&self.message, &[fd])
+    }
+
+    /// It is needed no more.
+    pub fn let_go(&mut self, kind: Kept, run: RunId) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::LetGo { kind, run: wire_run(run) })
     }
 
     /// All is done.
@@ -465,6 +432,7 @@ fn exit(exited: &Exited<'_>) -> Exit {
         user_us: exited.usage.user_us,
         system_us: exited.usage.system_us,
         max_rss_bytes: exited.usage.max_rss_bytes,
+        ..Usage::default()
     };
     Exit { outcome, usage, at: now(exited.at) }
 }
@@ -474,7 +442,7 @@ fn not_ordered(message: &str, exhausted: bool) -> Option<NotOrdered> {
 }
 
 fn now(at: Instant) -> Now {
-    Now { mono: Mono(at.mono), wall: Wall(at.wall) }
+    Now { mono: Mono(i64::try_from(at.mono).unwrap_or(i64::MAX)), wall: Wall(at.wall) }
 }
 
 fn wire_run(run: RunId) -> Run {

@@ -294,7 +294,7 @@ mod tests {
         RunId { pod: PodUid(pod), class: Class::Main, process: 0, attempt: 0 }
     }
 
-    fn at(ms: u64) -> Mono {
+    fn at(ms: i64) -> Mono {
         Mono(ms * 1_000_000)
     }
 
@@ -390,7 +390,7 @@ mod tests {
         }
         for number in 0..9 {
             slots.set_stage(number, Stage::Started);
-            assert!(!slots.check(at(100 + 100 * u64::from(number))));
+            assert!(!slots.check(at(100 + 100 * i64::from(number))));
         }
         assert!(slots.check(at(1100)), "the last one is stuck");
     }

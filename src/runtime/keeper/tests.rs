@@ -144,8 +144,9 @@ fn a_snapshot_becomes_adopted_runs_and_ends_what_nobody_waits_for() {
         assert_eq!((snapshot.adopted[0].pid, snapshot.adopted[0].label.pod.as_str()), (Some(42), "web-0"));
         assert_eq!((snapshot.pod_highest, snapshot.deaths), (9, 1));
         assert_eq!(snapshot.orphans, [probe, odd]);
-        keeper.acknowledge().unwrap();
-        keeper.acknowledge().unwrap();
+        assert_eq!(snapshot.exits.get(&init), Some(&keeper.last_exit()));
+        keeper.acknowledge(keeper.last_exit()).unwrap();
+        keeper.acknowledge(keeper.last_exit()).unwrap();
         let heard = world.heard();
         assert!(
             heard[0].contains("Signal { slot: 12") && heard[1].contains("Signal { slot: 13"),

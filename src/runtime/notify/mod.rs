@@ -6,9 +6,10 @@
 //! which the run's pid is known, so that its senders can be judged. When a run ends, what it had said is
 //! read first: a service may say READY and die in the same millisecond (F38).
 //!
-//! Sockets are the manager's own for now: one that is started again binds the same paths anew. What
-//! was said before is kept by [`crate::store::ready`]; what is said in between is lost, until the keeper
-//! holds the sockets.
+//! A manager that dies loses nothing of this. The keeper holds a duplicate of each socket and pipe, in which
+//! what is said in between waits, and gives it to the next manager. And a word is looked at before it is
+//! taken out: that a run is ready is first noted where the next manager finds it (`mark`), then taken out,
+//! then acted on. Who dies in between leaves a word that is read twice, which means nothing more than once.
 
 use std::collections::HashMap;
 use std::io::{self, IoSliceMut};
@@ -33,8 +34,10 @@ use crate::limits::{
     DESCRIPTORS_PER_MESSAGE_MAX, NOTIFY_BYTES_MAX, NOTIFY_PER_TURN_MAX, NOTIFY_READY_SOURCES_MAX,
 };
 
+mod glass;
 pub mod message;
 
+use glass::Glass;
 use message::{Line, Sender};
 
 /// All that listens for what processes tell.
@@ -43,7 +46,14 @@ pub struct Tellers {
     directory: PathBuf,
     sockets: HashMap<PodUid, Socket>,
     pipes: HashMap<PodUid, Pipe>,
+    /// Where the content of a pipe is looked at.
+    glass: Glass,
+    /// Pipes that have said all they will: the keeper need not hold them any more.
+    done: Vec<RunId>,
 }
+
+/// What notes that a run is ready before its word is taken out.
+pub type Mark<'a> = &'a dyn Fn(RunId);
 
 /// A pod's notify socket.
 struct Socket {
@@ -57,6 +67,8 @@ struct Socket {
 struct Pipe {
     fd: OwnedFd,
     run: RunId,
+    /// Its run is known to have started.
+    heard: bool,
 }
 
 impl Tellers {
@@ -68,21 +80,67 @@ impl Tellers {
             directory,
             sockets: HashMap::new(),
             pipes: HashMap::new(),
+            glass: Glass::new()?,
+            done: Vec::new(),
         })
     }
 
-    /// Makes a pod's socket, if it has none yet, and returns the path for `NOTIFY_SOCKET`.
-    pub fn open(&mut self, pod: PodUid) -> io::Result<&Path> {
-        if !self.sockets.contains_key(&pod) {
-            let path = self.directory.join(format!("{:x}", pod.0));
-            let fd = make_socket(&self.directory, &path)?;
-            self.sockets.insert(pod, Socket { fd, path: path.clone(), speaker: None });
+    /// Makes a pod's socket, if it has none yet: then the duplicate for the keeper comes with the path for
+    /// `NOTIFY_SOCKET`.
+    pub fn open(&mut self, pod: PodUid) -> io::Result<(PathBuf, Option<OwnedFd>)> {
+        let path = self.path(pod);
+        if self.sockets.contains_key(&pod) {
+            return Ok((path, None));
         }
-        Ok(&self.sockets[&pod].path)
+        let fd = make_socket(&self.directory, &path)?;
+        let copy = fd.try_clone()?;
+        self.sockets.insert(pod, Socket { fd, path: path.clone(), speaker: None });
+        Ok((path, Some(copy)))
     }
 
-    /// A run has started: from now on what its pod's socket receives is its word.
+    /// Takes over the socket of a pod from a manager before this one.
+    pub fn take_socket(&mut self, pod: PodUid, fd: OwnedFd) {
+        let path = self.path(pod);
+        self.sockets.insert(pod, Socket { fd, path, speaker: None });
+    }
+
+    /// Takes over the pipe of a run, which is listened to once the run is known to have started.
+    pub fn take_pipe(&mut self, run: RunId, fd: OwnedFd) {
+        self.forget_pipe(run.pod);
+        self.pipes.insert(run.pod, Pipe { fd, run, heard: false });
+    }
+
+    /// All pods with a socket or a pipe.
+    pub fn pods(&self) -> Vec<PodUid> {
+        let mut pods: Vec<PodUid> = self.sockets.keys().chain(self.pipes.keys()).copied().collect();
+        pods.sort_unstable();
+        pods.dedup();
+        pods
+    }
+
+    /// Whether the pod has a socket.
+    pub fn has_socket(&self, pod: PodUid) -> bool {
+        self.sockets.contains_key(&pod)
+    }
+
+    /// Runs whose pipes the keeper need not hold any more.
+    pub fn take_done(&mut self) -> Vec<RunId> {
+        std::mem::take(&mut self.done)
+    }
+
+    fn path(&self, pod: PodUid) -> PathBuf {
+        self.directory.join(format!("{:x}", pod.0))
+    }
+
+    /// A run has started: from now on what its pod's socket receives is its word, and its pipe is listened to.
     pub fn started(&mut self, run: RunId, pid: u32) -> io::Result<()> {
+        match self.pipes.get_mut(&run.pod) {
+            Some(pipe) if pipe.run == run && !pipe.heard => {
+                pipe.heard = true;
+                self.epoll.get_ref().0.0.add(&pipe.fd, interest(run.pod))?;
+            }
+            _ => {}
+        }
         let Some(socket) = self.sockets.get_mut(&run.pod) else { return Ok(()) };
         if socket.speaker.is_none() {
             self.epoll.get_ref().0.0.add(&socket.fd, interest(run.pod))?;
@@ -97,7 +155,7 @@ impl Tellers {
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         self.forget_pipe(run.pod);
         self.epoll.get_ref().0.0.add(&fd, interest(run.pod))?;
-        self.pipes.insert(run.pod, Pipe { fd, run });
+        self.pipes.insert(run.pod, Pipe { fd, run, heard: true });
         Ok(())
     }
 
@@ -108,7 +166,7 @@ impl Tellers {
     }
 
     /// Reads what was said, a bounded part of it from each who speaks; the rest wakes again.
-    pub fn read(&mut self, told: &mut Vec<Event>) {
+    pub fn read(&mut self, told: &mut Vec<Event>, mark: Mark<'_>) {
         let mut ready = [EpollEvent::empty(); NOTIFY_READY_SOURCES_MAX];
         let nobody = self.sockets.is_empty() && self.pipes.is_empty();
         let polled =
@@ -126,19 +184,19 @@ impl Tellers {
             let _ = self.epoll.try_io(Interest::READABLE, nothing);
         }
         for event in &ready[..count] {
-            self.read_pod(PodUid(event.data()), NOTIFY_PER_TURN_MAX, told);
+            self.read_pod(PodUid(event.data()), NOTIFY_PER_TURN_MAX, told, mark);
         }
     }
 
     /// A run has ended: its last words are read, then it may speak no more.
-    pub fn ended(&mut self, run: RunId, told: &mut Vec<Event>) {
+    pub fn ended(&mut self, run: RunId, told: &mut Vec<Event>, mark: Mark<'_>) {
         let speaks = |speaker: &Option<(RunId, i32)>| speaker.is_some_and(|(speaking, _)| speaking == run);
         let known = self.sockets.get(&run.pod).is_some_and(|socket| speaks(&socket.speaker))
             || self.pipes.get(&run.pod).is_some_and(|pipe| pipe.run == run);
         if !known {
             return;
         }
-        self.read_pod(run.pod, usize::MAX, told);
+        self.read_pod(run.pod, usize::MAX, told, mark);
         self.forget_pipe(run.pod);
         if let Some(socket) = self.sockets.get_mut(&run.pod) {
             socket.speaker = None;
@@ -146,28 +204,33 @@ impl Tellers {
         }
     }
 
-    /// The pod is gone, and its socket with it.
-    pub fn close(&mut self, pod: PodUid) {
+    /// The pod is gone, and its socket with it. True: it had one, which the keeper need not hold any more.
+    pub fn close(&mut self, pod: PodUid) -> bool {
         self.forget_pipe(pod);
-        if let Some(socket) = self.sockets.remove(&pod) {
+        let socket = self.sockets.remove(&pod);
+        if let Some(socket) = &socket {
             let _ = std::fs::remove_file(&socket.path);
         }
+        socket.is_some()
     }
 
-    fn read_pod(&mut self, pod: PodUid, limit: usize, told: &mut Vec<Event>) {
+    fn read_pod(&mut self, pod: PodUid, limit: usize, told: &mut Vec<Event>, mark: Mark<'_>) {
         if let Some(Socket { fd, speaker: Some((run, pid)), .. }) = self.sockets.get(&pod) {
-            read_socket(fd, *run, *pid, limit, told);
+            read_socket(fd, *run, *pid, limit, told, mark);
         }
-        if let Some(pipe) = self.pipes.get(&pod)
-            && let Some(event) = read_pipe(pipe)
+        if let Some(pipe) = self.pipes.get(&pod).filter(|pipe| pipe.heard)
+            && let Some(event) = self.glass.read_pipe(pipe, mark)
         {
             told.push(event);
+            self.done.push(pipe.run);
             self.forget_pipe(pod);
         }
     }
 
     fn forget_pipe(&mut self, pod: PodUid) {
-        if let Some(pipe) = self.pipes.remove(&pod) {
+        if let Some(pipe) = self.pipes.remove(&pod)
+            && pipe.heard
+        {
             let _ = self.epoll.get_ref().0.0.delete(&pipe.fd);
         }
     }
@@ -201,44 +264,66 @@ fn make_socket(directory: &Path, path: &Path) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Reads at most `limit` datagrams.
-fn read_socket(fd: &OwnedFd, run: RunId, main: i32, limit: usize, told: &mut Vec<Event>) {
+/// Reads at most `limit` datagrams: looks at each, notes what must not be lost, and takes it out.
+fn read_socket(fd: &OwnedFd, run: RunId, main: i32, limit: usize, told: &mut Vec<Event>, mark: Mark<'_>) {
     // More than a socket's queue can hold would be a sender that outruns us: it is waited for no longer.
     for _ in 0..limit.min(NOTIFY_PER_TURN_MAX * 16) {
         let mut buffer = [0; NOTIFY_BYTES_MAX];
-        let (length, sender) = match receive(fd, &mut buffer) {
+        let (length, sender) = match look(fd, &mut buffer) {
             Ok(received) => received,
             Err(Errno::EINTR) => continue,
             Err(_) => return,
         };
-        let Some(length) = length else {
-            tracing::debug!(%run, "a notify datagram of more than {NOTIFY_BYTES_MAX} bytes; ignoring");
-            continue;
-        };
-        let Some(sender) = sender.filter(|sender| message::belongs(*sender, main)) else {
-            tracing::warn!(%run, ?sender, "a notify datagram from a process that is not the pod's; ignoring");
-            continue;
-        };
-        for line in message::parse(&buffer[..length]) {
-            told.extend(match line {
-                Line::Ready => Some(Event::Readiness { run, ready: true, message: "READY=1".into() }),
-                Line::Status(text) => Some(Event::StatusText { run, text }),
-                Line::Other(key) => {
-                    tracing::debug!(%run, pid = sender.pid, "notify `{key}=` has no effect here; ignoring");
-                    None
-                }
-            });
-        }
+        judge(run, main, length.map(|length| &buffer[..length]), sender, told, mark);
+        take_out(fd);
     }
 }
 
-/// One datagram: its length, or nothing where it was too long, and who sent it. There is room for as many
-/// descriptors as a message can carry, since the sender's credentials are lost with what doesn't fit; they
-/// are closed at once, which also is the answer that `systemd-notify` waits for (`BARRIER=1`).
-fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(Option<usize>, Option<Sender>), Errno> {
+/// What a datagram says, if whoever sent it may say it.
+fn judge(
+    run: RunId,
+    main: i32,
+    datagram: Option<&[u8]>,
+    sender: Option<Sender>,
+    told: &mut Vec<Event>,
+    mark: Mark<'_>,
+) {
+    let Some(datagram) = datagram else {
+        tracing::debug!(%run, "a notify datagram of more than {NOTIFY_BYTES_MAX} bytes; ignoring");
+        return;
+    };
+    let Some(sender) = sender.filter(|sender| message::belongs(*sender, main)) else {
+        tracing::warn!(%run, ?sender, "a notify datagram from a process that is not the pod's; ignoring");
+        return;
+    };
+    for line in message::parse(datagram) {
+        told.extend(match line {
+            Line::Ready => {
+                mark(run);
+                Some(Event::Readiness { run, ready: true, message: "READY=1".into() })
+            }
+            Line::Status(text) => Some(Event::StatusText { run, text }),
+            Line::Other(key) => {
+                tracing::debug!(%run, pid = sender.pid, "notify `{key}=` has no effect here; ignoring");
+                None
+            }
+        });
+    }
+}
+
+/// Takes the first datagram out, with what came along.
+fn take_out(fd: &OwnedFd) {
+    while nix::sys::socket::recv(fd.as_raw_fd(), &mut [], MsgFlags::MSG_DONTWAIT) == Err(Errno::EINTR) {}
+}
+
+/// Looks at the first datagram: its length, or nothing where it was too long, and who sent it. There is room
+/// for as many descriptors as a message can carry, since the sender's credentials are lost with what doesn't
+/// fit; our copies are closed at once. Those of the datagram go with it, which also is the answer that
+/// `systemd-notify` waits for (`BARRIER=1`).
+fn look(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(Option<usize>, Option<Sender>), Errno> {
     let mut slices = [IoSliceMut::new(buffer)];
     let mut control = nix::cmsg_space!(libc::ucred, [RawFd; DESCRIPTORS_PER_MESSAGE_MAX]);
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let received = recvmsg::<()>(fd.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
     let mut sender = None;
     if let Ok(messages) = received.cmsgs() {
@@ -258,23 +343,6 @@ fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> Result<(Option<usize>, Option<Sen
     }
     let whole = !received.flags.contains(MsgFlags::MSG_TRUNC);
     Ok((whole.then_some(received.bytes), sender))
-}
-
-/// A newline, or the end without one; nothing while the pipe says neither.
-fn read_pipe(pipe: &Pipe) -> Option<Event> {
-    let run = pipe.run;
-    let mut buffer = [0; 256];
-    for _ in 0..NOTIFY_PER_TURN_MAX {
-        let (ready, message) = match nix::unistd::read(&pipe.fd, &mut buffer) {
-            Ok(0) => (false, "the readiness descriptor was closed without a newline"),
-            Ok(length) if buffer[..length].contains(&b'\n') => (true, "a newline on its descriptor"),
-            Ok(_) | Err(Errno::EINTR) => continue,
-            Err(Errno::EAGAIN) => return None,
-            Err(_) => (false, "the readiness descriptor cannot be read"),
-        };
-        return Some(Event::Readiness { run, ready, message: message.into() });
-    }
-    None
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ fn told(act: impl FnOnce(&mut Tellers, &Path)) -> Vec<String> {
     let mut events = Vec::new();
     runtime.block_on(async {
         let mut tellers = Tellers::new(directory.path().join("notify")).unwrap();
-        let path = tellers.open(RUN.pod).unwrap().to_owned();
+        let path = tellers.open(RUN.pod).unwrap().0;
         act(&mut tellers, &path);
-        tellers.read(&mut events);
+        tellers.read(&mut events, &|_| ());
     });
     events.iter().map(show).collect()
 }
@@ -38,7 +38,7 @@ fn what_was_said_before_the_pid_was_known_waits_and_counts() {
     let events = told(|tellers, path| {
         say(path, b"STATUS=warming up\nREADY=1");
         let mut early = Vec::new();
-        tellers.read(&mut early);
+        tellers.read(&mut early, &|_| ());
         assert!(early.is_empty());
         tellers.started(RUN, std::process::id()).unwrap();
     });
@@ -73,7 +73,7 @@ fn the_last_words_of_a_run_are_read_before_its_end_and_none_after() {
     let events = told(|tellers, path| {
         tellers.started(RUN, std::process::id()).unwrap();
         say(path, b"READY=1");
-        tellers.ended(RUN, &mut last);
+        tellers.ended(RUN, &mut last, &|_| ());
         say(path, b"STATUS=a ghost");
     });
     assert_eq!(last.iter().map(show).collect::<Vec<_>>(), ["ready true"]);
@@ -94,7 +94,7 @@ fn attached_descriptors_are_closed_and_the_word_counts() {
         sendmsg(sender.as_raw_fd(), &text, &rights, MsgFlags::empty(), Some(&address)).unwrap();
         drop(write);
         let mut events = Vec::new();
-        tellers.read(&mut events);
+        tellers.read(&mut events, &|_| ());
         assert_eq!(events.iter().map(show).collect::<Vec<_>>(), ["ready true"]);
         // The only write end left was in the datagram: were it open still, this read would block.
         assert_eq!(nix::unistd::read(&read, &mut [0; 1]), Ok(0));
@@ -108,4 +108,42 @@ fn a_newline_is_ready_and_an_end_without_one_is_not() {
     drop(end.1);
     assert_eq!(told(|tellers, _| tellers.watch_pipe(RUN, newline.0).unwrap()), ["ready true"]);
     assert_eq!(told(|tellers, _| tellers.watch_pipe(RUN, end.0).unwrap()), ["ready false"]);
+}
+
+#[test]
+fn what_a_dying_manager_has_marked_and_not_taken_out_the_next_one_hears_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let pipe = nix::unistd::pipe().unwrap();
+    nix::unistd::write(&pipe.1, b"up\n").unwrap();
+    runtime.block_on(async {
+        let mut first = Tellers::new(directory.path().join("notify")).unwrap();
+        let (path, copy) = first.open(RUN.pod).unwrap();
+        first.started(RUN, std::process::id()).unwrap();
+        say(&path, b"STATUS=here\nREADY=1");
+        for made in [0, 1] {
+            if made == 1 {
+                first.watch_pipe(RUN, pipe.0.try_clone().unwrap()).unwrap();
+            }
+            let died = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                first.read(&mut Vec::new(), &|run| panic!("{run} is marked, and here it ends"));
+            }));
+            assert!(died.is_err());
+        }
+        drop(first);
+        say(&path, b"STATUS=in between");
+        let mut next = Tellers::new(directory.path().join("notify")).unwrap();
+        next.take_socket(RUN.pod, copy.unwrap());
+        next.take_pipe(RUN, pipe.0);
+        let mut events = Vec::new();
+        next.read(&mut events, &|_| ());
+        assert!(events.is_empty(), "its start is not known yet");
+        next.started(RUN, std::process::id()).unwrap();
+        next.read(&mut events, &|_| ());
+        assert_eq!(
+            events.iter().map(show).collect::<Vec<_>>(),
+            ["status here", "ready true", "status in between", "ready true"]
+        );
+        assert_eq!((next.take_done(), next.take_done()), (vec![RUN], vec![]));
+    });
 }

@@ -74,6 +74,9 @@ fn indexed(pod: PodTemplate) -> Body {
         active_deadline: None,
         suspend: false,
         keep_pods: 1,
+        ttl_after_finished: None,
+        durable: false,
+        at_boot: AtBoot::Keep,
     }))
 }
 

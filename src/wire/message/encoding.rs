@@ -1,8 +1,8 @@
 //! Messages to bytes and back.
 
 use super::{
-    Exited, FromSpawner, KeeperToLogger, KeeperToManager, LoggerToKeeper, ManagerToKeeper, PlanAt, Spawn,
-    SpawnerToKeeper, ToSpawner,
+    Exited, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper, ManagerToKeeper, PlanAt,
+    Spawn, SpawnerToKeeper, ToSpawner,
 };
 use crate::wire::codec::{Malformed, Reader, Writer};
 use crate::wire::run::{Ending, Instant, Run, Usage};
@@ -87,7 +87,9 @@ impl SpawnerToKeeper {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Pipes { slot, stdout, stderr } => to.u8(1).u16(*slot).bool(*stdout).bool(*stderr),
+            Self::Pipes { slot, stdout, stderr, readiness } => {
+                to.u8(1).u16(*slot).bool(*stdout).bool(*stderr).bool(*readiness)
+            }
             Self::Born { slot } => to.u8(2).u16(*slot),
             Self::StillBorn { slot } => to.u8(3).u16(*slot),
         };
@@ -97,7 +99,12 @@ impl SpawnerToKeeper {
     pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let mut from = Reader::new(message);
         let decoded = match from.u8()? {
-            1 => Self::Pipes { slot: from.u16()?, stdout: from.bool()?, stderr: from.bool()? },
+            1 => Self::Pipes {
+                slot: from.u16()?,
+                stdout: from.bool()?,
+                stderr: from.bool()?,
+                readiness: from.bool()?,
+            },
             2 => Self::Born { slot: from.u16()? },
             3 => Self::StillBorn { slot: from.u16()? },
             _ => return Err(Malformed),
@@ -123,7 +130,15 @@ impl<'a> ManagerToKeeper<'a> {
             Self::Logger(bytes) => to.u8(5).bytes(bytes),
             Self::End { code } => to.u8(6).u8(*code),
             Self::Alive => to.u8(7),
-            Self::Reexec { path } => to.u8(8).bytes(path),
+            Self::Keep { kind, run } => {
+                run.put(to.u8(8).u8(kind.to_wire()));
+                &mut to
+            }
+            Self::LetGo { kind, run } => {
+                run.put(to.u8(9).u8(kind.to_wire()));
+                &mut to
+            }
+            Self::Reexec { path } => to.u8(10).bytes(path),
         };
     }
 
@@ -143,7 +158,9 @@ impl<'a> ManagerToKeeper<'a> {
             5 => Self::Logger(from.bytes()?),
             6 => Self::End { code: from.u8()? },
             7 => Self::Alive,
-            8 => Self::Reexec { path: from.bytes()? },
+            8 => Self::Keep { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
+            9 => Self::LetGo { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
+            10 => Self::Reexec { path: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -200,8 +217,9 @@ impl<'a> KeeperToManager<'a> {
                 to.u8(12);
             }
             Self::NotReplaced { reason } => {
-                to.u8(13).bytes(reason);
+                to.u8(14).bytes(reason);
             }
+            Self::Kept { kind, run } => run.put(to.u8(13).u8(kind.to_wire())),
         }
     }
 
@@ -239,11 +257,29 @@ impl<'a> KeeperToManager<'a> {
             10 => Self::Listener,
             11 => Self::Busy { slot: from.u16()? },
             12 => Self::SpawnerGone,
-            13 => Self::NotReplaced { reason: from.bytes()? },
+            13 => Self::Kept { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
+            14 => Self::NotReplaced { reason: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
         Ok(decoded)
+    }
+}
+
+impl Kept {
+    fn to_wire(self) -> u8 {
+        match self {
+            Self::NotifySocket => 1,
+            Self::Readiness => 2,
+        }
+    }
+
+    fn get(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match from.u8()? {
+            1 => Ok(Self::NotifySocket),
+            2 => Ok(Self::Readiness),
+            _ => Err(Malformed),
+        }
     }
 }
 
@@ -379,7 +415,7 @@ mod tests {
         );
         both_ways!(
             SpawnerToKeeper,
-            SpawnerToKeeper::Pipes { slot: 5, stdout: true, stderr: false },
+            SpawnerToKeeper::Pipes { slot: 5, stdout: true, stderr: false, readiness: true },
             SpawnerToKeeper::Born { slot: 6 },
             SpawnerToKeeper::StillBorn { slot: 7 },
         );
@@ -393,6 +429,8 @@ mod tests {
             ManagerToKeeper::End { code: 137 },
             ManagerToKeeper::Alive,
             ManagerToKeeper::Reexec { path: b"/sbin/supd" },
+            ManagerToKeeper::Keep { kind: Kept::NotifySocket, run: RUN },
+            ManagerToKeeper::LetGo { kind: Kept::Readiness, run: RUN },
         );
         let exited = |ending| {
             KeeperToManager::Exited(Exited {
@@ -432,6 +470,7 @@ mod tests {
             KeeperToManager::Busy { slot: 8 },
             KeeperToManager::SpawnerGone,
             KeeperToManager::NotReplaced { reason: b"it is older" },
+            KeeperToManager::Kept { kind: Kept::Readiness, run: RUN },
         );
         both_ways!(
             KeeperToLogger,

@@ -1,0 +1,280 @@
+//! What lives from before comes under the engine's care, and what should live and does not is judged.
+//!
+//! The keeper tells of a run until its end is stored, so what is told here goes on exactly where the store
+//! ends: a pod may have run on meanwhile, one run after another, and each of their ends is taken in once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::action::{Action, Actions, Spawn};
+use super::event::{Adopted, Exit, Label, Outcome, Usage};
+use super::id::{JobName, PodUid, RunId};
+use super::pod::{Owner, PodSeed, ProcessState};
+use super::recall::Recall;
+use super::saved::Continuity;
+use super::time::Now;
+use super::timer::Timer;
+use super::view::{JobOwner, Phase};
+use super::{Engine, places::Place, report};
+use crate::unit::model::{Body, Handler, Unit};
+
+const SIGKILL: i32 = 9;
+
+impl Engine {
+    /// Everything that was found, then everything that was not; then the ends, in their order.
+    pub(super) fn adopt_all(&mut self, adopted: Vec<Adopted>, recall: &Recall, out: &mut Actions) {
+        let known = self.pods.values().filter(|pod| !self.is_aside(&pod.unit.name));
+        let known: Vec<PodUid> = known.map(|pod| pod.uid).collect();
+        self.adopt_pods(adopted, &known, recall, out);
+    }
+
+    /// The same, where only these pods should have been found.
+    pub(super) fn adopt_pods(
+        &mut self,
+        adopted: Vec<Adopted>,
+        known: &[PodUid],
+        recall: &Recall,
+        out: &mut Actions,
+    ) {
+        let mut pods: BTreeMap<PodUid, Vec<Adopted>> = BTreeMap::new();
+        for found in adopted {
+            pods.entry(found.run.pod).or_default().push(found);
+        }
+        let (mut ends, mut found) = (Vec::new(), BTreeSet::new());
+        for (uid, mut runs) in pods {
+            runs.sort_by_key(|found| (found.run.process, found.run.attempt));
+            self.last_uid = self.last_uid.max(uid.0);
+            ends.extend(self.adopt_pod_of(runs, &mut found, recall, out));
+        }
+        for uid in known.iter().copied().filter(|uid| !found.contains(uid)) {
+            ends.extend(self.judge_missing(uid, recall, out));
+        }
+        ends.sort_by_key(|(run, exit)| (exit.at.mono, *run));
+        for (run, exit) in ends {
+            self.on_exited(recall.now, run, exit, out);
+        }
+    }
+
+    /// The runs of one pod, oldest first. Returns the end that is still to be judged, if there is one.
+    fn adopt_pod_of(
+        &mut self,
+        runs: Vec<Adopted>,
+        found: &mut BTreeSet<PodUid>,
+        recall: &Recall,
+        out: &mut Actions,
+    ) -> Option<(RunId, Exit)> {
+        let mut end: Option<(RunId, Exit)> = None;
+        for run in runs {
+            if let Some((run, exit)) = end.take() {
+                // It was followed by another run, so what it led to has happened already.
+                self.note_end(run.pod, run, exit, out);
+            }
+            let uid = run.run.pod;
+            if let Some(adopted) = self.adopt(run, recall, out) {
+                found.insert(uid);
+                end = adopted;
+            }
+        }
+        end
+    }
+
+    /// Takes over a run, unless that is over. Returns its end, if it has ended.
+    fn adopt(&mut self, found: Adopted, recall: &Recall, out: &mut Actions) -> Option<Option<(RunId, Exit)>> {
+        let Adopted { run, label, pid, started, exit, ready } = found;
+        if self.is_aside(&label.unit) {
+            return None;
+        }
+        // A start that is under way has no time yet: a deadline must not be counted from the epoch.
+        let started = if pid.is_some() { started } else { recall.now };
+        let known = self.pods.contains_key(&run.pod);
+        let taken = match known {
+            true => self.catch_up(run, &label, (pid, started)),
+            false => self.adopt_new((run, &label), (pid, started), exit.is_some(), recall, out),
+        };
+        if !taken {
+            return None;
+        }
+        if exit.is_none() {
+            self.resume_probe(run, ready, out);
+        }
+        Some(exit.map(|exit| (run, exit)))
+    }
+
+    /// A pod that was stored: this run is its present one, or a later one. False: it is over, and stored.
+    fn catch_up(&mut self, run: RunId, label: &Label, (pid, started): (Option<u32>, Now)) -> bool {
+        let Some(pod) = self.pods.get_mut(&run.pod) else { return false };
+        let backoff = pod.template().backoff;
+        let place = usize::from(run.process).min(pod.main_place());
+        let process = pod.present();
+        let over = matches!(process.state, ProcessState::Ended(_))
+            || (matches!(process.state, ProcessState::Waiting { .. }) && process.last.is_some());
+        let order = (place, run.attempt).cmp(&(pod.current, process.attempt));
+        if order.is_lt() || (order.is_eq() && over) {
+            return false;
+        }
+        pod.current = place;
+        let process = pod.present_mut();
+        if let ProcessState::Ended(end) = &process.state {
+            process.last = Some(end.clone());
+        }
+        if run.attempt > process.attempt {
+            process.condemned = None;
+        }
+        // Each start after a failure lengthened the back-off; the label tells how many there were.
+        for _ in process.restarts..label.restarts.min(process.restarts.saturating_add(64)) {
+            process.series.restarted(&backoff, started.mono);
+        }
+        process.attempt = run.attempt;
+        process.restarts = process.restarts.max(label.restarts);
+        process.state = match pid {
+            Some(pid) => ProcessState::Running { pid, since: started },
+            None => ProcessState::Starting,
+        };
+        if pid.is_some() {
+            pod.started.get_or_insert(started);
+        }
+        self.timers.clear(&Timer::Restart(run.pod));
+        true
+    }
+
+    /// A pod that no store has seen: its label says whose it is. False: nobody's.
+    fn adopt_new(
+        &mut self,
+        (run, label): (RunId, &Label),
+        (pid, started): (Option<u32>, Now),
+        ended: bool,
+        recall: &Recall,
+        out: &mut Actions,
+    ) -> bool {
+        let unit = self.units.get(&label.unit).map(|entry| Arc::clone(&entry.unit));
+        let owner = unit.as_ref().and_then(|unit| self.adoptive_owner(recall.now, unit, label));
+        let (Some(unit), Some(owner)) = (unit, owner) else {
+            // Its unit is gone, or is of another kind now: nobody would ever stop it.
+            if !ended {
+                let about = ("Pod", label.pod.as_str(), &label.unit);
+                report(out, true, "Killing", about, "its unit is gone, killed".to_owned());
+                out.push(Action::Signal { run, signal: SIGKILL, all: true });
+            }
+            return false;
+        };
+        let unit = recall.template(label.template_hash, &unit);
+        match &owner {
+            Owner::Service { ordinal } => {
+                if let Some(replicas) = self.replicas_mut(&label.unit) {
+                    replicas.places.set(*ordinal, Place::Live(run.pod));
+                }
+            }
+            Owner::Job { job, .. } => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.live.insert(run.pod);
+                    job.start.get_or_insert(started);
+                    let number = label.pod.rsplit('-').next().and_then(|text| text.parse::<u32>().ok());
+                    job.made = job.made.max(number.map_or(0, |n| n.saturating_add(1)));
+                }
+            }
+        }
+        let seed = PodSeed { unit, name: label.pod.clone(), owner, scheduled: label.scheduled };
+        self.adopt_pod(seed, run, pid, started, label.restarts);
+        true
+    }
+
+    /// Whose pod a found run is; makes its job anew where that is needed.
+    fn adoptive_owner(&mut self, now: Now, unit: &Arc<Unit>, label: &Label) -> Option<Owner> {
+        match (&unit.body, &label.job) {
+            (Body::Service(_), None) => Some(Owner::Service { ordinal: label.ordinal? }),
+            (Body::Job(_) | Body::CronJob(_), Some(job)) => {
+                if !self.jobs.contains_key(job) {
+                    let origin = match (&unit.body, label.scheduled) {
+                        (Body::Job(_), _) => JobOwner::Unit,
+                        (_, Some(slot)) => JobOwner::Schedule(slot),
+                        (_, None) => JobOwner::Manual,
+                    };
+                    self.adopt_job(now, unit, job.clone(), origin);
+                }
+                let uid = self.jobs.get(job)?.uid;
+                Some(Owner::Job { job: job.clone(), uid, index: label.ordinal })
+            }
+            _ => None,
+        }
+    }
+
+    fn adopt_job(&mut self, now: Now, unit: &Arc<Unit>, job: JobName, origin: JobOwner) {
+        self.make_job(now, unit, job.clone(), origin.clone());
+        if let JobOwner::Schedule(slot) = origin
+            && let Some((_, calendar)) = self.calendar(&unit.name)
+        {
+            calendar.last_schedule = calendar.last_schedule.max(Some(slot));
+            calendar.reference = calendar.reference.max(slot);
+            calendar.active.push(job);
+        }
+    }
+
+    /// A pod that was there before must not flip to unready because its manager is new (PRB-018). What can
+    /// be asked is asked again; what was told once (a notification) stands.
+    fn resume_probe(&mut self, run: RunId, ready: bool, out: &mut Actions) {
+        let Some(pod) = self.pods.get_mut(&run.pod) else { return };
+        let ProcessState::Running { since, .. } = pod.present().state else { return };
+        if pod.run() != run || pod.current != pod.main_place() || pod.leaving.is_some() {
+            return;
+        }
+        let (readiness, deadline) = (pod.template().readiness.clone(), pod.template().startup_deadline);
+        if (ready || readiness.is_none()) && !pod.ready {
+            (pod.ready, pod.was_ready, pod.ready_since) = (true, true, Some(since));
+        }
+        let (is_ready, unit) = (pod.ready, Arc::clone(&pod.unit));
+        let Some(readiness) = readiness else { return };
+        if let (false, Some(deadline), None) = (is_ready, deadline, &pod.present().condemned) {
+            self.timers.set(Timer::StartDeadline(run.pod), since.mono + deadline);
+        }
+        let asks = matches!(
+            readiness.handler,
+            Handler::Tcp { .. } | Handler::Http { .. } | Handler::Exec(_) | Handler::Notify | Handler::Fd(_)
+        );
+        if asks {
+            out.push(Action::Probe { run, unit });
+        }
+    }
+
+    /// A pod that was stored as running, and of which no run was found. Returns an end that is to be judged.
+    fn judge_missing(&mut self, uid: PodUid, recall: &Recall, out: &mut Actions) -> Option<(RunId, Exit)> {
+        let pod = self.pods.get(&uid)?;
+        let run = pod.run();
+        match pod.present().state {
+            ProcessState::Running { .. } => {
+                let outcome = Outcome::Unknown;
+                Some((run, Exit { outcome, usage: Usage::default(), at: recall.now }))
+            }
+            ProcessState::Starting => {
+                self.start_anew(recall, uid, out);
+                None
+            }
+            // Its turn had come.
+            ProcessState::Waiting { .. } if self.timers.get(&Timer::Restart(uid)).is_none() => {
+                self.start_process(recall.now, uid, out);
+                None
+            }
+            ProcessState::Waiting { .. } | ProcessState::Ended(_) => None,
+        }
+    }
+
+    /// The order to start a process was stored, and never carried out, as far as anyone knows.
+    fn start_anew(&mut self, recall: &Recall, uid: PodUid, out: &mut Actions) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        if pod.leaving.is_some() {
+            return self.finish_pod(recall.now, uid, Phase::Failed, out);
+        }
+        if recall.continuity != Continuity::Manager {
+            // It may have run: what it logged is its own.
+            pod.present_mut().attempt += 1;
+        }
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let spawn = Spawn {
+            run: pod.run(),
+            unit: Arc::clone(&pod.unit),
+            label: pod.label(),
+            attempt: pod.present().attempt,
+            durable: self.is_durable(pod),
+        };
+        out.push(Action::Spawn(Box::new(spawn)));
+    }
+}

@@ -1,0 +1,208 @@
+//! What survives a manager, of all that the engine knows: the facts from which it goes on.
+//!
+//! Plain data, one record for each unit, each job and each pod that has a history. What can be read
+//! elsewhere is not here: units are loaded, what lives is told by the keeper, finished pods and runs are
+//! records of their own. [`super::save`] makes these, [`super::recall`] goes on from them. A field that is
+//! new gets a default, so that what an older supd has written can be read.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{JobName, PodName, PodUid};
+use super::index_set::IndexSet;
+use super::job::Verdict;
+use super::places::Done;
+use super::pod::{Count, Owner, ProcessState};
+use super::restart::Series;
+use super::time::{Mono, Now, Wall};
+use super::view::{JobCondition, JobOwner, LastExit, Terminated, UnitState};
+use crate::unit::name::UnitName;
+
+/// All that was stored.
+#[derive(Clone, Debug, Default)]
+pub struct Saved {
+    /// Every unit that was there.
+    pub units: Vec<SavedUnit>,
+    /// Every job.
+    pub jobs: Vec<SavedJob>,
+    /// Pods with a history, none of them final.
+    pub pods: Vec<SavedPod>,
+    /// When it was stored.
+    pub taken: Now,
+}
+
+/// What a new engine may rely on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Continuity {
+    /// The keeper has seen everything since: what it doesn't show was never started, and nothing that an
+    /// operator left alone has changed.
+    Manager,
+    /// supd died, keeper and all, and the machine did not: what lives was found, what does not was cut off.
+    Supd,
+    /// supd was ended in order, or the machine came up anew: what ran then does not any more.
+    #[default]
+    Anew,
+}
+
+/// A unit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedUnit {
+    /// Its name.
+    pub name: UnitName,
+    /// The version in force ([`crate::unit::model::Unit::hash`]).
+    pub hash: u64,
+    /// The version on disk, as it was last loaded, if that is another.
+    #[serde(default)]
+    pub pending: Option<u64>,
+    /// Made by `supctl run`.
+    #[serde(default)]
+    pub transient: bool,
+    pub(super) enabled: bool,
+    pub(super) wanted: bool,
+    #[serde(default)]
+    pub(super) stopped: bool,
+    #[serde(default)]
+    pub(super) released: bool,
+    #[serde(default)]
+    pub(super) removed: bool,
+    #[serde(default)]
+    pub(super) only_loaded: bool,
+    #[serde(default)]
+    pub(super) deleting: bool,
+    pub(super) created: Now,
+    pub(super) state: UnitState,
+    pub(super) since: Now,
+    #[serde(default)]
+    pub(super) last_exit: Option<Box<LastExit>>,
+    #[serde(default)]
+    pub(super) last_restart: Option<Wall>,
+    #[serde(default)]
+    pub(super) essential_end: Option<u8>,
+    pub(super) kind: SavedKind,
+}
+
+impl SavedUnit {
+    /// A unit of which nothing is known but that an operator has disabled it.
+    pub fn disabled(name: UnitName, now: Now) -> Self {
+        Self {
+            name,
+            hash: 0,
+            pending: None,
+            transient: false,
+            enabled: false,
+            wanted: false,
+            stopped: false,
+            released: false,
+            removed: false,
+            only_loaded: false,
+            deleting: false,
+            created: now,
+            state: UnitState::Disabled,
+            since: now,
+            last_exit: None,
+            last_restart: None,
+            essential_end: None,
+            kind: SavedKind::Target,
+        }
+    }
+}
+
+/// What each kind needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum SavedKind {
+    Target,
+    Service { scaled: Option<u32>, replace: Vec<PodUid>, done: Vec<(u32, Done)>, past: Vec<(PodUid, String)> },
+    Job { again: bool },
+    CronJob(SavedCalendar),
+}
+
+/// Where a cronjob stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedCalendar {
+    /// What it stands in: another schedule starts anew.
+    pub(super) schedule: String,
+    pub(super) zone: Option<String>,
+    pub(super) suspended: bool,
+    /// What the unit itself says of that: an edit since then counts more.
+    pub(super) suspended_by_unit: bool,
+    pub(super) reference: Wall,
+    pub(super) last_schedule: Option<Wall>,
+    pub(super) last_success: Option<Wall>,
+    pub(super) missed: u64,
+    pub(super) active: Vec<JobName>,
+    pub(super) held: Option<Wall>,
+    #[serde(default)]
+    pub(super) noted: Option<Wall>,
+}
+
+/// A job.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedJob {
+    /// Its name.
+    pub name: JobName,
+    /// Its unit.
+    pub unit: UnitName,
+    /// The version of its unit that it was made from.
+    pub hash: u64,
+    pub(super) uid: PodUid,
+    pub(super) owner: JobOwner,
+    pub(super) created: Now,
+    pub(super) completions: Option<u32>,
+    pub(super) parallelism: u32,
+    pub(super) active_deadline: Option<std::time::Duration>,
+    pub(super) suspended: bool,
+    pub(super) succeeded: u32,
+    pub(super) failed: u32,
+    pub(super) completed: IndexSet,
+    pub(super) made: u32,
+    pub(super) start: Option<Now>,
+    pub(super) completion_time: Option<Wall>,
+    pub(super) conditions: Vec<JobCondition>,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) finished: bool,
+    pub(super) finished_at: Option<Now>,
+    pub(super) failures_in_row: u32,
+    pub(super) last_failure: Option<Mono>,
+    pub(super) kept_succeeded: Vec<(PodUid, PodName)>,
+    pub(super) kept_failed: Vec<(PodUid, PodName)>,
+}
+
+/// A pod that is not final.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SavedPod {
+    /// Its identity.
+    pub uid: PodUid,
+    /// The version of its unit that it was made from.
+    pub hash: u64,
+    pub(super) template_hash: u64,
+    pub(super) name: PodName,
+    pub(super) unit: UnitName,
+    pub(super) owner: Owner,
+    pub(super) scheduled: Option<Wall>,
+    pub(super) created: Now,
+    pub(super) started: Option<Now>,
+    pub(super) current: usize,
+    pub(super) leaving: Option<Count>,
+    /// When its grace is over.
+    pub(super) kill_at: Option<Mono>,
+    /// When its present process may start again.
+    pub(super) restart_at: Option<Mono>,
+    pub(super) ready: bool,
+    pub(super) ready_since: Option<Now>,
+    pub(super) was_ready: bool,
+    pub(super) ready_message: String,
+    pub(super) status_text: String,
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) processes: Vec<SavedProcess>,
+}
+
+/// A process of a pod.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SavedProcess {
+    pub(super) state: ProcessState,
+    pub(super) attempt: u32,
+    pub(super) restarts: u32,
+    pub(super) series: Series,
+    pub(super) last: Option<Box<Terminated>>,
+    pub(super) condemned: Option<String>,
+}
