@@ -96,6 +96,21 @@ impl Books {
         u16::try_from(self.books.len()).unwrap_or(u16::MAX)
     }
 
+    /// The exits that are not acknowledged, and the last number that was given: for the program that goes on
+    /// with them.
+    pub(super) fn numbered(&self) -> (Vec<(u64, u16)>, u64) {
+        (self.exits.iter().copied().collect(), self.last_seq)
+    }
+
+    /// Goes on with the numbers of the program before us. The manager may have stored some of them.
+    pub(super) fn go_on_with(&mut self, exits: &[(u64, u16)], last_seq: u64) {
+        for (seq, slot) in exits {
+            self.of(*slot).seq = *seq;
+            self.exits.push_back((*seq, *slot));
+        }
+        self.last_seq = last_seq;
+    }
+
     /// Numbers an exit, which is told from now on until it is acknowledged.
     pub(super) fn number(&mut self, slot: u16) {
         self.last_seq += 1;

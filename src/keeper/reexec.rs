@@ -141,7 +141,7 @@ impl Keeper {
         if let Some(pidfd) = trial.process.pidfd() {
             self.unwatch(pidfd);
         }
-        match trial.verdict(how) {
+        match verdict(&trial.channel, &trial.words, trial.overdue, how) {
             Ok(_) if self.halt.is_requested() => self.refuse_reexec("supd is ending".into()),
             Ok(binary) => self.begin_drain(binary),
             Err(reason) => self.refuse_reexec(reason),
@@ -235,6 +235,7 @@ impl Keeper {
             strangers: self.reaping.strangers,
             replaced: self.reexec.replaced + 1,
             listener_file: self.manager.listener.file(),
+            exits: self.books.numbered(),
             heirlooms: self.heirlooms().map(|(heirloom, fd)| (heirloom, fd.as_raw_fd())).collect(),
         }
     }
@@ -293,37 +294,32 @@ impl Keeper {
     }
 }
 
-impl Trial {
-    /// The program's file if it is fit, else why not.
-    fn verdict(self, how: How) -> Result<OwnedFd, String> {
-        let (mut binary, mut version) = (None, None);
-        let mut buffer = [0; 256];
-        while let Ok(received) = self.channel.try_receive(&mut buffer)
-            && received.length > 0
-        {
-            let message = buffer.get(..received.length).unwrap_or_default();
-            if message == trial::OPENED {
-                binary = received.fds.into_iter().flatten().next();
-            } else if let Some(found) = message.strip_prefix(trial::FIT) {
-                version = Some(String::from_utf8_lossy(found).into_owned());
-            }
+/// The program's file if it is fit, else why not.
+fn verdict(channel: &Channel, words: &OwnedFd, overdue: bool, how: How) -> Result<OwnedFd, String> {
+    let (mut binary, mut version) = (None, None);
+    let mut buffer = [0; 256];
+    while let Ok(received) = channel.try_receive(&mut buffer)
+        && received.length > 0
+    {
+        let message = buffer.get(..received.length).unwrap_or_default();
+        if message == trial::OPENED {
+            binary = received.fds.into_iter().flatten().next();
+        } else if let Some(found) = message.strip_prefix(trial::FIT) {
+            version = Some(String::from_utf8_lossy(found).into_owned());
         }
-        match (self.overdue, how, version, binary) {
-            (true, ..) => {
-                Err(format!("it did not say within {} s that it can take over", REEXEC_TRIAL_MS / 1_000))
-            }
-            (false, How::Exited(0), Some(version), Some(_)) if is_older(&version, VERSION) => {
-                Err(format!("it is supd {version}, and older than supd {VERSION}, which runs"))
-            }
-            (false, How::Exited(0), Some(_), Some(binary)) => Ok(binary),
-            (false, how, ..) => Err(match (last_line(&self.words), how) {
-                (Some(words), _) => words,
-                (None, How::Exited(code)) => {
-                    format!("it ended with code {code} and did not say that it can take over")
-                }
-                (None, How::Signaled(signal, _)) => format!("it was ended by signal {signal} in its trial"),
-            }),
+    }
+    if overdue {
+        return Err(format!("it did not say within {} s that it can take over", REEXEC_TRIAL_MS / 1_000));
+    }
+    match (how, version, binary) {
+        (How::Exited(0), Some(version), Some(_)) if is_older(&version, VERSION) => {
+            Err(format!("it is supd {version}, and older than supd {VERSION}, which runs"))
         }
+        (How::Exited(0), Some(_), Some(binary)) => Ok(binary),
+        (how, ..) => Err(last_line(words).unwrap_or_else(|| match how {
+            How::Exited(code) => format!("it ended with code {code} and did not say that it can take over"),
+            How::Signaled(signal, _) => format!("it was ended by signal {signal} in its trial"),
+        })),
     }
 }
 
@@ -407,7 +403,39 @@ impl Keeper {
                 _ => {}
             }
         }
+        self.books.go_on_with(&state.exits.0, state.exits.1);
         self.take_over();
         self.voice.info(format_args!("supd {} went on as supd {VERSION}", state.version));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is made of a program that says and prints this, and ends with this code.
+    fn judged(says: &[u8], prints: &[u8], code: u8) -> Result<(), String> {
+        let (channel, theirs) = Channel::pair().unwrap();
+        let (words, printed) = nix::unistd::pipe2(OFlag::O_NONBLOCK).unwrap();
+        theirs.send(trial::OPENED, &[printed.as_fd()]).unwrap();
+        if !says.is_empty() {
+            theirs.send(says, &[]).unwrap();
+        }
+        if !prints.is_empty() {
+            nix::unistd::write(&printed, prints).unwrap();
+        }
+        verdict(&channel, &words, false, How::Exited(code)).map(|_| ())
+    }
+
+    #[test]
+    fn only_who_says_so_and_is_not_older_is_fit() {
+        let fit = |version: &str| [trial::FIT, version.as_bytes()].concat();
+        assert_eq!(judged(&fit(VERSION), b"", 0), Ok(()));
+        assert_eq!(judged(&fit("999.0.0"), b"a warning", 0), Ok(()));
+        assert!(judged(&fit("0.0.1"), b"", 0).unwrap_err().contains("older"));
+        assert!(judged(&fit("of sorts"), b"", 0).unwrap_err().contains("older"));
+        assert_eq!(judged(&fit(VERSION), b"first\nthe\x1b reason\n\n", 1), Err("the reason".into()));
+        assert!(judged(b"", b"", 0).unwrap_err().contains("did not say"));
+        assert!(judged(b"hello", b"", 3).unwrap_err().contains("code 3"));
     }
 }

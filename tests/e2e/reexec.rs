@@ -158,6 +158,26 @@ fn f14_a_request_to_end_during_a_trial_is_honoured() {
 }
 
 #[test]
+fn f14_pid_1_is_replaced_too() {
+    let supd = Space::new()
+        .wrap(&["unshare", "-fp", "--mount-proc"])
+        .arg("--shutdown-timeout=3s")
+        .fifo("gate")
+        .unit("web", SLEEPER)
+        .unit("late", "shell = 'read l < @/gate; exit 7'\nrestart_policy = 'Never'\n")
+        .supd();
+    supd.wait("web", "ready");
+    supd.wait("late", "ready");
+    let pid = supd.pid("web-0");
+    let other = copy(&supd, "other");
+    supd.ctl(&format!("reexec --binary {other}")).ok().stdout_has("(pid 1)");
+    assert_eq!(supd.pid("web-0"), pid);
+    supd.release("gate");
+    assert_eq!(supd.ended("late-0")["exitCode"], 7);
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
 fn f14_many_replacements_under_load_lose_nothing() {
     let supd = Space::new()
         .unit("web", &format!("{SLEEPER}[service]\nreplicas = 5"))
@@ -178,6 +198,9 @@ fn f14_many_replacements_under_load_lose_nothing() {
     supd.wait("web", "ready");
     assert_eq!(supd.pid("loud-0"), loud);
     supd.wait("quick", "complete");
+    assert_eq!(supd.json("get job quick")["status"]["succeeded"], 200);
+    let ran = fs::read_to_string(supd.path().join("ran")).unwrap();
+    assert_eq!(ran.lines().count(), 200, "each was started once");
     supd.ctl("kill loud -s STOP").ok();
     let output = supd.ctl("logs loud").ok();
     for (index, line) in output.stdout.lines().enumerate() {

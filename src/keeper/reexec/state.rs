@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) replaced: u32,
     /// Device, inode and mode of the control socket's file.
     pub(super) listener_file: Option<(u64, u64, u32)>,
+    /// Numbers and slots of exits that are not acknowledged, oldest first, and the last number that was given.
+    pub(super) exits: (Vec<(u64, u16)>, u64),
     /// What stays open, and under which number.
     pub(super) heirlooms: Vec<(Heirloom, i32)>,
 }
@@ -174,6 +176,11 @@ impl State {
         to.u32(self.deaths.0).u32(self.deaths.1).u64(self.strangers).u32(self.replaced);
         let (device, inode, mode) = self.listener_file.unwrap_or_default();
         to.bool(self.listener_file.is_some()).u64(device).u64(inode).u32(mode);
+        let (exits, last_seq) = &self.exits;
+        to.u64(*last_seq).count(exits.len());
+        for (seq, slot) in exits {
+            to.u64(*seq).u16(*slot);
+        }
         to.count(self.heirlooms.len());
         for (heirloom, number) in &self.heirlooms {
             heirloom.put(&mut to);
@@ -201,6 +208,12 @@ impl State {
                 let there = from.bool()?;
                 let file = (from.u64()?, from.u64()?, from.u32()?);
                 there.then_some(file)
+            },
+            exits: {
+                let last_seq = from.u64()?;
+                let count = from.count(10)?;
+                let one = |_| Ok((from.u64()?, from.u16()?));
+                ((0..count).map(one).collect::<Result<_, Malformed>>()?, last_seq)
             },
             heirlooms: (0..from.count(HEIRLOOM_BYTES)?)
                 .map(|_| Ok((Heirloom::get(&mut from)?, from.i32()?)))
@@ -241,6 +254,7 @@ mod tests {
             strangers: 3,
             replaced: 4,
             listener_file: Some((10, 11, 12)),
+            exits: (vec![(8, 3), (9, 16_383)], 9),
             heirlooms: vec![
                 (Heirloom::Lock, 5),
                 (Heirloom::Table, 6),
