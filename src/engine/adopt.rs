@@ -62,13 +62,14 @@ impl Engine {
     /// must not take its place back, by a restart or when it goes.
     fn give_way(&mut self, ends: &[(RunId, Exit)], now: Now, out: &mut Actions) {
         let mut latest: BTreeMap<(&UnitName, &Owner), PodUid> = BTreeMap::new();
-        let has_place = |pod: &&Box<Pod>| has_index(&pod.owner) || matches!(pod.owner, Owner::Service { .. });
-        for pod in self.pods.values().filter(has_place) {
+        let has_place = |pod: &&Pod| has_index(&pod.owner) || matches!(pod.owner, Owner::Service { .. });
+        for pod in self.pods.values().map(Box::as_ref).filter(has_place) {
             latest.insert((&pod.unit.name, &pod.owner), pod.uid);
         }
         let is_over =
-            |pod: &&Box<Pod>| latest.get(&(&pod.unit.name, &pod.owner)).is_some_and(|uid| *uid > pod.uid);
-        let over: Vec<PodUid> = self.pods.values().filter(is_over).map(|pod| pod.uid).collect();
+            |pod: &&Pod| latest.get(&(&pod.unit.name, &pod.owner)).is_some_and(|uid| *uid > pod.uid);
+        let over: Vec<PodUid> =
+            self.pods.values().map(Box::as_ref).filter(is_over).map(|pod| pod.uid).collect();
         for uid in over {
             let end = ends.iter().find(|(run, _)| run.pod == uid);
             let Some(pod) = self.pods.get_mut(&uid) else { continue };
