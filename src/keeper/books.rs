@@ -81,6 +81,16 @@ impl Books {
         self.books.get(usize::from(slot)).is_some_and(|book| book.end.is_some())
     }
 
+    /// The pipes that are held: slot, whether it is standard error, and the read end.
+    pub(super) fn pipes(&self) -> impl Iterator<Item = (u16, bool, &OwnedFd)> {
+        (0u16..).zip(&self.books).flat_map(|(slot, book)| {
+            [false, true]
+                .into_iter()
+                .zip(&book.pipes)
+                .filter_map(move |(stderr, pipe)| Some((slot, stderr, pipe.as_ref()?)))
+        })
+    }
+
     /// How many slots have a book.
     pub(super) fn len(&self) -> u16 {
         u16::try_from(self.books.len()).unwrap_or(u16::MAX)

@@ -50,12 +50,43 @@ pub(super) struct Logger {
     hand: (OwnedFd, OwnedFd),
     /// `None`: a next keeper finds nobody.
     handover: Option<OwnedFd>,
+    leave: Leave,
+}
+
+/// What outlives every logger.
+pub(super) struct Effects {
+    pub(super) journal: OwnedFd,
+    pub(super) hand: (OwnedFd, OwnedFd),
+    pub(super) handover: Option<OwnedFd>,
+}
+
+/// Another program takes over: is the logger to leave?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    No,
+    Wanted,
+    Told,
+}
+
+impl Effects {
+    /// Those of the first logger.
+    pub(super) fn create() -> io::Result<Self> {
+        Ok(Self {
+            journal: Journal::create()?.0,
+            hand: nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?,
+            handover: None,
+        })
+    }
 }
 
 impl Logger {
-    pub(super) fn new() -> io::Result<Self> {
-        let (journal_fd, journal) = Journal::create()?;
-        let hand = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    pub(super) fn new(effects: Effects) -> io::Result<Self> {
+        let Effects { journal: journal_fd, hand, handover } = effects;
+        let (journal_fd, journal) = match Journal::map(journal_fd.as_fd()) {
+            Ok(journal) => (journal_fd, journal),
+            // Of another version of supd, whose logger has left nothing in it.
+            Err(_) => Journal::create()?,
+        };
         Ok(Self {
             process: None,
             channel: None,
@@ -73,8 +104,14 @@ impl Logger {
             journal,
             journal_fd,
             hand,
-            handover: None,
+            handover,
+            leave: Leave::No,
         })
+    }
+
+    /// Journal, hand (read end, write end) and where the next keeper asks.
+    pub(super) fn effects(&self) -> (&OwnedFd, (&OwnedFd, &OwnedFd), Option<&OwnedFd>) {
+        (&self.journal_fd, (&self.hand.0, &self.hand.1), self.handover.as_ref())
     }
 
     pub(super) fn pid(&self) -> Option<i32> {
@@ -128,7 +165,7 @@ impl Keeper {
 
     pub(super) fn logger_on_time(&mut self, now: u64) {
         let due = self.logger.due();
-        if due.is_some_and(|at| at <= now) && !self.refuses_loggers() {
+        if due.is_some_and(|at| at <= now) && !self.refuses_loggers() && !self.reexec.is_draining() {
             self.start_logger(now);
         }
     }
@@ -206,7 +243,10 @@ impl Keeper {
         if self.refuses_loggers() {
             return;
         }
-        self.logger_back_off(Instant::now().mono);
+        let meant = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
+        if !meant {
+            self.logger_back_off(Instant::now().mono);
+        }
         // Whatever this one knew, the next does not.
         for slot in 0..self.books.len() {
             let book = self.books.of(slot);
@@ -216,7 +256,9 @@ impl Keeper {
                 self.queue_for_logger(slot);
             }
         }
-        self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        if !meant {
+            self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        }
         self.set_own_log_interest(EpollFlags::EPOLLIN);
     }
 
@@ -302,6 +344,10 @@ impl Keeper {
         } else if let Some(length) = self.relay_front() {
             self.send_to_logger(&[])?;
             self.logger.relay.drain(..length);
+        } else if self.logger.leave == Leave::Wanted {
+            KeeperToLogger::Leave.encode(&mut self.outgoing);
+            self.send_to_logger(&[])?;
+            self.logger.leave = Leave::Told;
         } else {
             return Ok(false);
         }
@@ -368,6 +414,13 @@ impl Keeper {
         let writable = if self.logger.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
         let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Logger.pack());
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
+    }
+
+    /// Another one will come: this one is to end once it knows all.
+    pub(super) fn send_logger_away(&mut self) {
+        if self.logger.leave == Leave::No {
+            self.logger.leave = Leave::Wanted;
+        }
     }
 
     /// Says the last word to the logger, as soon as it was told all the rest: it writes what is left

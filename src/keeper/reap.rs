@@ -3,7 +3,7 @@
 
 use super::{Keeper, Token};
 use crate::limits::{REAPED_PER_SWEEP, SWEEP_INTERVAL_MS};
-use crate::sys::process::{self, Which, kill};
+use crate::sys::process::{self, How, Which, kill};
 
 /// When the next sweep is.
 #[derive(Default)]
@@ -39,15 +39,20 @@ impl Keeper {
             let Ok(Some(seen)) = process::wait(Which::Any, false) else { return };
             if let Some(slot) = self.table.slot_of(seen.pid) {
                 let _ = kill(-seen.pid, libc::SIGKILL);
-                if let Ok(Some(ended)) = process::wait(Which::Pid(seen.pid), true) {
-                    self.on_ended(slot, ended);
+                // Written down before it is reaped: see `on_run_readable`.
+                self.on_ended(slot, seen);
+                if process::wait(Which::Pid(seen.pid), true).is_err() {
+                    return;
                 }
                 continue;
+            }
+            if self.reexec.trial_pid() == Some(seen.pid) {
+                let _ = kill(-seen.pid, libc::SIGKILL);
             }
             if process::wait(Which::Pid(seen.pid), true).is_err() {
                 return;
             }
-            self.on_other_death(seen.pid);
+            self.on_other_death(seen.pid, seen.how);
         }
         self.reaping.request(now);
     }
@@ -58,21 +63,31 @@ impl Keeper {
             Token::ManagerEnded => self.manager.pid(),
             Token::LoggerEnded => self.logger.pid(),
             Token::SpawnerEnded(number) => self.spawners.pid_of(number),
+            Token::TrialEnded => self.reexec.trial_pid(),
             _ => None,
         };
         let Some(pid) = pid else { return };
         // One that a keeper before us has started is somebody else's to wait for; it has ended all the same.
-        if self.spawners.is_adopted(pid) || matches!(process::wait(Which::Pid(pid), true), Ok(Some(_))) {
-            self.on_other_death(pid);
+        if self.spawners.is_adopted(pid) {
+            return self.on_other_death(pid, How::Signaled(9, false));
+        }
+        if token == Token::TrialEnded {
+            // Whatever it has left in its process group goes with it, while the number is its own.
+            let _ = kill(-pid, libc::SIGKILL);
+        }
+        if let Ok(Some(ended)) = process::wait(Which::Pid(pid), true) {
+            self.on_other_death(pid, ended.how);
         }
     }
 
     /// Not a run: a role, or a stranger.
-    fn on_other_death(&mut self, pid: i32) {
+    fn on_other_death(&mut self, pid: i32, how: How) {
         if self.manager.pid() == Some(pid) {
             self.on_manager_death();
         } else if self.logger.pid() == Some(pid) {
             self.on_logger_death();
+        } else if self.reexec.trial_pid() == Some(pid) {
+            self.on_trial_end(how);
         } else if let Some(number) = self.spawners.number_of(pid) {
             self.on_spawner_death(number);
         } else {

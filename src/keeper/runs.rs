@@ -89,8 +89,12 @@ impl Keeper {
         if pid > 0 {
             let _ = process::kill(-pid, libc::SIGKILL);
         }
-        match process::wait(which, true) {
-            Ok(Some(ended)) => self.on_ended(slot, ended),
+        // Looked at, written down, and only then reaped: whenever we die, somebody can still tell how it ended.
+        match process::wait(which, false) {
+            Ok(Some(ended)) => {
+                self.on_ended(slot, ended);
+                let _ = process::wait(process::Which::Pid(ended.pid), true);
+            }
             Ok(None) => {}
             // Its parent is a spawner without CLONE_PARENT that has not ended yet, or a sweep was faster.
             Err(_) => {
@@ -101,7 +105,7 @@ impl Keeper {
         }
     }
 
-    /// A run was reaped.
+    /// A run has ended, and is about to be reaped.
     pub(super) fn on_ended(&mut self, slot: u16, ended: Ended) {
         let (user_us, system_us, max_rss_bytes) = ended.usage;
         let usage = Usage { user_us, system_us, max_rss_bytes };

@@ -40,6 +40,7 @@ enum Step {
     ReloadTold,
     StateTold,
     ListenerTold,
+    RefusalTold,
     KeptTold,
 }
 
@@ -80,6 +81,7 @@ impl Keeper {
                     deaths: self.manager.deaths,
                     deaths_unready: self.manager.deaths_unready,
                     since: self.since,
+                    replaced: self.reexec.replaced,
                 };
                 message.encode(out);
                 return Some(Step::Advance(Telling::Known(0)));
@@ -138,6 +140,10 @@ impl Keeper {
         if self.manager.listener_renewed {
             KeeperToManager::Listener.encode(out);
             return Some(Step::ListenerTold);
+        }
+        if let Some(reason) = &self.reexec.refusal {
+            KeeperToManager::NotReplaced { reason: reason.as_bytes() }.encode(out);
+            return Some(Step::RefusalTold);
         }
         None
     }
@@ -235,6 +241,7 @@ impl Keeper {
             Step::ReloadTold => manager.reload_wanted = false,
             Step::StateTold => manager.state_wanted = false,
             Step::ListenerTold => manager.listener_renewed = false,
+            Step::RefusalTold => self.reexec.refusal = None,
             Step::KeptTold => self.kept.told(),
         }
         if wants_answer {

@@ -123,6 +123,8 @@ impl Manager {
             server: None,
             inbox,
             since: clock::now(),
+            replaced: 0,
+            reexec: None,
             ending: false,
             settings,
         })
@@ -132,6 +134,7 @@ impl Manager {
     async fn begin(&mut self, mut recalled: Recalled, log: &OwnLog) -> io::Result<()> {
         let mut snapshot = self.keeper.snapshot().await?;
         self.since = snapshot.since;
+        self.replaced = snapshot.replaced;
         for finding in &recalled.findings {
             tracing::warn!("{finding}");
         }

@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub deaths_unready: u32,
     /// When the keeper began.
     pub since: Now,
+    /// How often the keeper has gone on as another program since.
+    pub replaced: u32,
     /// What it holds for pods.
     pub kept: Vec<(Kept, RunId, OwnedFd)>,
 }
@@ -61,6 +63,8 @@ pub enum News {
     ShowState,
     /// A new listener for the control socket.
     Listener(OwnedFd),
+    /// The program that was to take over does not, for this reason.
+    NotReplaced(String),
     /// A descriptor of a run that was started for the manager before this one.
     Kept(Kept, RunId, OwnedFd),
 }

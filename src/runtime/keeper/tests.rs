@@ -99,6 +99,7 @@ fn connected<T>(
             deaths: 1,
             deaths_unready: 0,
             since: AT,
+            replaced: 0,
         };
         world.tell(&welcome);
         told(&mut world);
