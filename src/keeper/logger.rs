@@ -83,7 +83,11 @@ impl Effects {
 impl Logger {
     pub(super) fn new(effects: Effects) -> io::Result<Self> {
         let Effects { journal: journal_fd, hand, handover } = effects;
-        let journal = Journal::map(journal_fd.as_fd())?;
+        let (journal_fd, journal) = match Journal::map(journal_fd.as_fd()) {
+            Ok(journal) => (journal_fd, journal),
+            // Of another version of supd, whose logger has left nothing in it.
+            Err(_) => Journal::create()?,
+        };
         Ok(Self {
             process: None,
             channel: None,
