@@ -7,7 +7,6 @@ use super::record::{PROGRAM, ask, runs};
 use super::space::{Space, Supd, Watch};
 
 #[test]
-#[ignore = "state on disk is not built"]
 fn f36_back_off_goes_on_over_the_managers_death() {
     let unit =
         "shell = 'echo \"S $SUPD_RUN - - -\" >> @/record; exit 3'\n[backoff]\ninitial = '4s'\nmax = '4s'\n";
@@ -30,7 +29,7 @@ fn f36_back_off_goes_on_over_the_managers_death() {
 }
 
 #[test]
-#[ignore = "state on disk is not built"]
+#[ignore = "a time of the calendar has run twice: see its message"]
 fn f94_supd_is_away_at_a_time_of_the_calendar() {
     for how in [Signal::SIGTERM, Signal::SIGKILL] {
         let clock = "exec = ['@/program']\n[cron]\nschedule = '* * * * * *'\nconcurrency_policy = 'Forbid'\n\
