@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env::{var, var_os};
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, SystemTime};
 
 use super::audit::{self, Account};
