@@ -13,7 +13,9 @@ use super::stored::tests::{put, remove};
 use super::*;
 use crate::engine::time::Wall;
 
+#[path = "damage_tests.rs"]
 mod damage;
+#[path = "faults_tests.rs"]
 mod faults;
 
 type Content = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
