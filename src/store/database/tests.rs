@@ -13,6 +13,8 @@ use super::stored::tests::{put, remove};
 use super::*;
 use crate::engine::time::Wall;
 
+#[path = "crash_tests.rs"]
+mod crash;
 #[path = "damage_tests.rs"]
 mod damage;
 #[path = "faults_tests.rs"]
