@@ -197,14 +197,14 @@ impl<M: Medium> StorageBackend for Looked<M> {
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > above.length) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "written behind the end"));
         }
+        let cut = above.cut;
         for piece in pieces(offset, data.len()) {
-            let cut = above.cut;
             let block = match above.blocks.entry(piece.block) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(free) => {
                     let mut block = vec![0; BLOCK as usize].into_boxed_slice();
                     self.read_below(cut, piece.block * BLOCK, &mut block)?;
-                    place.insert(block)
+                    free.insert(block)
                 }
             };
             let from = &data[piece.at..piece.at + piece.length];
