@@ -135,8 +135,8 @@ impl Engine {
         out: &mut Actions,
     ) {
         let Some(uid) = self.live(run) else { return };
-        let known = |pod: &Box<Pod>| matches!(pod.present().state, ProcessState::Running { .. });
-        if self.pods.get(&uid).is_some_and(known) {
+        let known = |pod: &Pod| matches!(pod.present().state, ProcessState::Running { .. });
+        if self.pods.get(&uid).is_some_and(|pod| known(pod)) {
             // Told twice.
             self.stale_events += 1;
             return;
