@@ -110,6 +110,8 @@ pub const STATE_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const STATE_CACHE_BYTES: usize = 512 * 1024;
 /// How long the disk may take for one batch before it is taken for hung.
 pub const STATE_STUCK_MS: u64 = 2_000;
+/// A disk that writes less than this in a second is hung as well; more time is given to a larger batch.
+pub const STATE_BYTES_PER_SECOND_MIN: u64 = 4 * 1024 * 1024;
 /// How long a start waits for the disk to say what is there: longer than for a batch, for it is lost otherwise.
 pub const STATE_OPEN_MS: u64 = 10_000;
 /// The disk is tried again at most once in this time: back on disk within 5 s, with some to spare.
@@ -218,6 +220,15 @@ pub const EVENTS_PER_TURN: usize = 64;
 pub const MESSAGES_PER_TURN: usize = 64;
 /// Children that one sweep reaps: with 20 µs for each a storm of orphans holds nothing else up for long.
 pub const REAPED_PER_SWEEP: usize = 512;
+/// How long a program that is to take over may take to say that it can.
+pub const REEXEC_TRIAL_MS: u64 = 10_000;
+/// How long the other roles may take to end before they are killed, and as long again after that.
+pub const REEXEC_DRAIN_MS: u64 = 2_000;
+/// Bytes of what a program prints in its trial that are looked at.
+pub const REEXEC_WORDS_BYTES_MAX: usize = 1_024;
+/// Bytes of the state that one keeper hands to the next: 21 for each descriptor, of which there is a million
+/// at most.
+pub const REEXEC_STATE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Bytes of messages from manager to logger that the keeper keeps while the logger is away or busy.
 pub const RELAY_BYTES_MAX: usize = 64 * 1024;
 /// How much longer than its own timeout the manager's shutdown may take before the keeper ends it.

@@ -32,7 +32,10 @@ pub enum Invocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The part that must not die.
-    Keeper,
+    Keeper {
+        /// The descriptor in which the program before it, in the same process, has left its state.
+        resume: Option<i32>,
+    },
     /// The part that starts runs.
     Spawner {
         /// By which the slot table knows it.
@@ -47,6 +50,11 @@ pub enum Role {
     },
     /// The part that moves bytes.
     Logger,
+    /// Whether a program could take over from the keeper.
+    Trial {
+        /// The first of two programs: it opens the second one.
+        opens: bool,
+    },
 }
 
 /// What supd was told at its start. Complete: no field is to be defaulted later.
@@ -172,7 +180,11 @@ impl Settings {
         if role == (Role::Manager { safe: true }) {
             arguments.push("--safe".into());
         }
+        if let Role::Keeper { resume: Some(number) } = role {
+            arguments.extend(["--resume".into(), number.to_string().into()]);
+        }
         for (set, name) in [
+            (role == Role::Trial { opens: true }, "--opens"),
             (self.process_one, "--process-one"),
             (self.container, "--container"),
             (self.foreground, "--foreground"),
@@ -234,7 +246,8 @@ impl Role {
     /// The word that `ps` shows.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Keeper => "keeper",
+            Self::Keeper { .. } => "keeper",
+            Self::Trial { .. } => "trial",
             Self::Spawner { .. } => "spawner",
             Self::Manager { .. } => "manager",
             Self::Logger => "logger",

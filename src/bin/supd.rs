@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use supd::keeper::place::Surroundings;
-use supd::settings::{HELP, Invocation, Role};
+use supd::settings::{HELP, Invocation, Role, Settings};
 use supd::{keeper, logs, manager, spawner};
 
 fn main() -> ExitCode {
@@ -13,7 +13,10 @@ fn main() -> ExitCode {
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
         Ok(Invocation::Solo(command)) => keeper::solo::run(&command),
-        Ok(Invocation::Role(Role::Keeper, settings)) => keeper::run(settings),
+        Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume),
+        Ok(Invocation::Role(Role::Trial { opens }, settings)) => {
+            keeper::reexec::trial::run(&settings, opens, what_must_be_readable)
+        }
         Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
             spawner::run(&settings, number, stand_in)
         }
@@ -31,6 +34,12 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// What this version must be able to read beside the keeper's state, before it takes over: said in words if
+/// it cannot.
+fn what_must_be_readable(_settings: &Settings) -> Result<(), String> {
+    Ok(())
 }
 
 /// A reader that has gone is no fault of ours.

@@ -36,6 +36,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("replan", &["apply"]),
     ("reread", &["daemon-reload"]),
     ("reload-daemon", &["daemon-reload"]),
+    ("daemon-reexec", &["reexec"]),
     ("check", &["validate"]),
     ("verify", &["validate"]),
     ("lint", &["validate"]),

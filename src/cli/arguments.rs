@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, run, scale,
-    shutdown, status, validate, version, wait,
+    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, reexec, run,
+    scale, shutdown, status, validate, version, wait,
 };
 
 /// What was typed.
@@ -127,6 +127,8 @@ pub enum Verb {
     Validate(validate::Options),
     /// A schedule in words, and its next times; no supd is needed
     Calendar(calendar::Options),
+    /// Go on as another program of supd: what runs does not notice
+    Reexec(reexec::Options),
     /// End supd in order
     Shutdown(shutdown::Options),
     /// The version of supctl and of supd

@@ -91,6 +91,8 @@ fn lines_that_work() {
         ("supctl completion bash", "Completion"),
         ("supctl help exit-codes", "Help"),
         ("supctl shutdown --timeout 5s", "Shutdown"),
+        ("supctl reexec --binary ./supd", "Reexec"),
+        ("supctl daemon-reexec", "Reexec"),
     ];
     for (line, expected) in table {
         assert_eq!(verb(line), expected, "{line}");

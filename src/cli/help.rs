@@ -34,7 +34,7 @@ Configure
   daemon-reload         load unit files only
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
-  shutdown   version   completion SHELL   help VERB   help exit-codes
+  reexec   shutdown   version   completion SHELL   help VERB   help exit-codes
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes

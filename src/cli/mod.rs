@@ -36,6 +36,7 @@ pub mod name;
 pub mod not_yet;
 pub mod progress;
 pub mod ps;
+pub mod reexec;
 pub mod rows;
 pub mod run;
 pub mod scale;
@@ -119,6 +120,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::DaemonReload(options) => apply::reload(options, context),
         Verb::Validate(options) => validate::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),
+        Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
         Verb::Version(options) => version::run(options, context),
         Verb::Completion(options) => help::completion(options, context),

@@ -50,8 +50,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("shell", "supctl exec NAME -- sh"),
     ("doctor", "supctl status"),
     ("orphans", "supctl ps -a"),
-    ("reexec", "supctl daemon-reload"),
-    ("daemon-reexec", "supctl daemon-reload"),
     ("poweroff", "supctl shutdown"),
     ("reboot", "supctl shutdown"),
     ("halt", "supctl shutdown"),

@@ -371,6 +371,7 @@ fn the_daemon() {
             container: false,
             host_name: "host7".to_owned(),
             started_at: at(0).into(),
+            replaced: 2,
             state: SystemState::Degraded,
             units: 6,
             failed_units: 1,

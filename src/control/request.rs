@@ -4,7 +4,8 @@ use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::objects::{
-    ApplyFiles, ExecRequest, KillOptions, Object, RunRequest, Selector, ShutdownOptions, Status,
+    ApplyFiles, ExecRequest, KillOptions, Object, ReexecOptions, RunRequest, Selector, ShutdownOptions,
+    Status,
 };
 use super::past::Past;
 use super::watch::WatchStream;
@@ -126,6 +127,8 @@ pub enum Request {
     Run(Box<RunRequest>),
     /// A command in a pod's context. Answered by [`Reply::Stream`] of [`super::objects::ExecFrame`]s.
     Exec(ExecRequest),
+    /// supd is to go on as another program. Answered only if it does not.
+    Reexec(ReexecOptions),
     /// supd is to end, in order.
     Shutdown(ShutdownOptions),
 }

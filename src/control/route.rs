@@ -7,8 +7,8 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 
 use super::objects::{
-    ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, ReloadOptions,
-    RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason, SuspendRequest,
+    ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, ReexecOptions,
+    ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason, SuspendRequest,
 };
 use super::past::Past;
 use super::request::{Collection, Filter, PodVerb, Request, UnitVerb};
@@ -86,6 +86,7 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Apply => Request::Apply(parse::<ApplyFiles>(body)?),
         Route::Run => run(parse(body)?)?,
         Route::Exec => exec(parse(body)?)?,
+        Route::Reexec => reexec(options(body)?)?,
         Route::Shutdown => Request::Shutdown(options::<ShutdownOptions>(body)?),
     }))
 }
@@ -123,6 +124,7 @@ enum Route<'a> {
     Apply,
     Run,
     Exec,
+    Reexec,
     Shutdown,
 }
 
@@ -168,6 +170,7 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
             "apply" => Route::Apply,
             "run" => Route::Run,
             "exec" => Route::Exec,
+            "reexec" => Route::Reexec,
             "shutdown" => Route::Shutdown,
             _ => return None,
         },
@@ -259,6 +262,15 @@ fn kill_options(body: &[u8]) -> Result<KillOptions, Status> {
             Err(invalid(format!("signal: there is no signal {signal}")))
         }
         _ => Ok(options),
+    }
+}
+
+fn reexec(wish: ReexecOptions) -> Result<Request, Status> {
+    match &wish.binary {
+        Some(path) if !path.starts_with('/') || path.contains('\0') => {
+            Err(invalid(format!("binary: `{}` is no absolute path", path.escape_debug())))
+        }
+        _ => Ok(Request::Reexec(wish)),
     }
 }
 

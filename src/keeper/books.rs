@@ -81,9 +81,34 @@ impl Books {
         self.books.get(usize::from(slot)).is_some_and(|book| book.end.is_some())
     }
 
+    /// The pipes that are held: slot, whether it is standard error, and the read end.
+    pub(super) fn pipes(&self) -> impl Iterator<Item = (u16, bool, &OwnedFd)> {
+        (0u16..).zip(&self.books).flat_map(|(slot, book)| {
+            [false, true]
+                .into_iter()
+                .zip(&book.pipes)
+                .filter_map(move |(stderr, pipe)| Some((slot, stderr, pipe.as_ref()?)))
+        })
+    }
+
     /// How many slots have a book.
     pub(super) fn len(&self) -> u16 {
         u16::try_from(self.books.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The exits that are not acknowledged, and the last number that was given: for the program that goes on
+    /// with them.
+    pub(super) fn numbered(&self) -> (Vec<(u64, u16)>, u64) {
+        (self.exits.iter().copied().collect(), self.last_seq)
+    }
+
+    /// Goes on with the numbers of the program before us. The manager may have stored some of them.
+    pub(super) fn go_on_with(&mut self, exits: &[(u64, u16)], last_seq: u64) {
+        for (seq, slot) in exits {
+            self.of(*slot).seq = *seq;
+            self.exits.push_back((*seq, *slot));
+        }
+        self.last_seq = last_seq;
     }
 
     /// Numbers an exit, which is told from now on until it is acknowledged.

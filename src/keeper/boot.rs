@@ -140,7 +140,9 @@ fn lock(settings: &Settings) -> Result<File, Refusal> {
 /// keeper has no other use for.
 fn become_keeper(settings: &Settings, lock: File) -> Result<Never, Refusal> {
     let cannot = |error: io::Error| Refusal::internal(format!("cannot execute ourselves: {error}"));
-    let image = Program::open().and_then(|program| program.image(settings, Role::Keeper)).map_err(cannot)?;
+    let image = Program::open()
+        .and_then(|program| program.image(settings, Role::Keeper { resume: None }))
+        .map_err(cannot)?;
     hand_over(lock.into(), fd::CHANNEL).map_err(cannot)?;
     // What a shell or a container manager left open is not ours to hold for ever.
     close_on_exec_from(fd::CHANNEL + 1);
@@ -168,9 +170,19 @@ pub(super) struct Listener {
 }
 
 /// Device, inode and mode.
-type SocketFile = (u64, u64, u32);
+pub(super) type SocketFile = (u64, u64, u32);
 
 impl Listener {
+    /// One that was made before, with what is known of its file.
+    pub(super) fn of(fd: OwnedFd, file: Option<SocketFile>) -> Self {
+        Self { fd, file }
+    }
+
+    /// What is known of its file.
+    pub(super) fn file(&self) -> Option<SocketFile> {
+        self.file
+    }
+
     /// Whether clients still find it. It is not made anew then: those who wait there would be lost.
     pub(super) fn is_in_place(&self, settings: &Settings) -> bool {
         self.file.is_some() && self.file == socket_file(settings)

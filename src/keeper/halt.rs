@@ -42,6 +42,11 @@ enum Stage {
 }
 
 impl Halt {
+    /// Somebody wants us to end.
+    pub(super) fn is_requested(&self) -> bool {
+        self.stage != Stage::None
+    }
+
     /// Nothing is started again.
     pub(super) fn is_halting(&self) -> bool {
         self.stage >= Stage::Alone

@@ -13,25 +13,57 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{Mode, umask};
 
-use crate::limits::{HANDOVER_MS, LOG_PATH_BYTES_MAX, SLOTS};
+use super::Keeper;
+use crate::limits::{HANDOVER_MS, SLOTS};
 use crate::wire::channel::Channel;
 use crate::wire::handover::{Handover, TAKEN};
 use crate::wire::run::Run;
 
-/// Longest message: a path and some numbers.
-const MESSAGE_BYTES: usize = LOG_PATH_BYTES_MAX + 64;
+/// Longest message: some numbers.
+const MESSAGE_BYTES: usize = 64;
 
-/// A pipe of a run that another keeper started.
-pub(super) struct Inherited {
-    pub(super) run: Run,
-    /// Where it was in that keeper's table.
-    pub(super) slot: u16,
-    pub(super) stderr: bool,
-    pub(super) both: bool,
-    /// To be said to the journal before a logger gets the pipe.
-    pub(super) continued: bool,
-    pub(super) log_path: Vec<u8>,
-    pub(super) pipe: OwnedFd,
+/// A pipe of a run that another keeper started. All else about it is in the table.
+struct Inherited {
+    slot: u16,
+    run: Run,
+    stderr: bool,
+    /// A part of its present line is written.
+    continued: bool,
+    pipe: OwnedFd,
+}
+
+impl Keeper {
+    /// Takes the pipes of what a keeper before us has left, if there is anything, and leaves word for the next.
+    /// Before ends are looked at: a slot is kept until all that its run wrote is written.
+    pub(super) fn take_over_pipes(&mut self) {
+        let path = self.settings.logger_socket();
+        let knows_any = self.table.taken().next().is_some();
+        // Without the table nobody would know whose they are: the logger that has them reads on.
+        let inherited = if knows_any { receive(&path) } else { Ok(Vec::new()) };
+        match inherited {
+            Ok(inherited) => inherited.into_iter().for_each(|pipe| self.keep_inherited(pipe)),
+            Err(error) => self.voice.warn(format_args!(
+                "the logger of the keeper before this one does not give its pipes: {error}; it reads on"
+            )),
+        }
+        if let Err(error) = self.logger.leave_word(&path) {
+            let path = path.display();
+            self.voice
+                .warn(format_args!("cannot listen at {path}: {error}; a next keeper will get no pipes"));
+        }
+    }
+
+    fn keep_inherited(&mut self, inherited: Inherited) {
+        let Inherited { slot, run, stderr, continued, pipe } = inherited;
+        let known = self.table.taken().any(|(taken, _)| taken == slot) && self.table.run(slot) == run;
+        if !known {
+            self.voice.error(format_args!("a pipe of pod {:08x} belongs to no run; closing it", run.pod));
+            return;
+        }
+        self.books.of(slot).pipes[usize::from(stderr)] = Some(pipe);
+        self.logger.expect(slot, stderr, continued);
+        self.queue_for_logger(slot);
+    }
 }
 
 /// Makes the socket at which the next keeper will ask; for the logger, whose end it outlives. Whoever listened
@@ -53,7 +85,7 @@ pub(super) fn listen(path: &Path) -> io::Result<OwnedFd> {
 
 /// Asks the logger of a keeper that died for its pipes. None, if there is no such logger, or it cannot give
 /// them: it reads on then. Only the holder of the lock may ask.
-pub(super) fn receive(path: &Path) -> io::Result<Vec<Inherited>> {
+fn receive(path: &Path) -> io::Result<Vec<Inherited>> {
     let connection = new_socket(SockFlag::SOCK_CLOEXEC)?;
     match connect(connection.as_raw_fd(), &UnixAddr::new(path)?) {
         Err(Errno::ENOENT | Errno::ECONNREFUSED) => return Ok(Vec::new()),
@@ -72,12 +104,10 @@ pub(super) fn receive(path: &Path) -> io::Result<Vec<Inherited>> {
         let [pipe, ..] = received.fds;
         match (Handover::decode(&buffer[..received.length]), pipe) {
             (Ok(Handover::Pipe(handed)), Some(pipe)) => inherited.push(Inherited {
-                run: handed.run,
                 slot: handed.slot,
+                run: handed.run,
                 stderr: handed.stderr,
-                both: handed.both,
                 continued: handed.continued,
-                log_path: handed.log_path.to_vec(),
                 pipe,
             }),
             (Ok(Handover::End), _) => {
@@ -115,7 +145,7 @@ mod tests {
     use crate::wire::handover::Handed;
 
     /// A logger that says these things to whoever asks; gives what it hears.
-    fn ask(says: &[Handover<'_>], dies: bool) -> (Vec<(u16, bool)>, bool) {
+    fn ask(says: &[Handover], dies: bool) -> (Vec<(u16, bool)>, bool) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("logger.sock");
         let listener = listen(&path).unwrap();
@@ -139,10 +169,9 @@ mod tests {
         })
     }
 
-    fn pipe(slot: u16) -> Handover<'static> {
+    fn pipe(slot: u16) -> Handover {
         let run = Run { pod: 7, ..Run::default() };
-        let log_path = b"web_web-0_0000002a/main/0.log";
-        Handover::Pipe(Handed { run, slot, stderr: false, both: false, continued: slot == 2, log_path })
+        Handover::Pipe(Handed { run, slot, stderr: false, continued: slot == 2 })
     }
 
     #[test]

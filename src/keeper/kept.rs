@@ -44,6 +44,11 @@ impl Keepsakes {
         }
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Kept, Run, &OwnedFd)> {
+        self.all.iter().map(|((_, kind), run, fd)| (*kind, *run, fd))
+    }
+
     /// A new manager has been given nothing.
     pub(super) fn forget_told(&mut self) {
         self.untold.clear();

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
@@ -13,10 +14,10 @@ use super::{Keeper, Token, handover};
 use crate::limits::{
     LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS,
 };
-use crate::settings::{Role, Settings};
+use crate::settings::Role;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::journal::{Journal, Phase};
+use crate::wire::journal::{Journal, Phase, Source, Tail};
 use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
 use crate::wire::run::Instant;
 use crate::wire::table::Sinks;
@@ -47,14 +48,46 @@ pub(super) struct Logger {
     journal_fd: OwnedFd,
     /// Where it is read, where it is filled.
     hand: (OwnedFd, OwnedFd),
-    /// `None`: it could not be made, and a next keeper finds nobody.
+    /// `None`: a next keeper finds nobody.
     handover: Option<OwnedFd>,
+    leave: Leave,
+}
+
+/// What outlives every logger.
+pub(super) struct Effects {
+    pub(super) journal: OwnedFd,
+    pub(super) hand: (OwnedFd, OwnedFd),
+    pub(super) handover: Option<OwnedFd>,
+}
+
+/// Another program takes over: is the logger to leave?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    No,
+    Wanted,
+    Told,
+}
+
+impl Effects {
+    /// Those of the first logger. Word is left for the next keeper ([`Logger::leave_word`]) when this one has
+    /// asked for what was left to it.
+    pub(super) fn create() -> io::Result<Self> {
+        Ok(Self {
+            journal: Journal::create()?.0,
+            hand: nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?,
+            handover: None,
+        })
+    }
 }
 
 impl Logger {
-    pub(super) fn new(settings: &Settings) -> io::Result<Self> {
-        let (journal_fd, journal) = Journal::create()?;
-        let hand = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    pub(super) fn new(effects: Effects) -> io::Result<Self> {
+        let Effects { journal: journal_fd, hand, handover } = effects;
+        let (journal_fd, journal) = match Journal::map(journal_fd.as_fd()) {
+            Ok(journal) => (journal_fd, journal),
+            // Of another version of supd, whose logger has left nothing in it.
+            Err(_) => Journal::create()?,
+        };
         Ok(Self {
             process: None,
             channel: None,
@@ -72,12 +105,29 @@ impl Logger {
             journal,
             journal_fd,
             hand,
-            handover: handover::listen(&settings.logger_socket()).ok(),
+            handover,
+            leave: Leave::No,
         })
+    }
+
+    /// Journal, hand (read end, write end) and where the next keeper asks.
+    pub(super) fn effects(&self) -> (&OwnedFd, (&OwnedFd, &OwnedFd), Option<&OwnedFd>) {
+        (&self.journal_fd, (&self.hand.0, &self.hand.1), self.handover.as_ref())
     }
 
     pub(super) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// From here on a keeper that comes after us finds the logger of then.
+    pub(super) fn leave_word(&mut self, path: &Path) -> io::Result<()> {
+        self.handover = Some(handover::listen(path)?);
+        Ok(())
+    }
+
+    /// A pipe comes from elsewhere: whether its first bytes go on with a line of which a part is written.
+    pub(super) fn expect(&self, slot: u16, stderr: bool, continued: bool) {
+        self.journal.set_tail(Source::Run { slot, stderr }, Tail { promised: continued, ..Tail::default() });
     }
 
     /// How much loggers have done so far.
@@ -116,7 +166,7 @@ impl Keeper {
 
     pub(super) fn logger_on_time(&mut self, now: u64) {
         let due = self.logger.due();
-        if due.is_some_and(|at| at <= now) && !self.refuses_loggers() {
+        if due.is_some_and(|at| at <= now) && !self.refuses_loggers() && !self.reexec.is_draining() {
             self.start_logger(now);
         }
     }
@@ -194,7 +244,10 @@ impl Keeper {
         if self.refuses_loggers() {
             return;
         }
-        self.logger_back_off(Instant::now().mono);
+        let meant = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
+        if !meant {
+            self.logger_back_off(Instant::now().mono);
+        }
         // Whatever this one knew, the next does not.
         for slot in 0..self.books.len() {
             let book = self.books.of(slot);
@@ -204,7 +257,9 @@ impl Keeper {
                 self.queue_for_logger(slot);
             }
         }
-        self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        if !meant {
+            self.voice.warn(format_args!("the logger has died; its pipes are kept for the next"));
+        }
         self.set_own_log_interest(EpollFlags::EPOLLIN);
     }
 
@@ -290,6 +345,10 @@ impl Keeper {
         } else if let Some(length) = self.relay_front() {
             self.send_to_logger(&[])?;
             self.logger.relay.drain(..length);
+        } else if self.logger.leave == Leave::Wanted {
+            KeeperToLogger::Leave.encode(&mut self.outgoing);
+            self.send_to_logger(&[])?;
+            self.logger.leave = Leave::Told;
         } else {
             return Ok(false);
         }
@@ -328,7 +387,7 @@ impl Keeper {
             book.told.pipes[index] = true;
             return Ok(());
         }
-        if book.has_pipes() && book.seq != 0 && !book.told.ended {
+        if book.has_pipes() && (book.seq != 0 || book.acknowledged) && !book.told.ended {
             KeeperToLogger::Ended { slot }.encode(&mut self.outgoing);
             channel.try_send(&self.outgoing, &[])?;
             book.told.ended = true;
@@ -356,6 +415,13 @@ impl Keeper {
         let writable = if self.logger.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
         let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Logger.pack());
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
+    }
+
+    /// Another one will come: this one is to end once it knows all.
+    pub(super) fn send_logger_away(&mut self) {
+        if self.logger.leave == Leave::No {
+            self.logger.leave = Leave::Wanted;
+        }
     }
 
     /// Says the last word to the logger, as soon as it was told all the rest: it writes what is left

@@ -190,7 +190,7 @@ impl Keeper {
         self.manager.unanswered_since = None;
         self.manager.snapshot_waits_since = None;
         self.manager.telling = Telling::Welcome;
-        if self.halt.is_halting() {
+        if self.halt.is_halting() || self.reexec.is_draining() {
             return;
         }
         let now = Instant::now().mono;
@@ -220,7 +220,8 @@ impl Keeper {
     }
 
     pub(super) fn manager_on_time(&mut self, now: u64) {
-        if self.manager.not_before.is_some_and(|at| at <= now) && !self.halt.is_halting() {
+        let wanted = !self.halt.is_halting() && !self.reexec.is_draining();
+        if self.manager.not_before.is_some_and(|at| at <= now) && wanted {
             self.start_manager();
         }
         let patience = self.manager.patience_ns;
@@ -288,6 +289,7 @@ impl Keeper {
             ManagerToKeeper::Logger(bytes) => self.relay_to_logger(bytes),
             ManagerToKeeper::End { code } => self.begin_halt(code),
             ManagerToKeeper::Alive => {}
+            ManagerToKeeper::Reexec { path } => self.on_reexec_wanted(path),
             ManagerToKeeper::Keep { kind, run } => self.keep(kind, run, fds.into_iter().flatten().next()),
             ManagerToKeeper::LetGo { kind, run } => self.kept.let_go(kind, run),
         }
@@ -302,6 +304,7 @@ impl Keeper {
 
     /// TERM, INT, QUIT, PWR or 37.
     pub(super) fn on_stop_request(&mut self, signal: i32) {
+        self.give_up_reexec();
         let count = self.manager.stop.map_or(0, |stop| stop.count).saturating_add(1);
         let told = self.manager.stop.map_or(0, |stop| stop.told);
         self.manager.stop = Some(StopRequest { signal, count, told });

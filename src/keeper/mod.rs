@@ -13,7 +13,6 @@ mod books;
 pub mod boot;
 mod deaths;
 mod halt;
-#[allow(dead_code, reason = "runs are not adopted yet: nobody asks for their pipes")]
 mod handover;
 mod kept;
 mod logger;
@@ -21,6 +20,7 @@ mod manager;
 mod memory;
 pub mod place;
 mod reap;
+pub mod reexec;
 mod roles;
 mod runs;
 mod signals;
@@ -66,8 +66,23 @@ struct Keeper {
     /// One message at a time is read and written.
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
+    reexec: reexec::Reexec,
     /// Held for the life of the process.
-    _lock: OwnedFd,
+    lock: OwnedFd,
+}
+
+/// What a keeper begins with.
+struct Parts {
+    signals: signals::Signals,
+    since: Instant,
+    nofile: Option<u64>,
+    table: Table,
+    table_fd: OwnedFd,
+    listener: boot::Listener,
+    own_log: (OwnedFd, OwnedFd),
+    memory: memory::Memory,
+    effects: logger::Effects,
+    lock: OwnedFd,
 }
 
 /// Whose descriptor is ready.
@@ -79,6 +94,7 @@ enum Token {
     Logger,
     LoggerEnded,
     OwnLog,
+    TrialEnded,
     Spawner(u8),
     SpawnerEnded(u8),
     Run(u16),
@@ -93,6 +109,7 @@ impl Token {
             Self::Logger => 3,
             Self::LoggerEnded => 4,
             Self::OwnLog => 5,
+            Self::TrialEnded => 6,
             Self::Spawner(number) => 1 << 16 | u64::from(number),
             Self::SpawnerEnded(number) => 2 << 16 | u64::from(number),
             Self::Run(slot) => 3 << 16 | u64::from(slot),
@@ -109,22 +126,28 @@ impl Token {
             (_, 3) => Self::Logger,
             (_, 4) => Self::LoggerEnded,
             (_, 5) => Self::OwnLog,
+            (_, 6) => Self::TrialEnded,
             _ => Self::Signals,
         }
     }
 }
 
-/// Runs the role; gives supd's exit code.
-pub fn run(settings: Settings) -> u8 {
+/// Runs the role; gives supd's exit code. `resume`: where the program that this process was before has left
+/// its state.
+pub fn run(settings: Settings, resume: Option<i32>) -> u8 {
     sys::process::set_name(c"supd-keeper");
-    let begun = boot::claimed_lock(&settings).and_then(|lock| {
-        Keeper::new(settings, lock).map_err(|error| boot::Refusal::internal(format!("cannot begin: {error}")))
-    });
+    let failed = |error: io::Error| boot::Refusal::internal(format!("cannot begin: {error}"));
+    let begun = match resume {
+        None => boot::claimed_lock(&settings).and_then(|lock| Keeper::new(settings, lock).map_err(failed)),
+        Some(number) => Keeper::resume(settings, number).map_err(failed),
+    };
     let mut keeper = match begun {
         Ok(keeper) => keeper,
         Err(refusal) => return refusal.report(),
     };
-    keeper.begin();
+    keeper.start_manager();
+    // Whoever was our child before we were, and whose signal went to the program that we were then.
+    keeper.reaping.request(Instant::now().mono);
     let code = keeper.serve().unwrap_or_else(|error| {
         keeper.voice.error(format_args!("cannot go on: {error}"));
         exit::INTERNAL
@@ -140,39 +163,71 @@ pub fn run(settings: Settings) -> u8 {
 }
 
 impl Keeper {
+    /// The first of its process. What a keeper before it has left is taken over.
     fn new(settings: Settings, lock: OwnedFd) -> io::Result<Self> {
         // Handlers before anything else: from here on no signal is lost.
         let signals = signals::Signals::listen(settings.process_one)?;
-        if !settings.process_one {
-            sys::process::become_subreaper()?;
-        }
-        let nofile = sys::process::raise_nofile().ok();
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let own_log = own_log::pipe()?;
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
         let (table_fd, table) = takeover::table(&settings, &voice)?;
-        let listener = boot::listen(&settings)?;
-        let keeper = Self {
-            voice,
-            since: Instant::now(),
+        let parts = Parts {
             signals,
-            program: roles::Program::open()?,
-            nofile,
+            since: Instant::now(),
+            nofile: sys::process::raise_nofile().ok(),
             table,
             table_fd,
+            listener: boot::listen(&settings)?,
+            own_log,
+            memory: memory::Memory::create()?,
+            effects: logger::Effects::create()?,
+            lock,
+        };
+        let mut keeper = Self::assemble(settings, voice, parts)?;
+        keeper.greet();
+        keeper.take_over_pipes();
+        let found = keeper.take_over();
+        keeper.report_taken_over(found);
+        Ok(keeper)
+    }
+
+    /// The next program of the same process.
+    fn resume(settings: Settings, number: i32) -> io::Result<Self> {
+        // Signals were blocked until here.
+        let signals = signals::Signals::listen(settings.process_one)?;
+        let mut legacy = reexec::Legacy::claim(number)?;
+        let parts = legacy.parts(signals)?;
+        let voice = Voice::new(OwnLog::to(own_log::forever(parts.own_log.1.as_fd())), "keeper", &settings);
+        let mut keeper = Self::assemble(settings, voice, parts)?;
+        keeper.remember(legacy);
+        Ok(keeper)
+    }
+
+    fn assemble(settings: Settings, voice: Voice, parts: Parts) -> io::Result<Self> {
+        if !settings.process_one {
+            sys::process::become_subreaper()?;
+        }
+        let keeper = Self {
+            voice,
+            since: parts.since,
+            signals: parts.signals,
+            program: roles::Program::open()?,
+            nofile: parts.nofile,
+            table: parts.table,
+            table_fd: parts.table_fd,
             books: books::Books::reserve(),
             spawners: spawners::Spawners::new(),
-            manager: manager::Manager::new(listener),
-            memory: memory::Memory::create()?,
+            manager: manager::Manager::new(parts.listener),
+            memory: parts.memory,
             kept: kept::Keepsakes::reserve(),
-            logger: logger::Logger::new(&settings)?,
-            own_log,
+            logger: logger::Logger::new(parts.effects)?,
+            own_log: parts.own_log,
             reaping: reap::Reaping::default(),
             halt: halt::Halt::default(),
             incoming: vec![0; MESSAGE_BYTES_MAX],
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
-            _lock: lock,
-            epoll,
+            reexec: reexec::Reexec::default(),
+            lock: parts.lock,
+            epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             settings,
         };
         keeper.watch(keeper.signals.as_fd(), Token::Signals, EpollFlags::EPOLLIN)?;
@@ -180,7 +235,7 @@ impl Keeper {
         Ok(keeper)
     }
 
-    fn begin(&mut self) {
+    fn greet(&self) {
         let place = match (self.settings.container, self.settings.process_one) {
             (true, _) => "PID 1 of a container",
             (false, true) => "PID 1 of the machine",
@@ -192,10 +247,6 @@ impl Keeper {
             true => self.voice.debug(format_args!("supd {version} runs as {place}")),
             false => self.voice.info(format_args!("supd {version} runs as {place}")),
         }
-        self.take_over();
-        self.start_manager();
-        // Whoever was our child before we were, and whose signal went to the program that we were then.
-        self.reaping.request(Instant::now().mono);
     }
 
     /// The loop.
@@ -212,6 +263,7 @@ impl Keeper {
                 self.on_event(Token::unpack(event.data()));
             }
             self.on_time(Instant::now().mono);
+            self.reexec_step();
             if let Some(code) = self.halt_step() {
                 return Ok(code);
             }
@@ -229,7 +281,9 @@ impl Keeper {
             Token::Logger => _ = self.on_logger_messages(),
             Token::Signals => self.on_signals(),
             Token::OwnLog => self.on_own_log(),
-            Token::ManagerEnded | Token::LoggerEnded | Token::SpawnerEnded(_) => self.on_role_readable(token),
+            Token::ManagerEnded | Token::LoggerEnded | Token::TrialEnded | Token::SpawnerEnded(_) => {
+                self.on_role_readable(token);
+            }
         }
     }
 
@@ -241,13 +295,22 @@ impl Keeper {
         self.manager_on_time(now);
         self.spawners_on_time(now);
         self.logger_on_time(now);
+        self.reexec_on_time(now);
         self.halt_on_time(now);
     }
 
     /// Until the nearest deadline; without one, until something happens.
     fn patience(&self) -> EpollTimeout {
-        let deadlines =
-            [self.reaping.due(), self.manager.due(), self.spawners.due(), self.logger.due(), self.halt.due()];
+        // While the roles end, none of them is due to be started.
+        let draining = self.reexec.is_draining();
+        let deadlines = [
+            self.reaping.due(),
+            self.manager.due().filter(|_| !draining),
+            self.spawners.due(),
+            self.logger.due().filter(|_| !draining),
+            self.reexec.due(),
+            self.halt.due(),
+        ];
         let Some(nearest) = deadlines.into_iter().flatten().min() else { return EpollTimeout::NONE };
         let left = nearest.saturating_sub(Instant::now().mono);
         // Rounded up: a wait that ends too early is a turn of the loop for nothing.
@@ -319,6 +382,7 @@ mod tests {
             Token::Logger,
             Token::LoggerEnded,
             Token::OwnLog,
+            Token::TrialEnded,
             Token::Spawner(255),
             Token::SpawnerEnded(0),
             Token::Run(0),

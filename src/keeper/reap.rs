@@ -39,10 +39,15 @@ impl Keeper {
             let Ok(Some(seen)) = process::wait(Which::Any, false) else { return };
             if let Some(slot) = self.table.slot_of(seen.pid) {
                 let _ = kill(-seen.pid, libc::SIGKILL);
-                if let Ok(Some(ended)) = process::wait(Which::Pid(seen.pid), true) {
-                    self.on_ended(slot, ended);
+                // Written down before it is reaped: see `on_run_readable`.
+                self.on_ended(slot, seen);
+                if process::wait(Which::Pid(seen.pid), true).is_err() {
+                    return;
                 }
                 continue;
+            }
+            if self.reexec.trial_pid() == Some(seen.pid) {
+                let _ = kill(-seen.pid, libc::SIGKILL);
             }
             let Ok(ended) = process::wait(Which::Pid(seen.pid), true) else { return };
             self.on_other_death(seen.pid, ended.unwrap_or(seen).how);
@@ -56,16 +61,21 @@ impl Keeper {
             Token::ManagerEnded => self.manager.pid(),
             Token::LoggerEnded => self.logger.pid(),
             Token::SpawnerEnded(number) => self.spawners.pid_of(number),
+            Token::TrialEnded => self.reexec.trial_pid(),
             _ => None,
         };
         let Some(pid) = pid else { return };
         // One that a keeper before us has started is somebody else's to wait for; it has ended all the same.
-        let how = match process::wait(Which::Pid(pid), true) {
-            Ok(Some(ended)) => ended.how,
-            _ if self.spawners.is_adopted(pid) => How::Exited(0),
-            _ => return,
-        };
-        self.on_other_death(pid, how);
+        if self.spawners.is_adopted(pid) {
+            return self.on_other_death(pid, How::Signaled(9, false));
+        }
+        if token == Token::TrialEnded {
+            // Whatever it has left in its process group goes with it, while the number is its own.
+            let _ = kill(-pid, libc::SIGKILL);
+        }
+        if let Ok(Some(ended)) = process::wait(Which::Pid(pid), true) {
+            self.on_other_death(pid, ended.how);
+        }
     }
 
     /// Not a run: a role, or a stranger.
@@ -74,6 +84,8 @@ impl Keeper {
             self.on_manager_death(how);
         } else if self.logger.pid() == Some(pid) {
             self.on_logger_death();
+        } else if self.reexec.trial_pid() == Some(pid) {
+            self.on_trial_end(how);
         } else if let Some(number) = self.spawners.number_of(pid) {
             self.on_spawner_death(number);
         } else {

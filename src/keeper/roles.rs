@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::settings::{Role, Settings};
@@ -29,14 +29,21 @@ impl Program {
     /// descriptor.
     pub(super) fn open() -> io::Result<Self> {
         let path = std::fs::read_link("/proc/self/exe").ok().or_else(executed_path).unwrap_or_default();
+        // So the kernel shows a file that another one has replaced since: that one is where ours was.
+        let bytes = path.into_os_string().into_vec();
+        let path = OsString::from_vec(bytes.strip_suffix(b" (deleted)").unwrap_or(&bytes).to_vec());
         let file = std::fs::File::open("/proc/self/exe").or_else(|_| std::fs::File::open(&path))?;
-        Ok(Self { fd: file.into(), path: string(path.into_os_string()) })
+        Ok(Self { fd: file.into(), path: string(path) })
+    }
+
+    /// Where it was when it was started.
+    pub(super) fn path(&self) -> &[u8] {
+        self.path.as_bytes()
     }
 
     /// With the arguments of a role.
     pub(super) fn image(&self, settings: &Settings, role: Role) -> io::Result<Image> {
-        let arguments = std::iter::once(OsString::from("supd")).chain(settings.to_args(role));
-        Ok(Image::new(self.fd.try_clone()?, self.path.clone(), arguments.map(string).collect()))
+        Ok(Image::new(self.fd.try_clone()?, self.path.clone(), arguments(settings, role)))
     }
 
     /// Starts a role with these descriptors under these numbers.
@@ -52,6 +59,16 @@ impl Program {
         let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile, ends_with_us })?;
         Ok(Process { pid, pidfd: pidfd_open(pid).ok(), ours: true })
     }
+}
+
+/// Another program, open, with the arguments of a role.
+pub(super) fn image_of(program: OwnedFd, settings: &Settings, role: Role) -> Image {
+    let path = OsString::from(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    Image::new(program, string(path), arguments(settings, role))
+}
+
+fn arguments(settings: &Settings, role: Role) -> Vec<CString> {
+    std::iter::once(OsString::from("supd")).chain(settings.to_args(role)).map(string).collect()
 }
 
 impl Process {

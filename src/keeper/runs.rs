@@ -89,8 +89,12 @@ impl Keeper {
         if pid > 0 {
             let _ = process::kill(-pid, libc::SIGKILL);
         }
-        match process::wait(which, true) {
-            Ok(Some(ended)) => self.on_ended(slot, ended),
+        // Looked at, written down, and only then reaped: whenever we die, somebody can still tell how it ended.
+        match process::wait(which, false) {
+            Ok(Some(ended)) => {
+                self.on_ended(slot, ended);
+                let _ = process::wait(process::Which::Pid(ended.pid), true);
+            }
             Ok(None) => {}
             // Its parent is a spawner without CLONE_PARENT that has not ended yet, or a sweep was faster.
             Err(_) => {
@@ -101,7 +105,7 @@ impl Keeper {
         }
     }
 
-    /// A run was reaped.
+    /// A run has ended, and is about to be reaped.
     pub(super) fn on_ended(&mut self, slot: u16, ended: Ended) {
         let usage = ended.used.into();
         self.end_run(slot, End { how: Some(ended.how), pid: ended.pid, usage, at: Instant::now() });
@@ -177,12 +181,11 @@ impl Keeper {
             if phase == Phase::Free || phase == Phase::Ended || owner != number {
                 continue;
             }
-            if self.books.settled(slot) {
-                // Its last word may have been for us, and none for the manager.
-                self.tell_running(slot);
-            } else {
+            if !self.books.settled(slot) {
                 self.settle_slot(slot);
             }
+            // Its last word may have been for us, and none for the manager.
+            self.tell_running(slot);
         }
     }
 
@@ -201,7 +204,6 @@ impl Keeper {
                 self.table.set_running(slot);
             }
             self.on_born(slot);
-            self.tell_running(slot);
         } else {
             if self.table.fault(slot).is_none() {
                 self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
@@ -212,7 +214,8 @@ impl Keeper {
 
     /// Tells the manager of a run that lives, which it may know: of one that has ended it hears with the end.
     fn tell_running(&mut self, slot: u16) {
-        if self.books.of(slot).end.is_none() && self.table.fault(slot).is_none() {
+        let lives = self.table.state(slot).phase == Phase::Running && self.books.of(slot).end.is_none();
+        if lives && self.table.fault(slot).is_none() {
             self.manager.running.push_back(slot);
         }
     }

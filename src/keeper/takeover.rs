@@ -60,14 +60,11 @@ pub(super) fn remove_table(settings: &Settings) {
 }
 
 impl Keeper {
-    /// Takes in everything that the table knows.
-    pub(super) fn take_over(&mut self) {
+    /// Takes in everything that the table knows; how many runs that is.
+    pub(super) fn take_over(&mut self) -> usize {
         // First of all: no spawner of before can claim anything from here on.
         self.table.next_epoch();
         let taken: Vec<(u16, State)> = self.table.taken().collect();
-        if taken.is_empty() {
-            return;
-        }
         for (_, state) in taken.iter().filter(|(_, state)| state.phase == Phase::Starting) {
             self.recall_spawner(state.owner);
         }
@@ -88,10 +85,14 @@ impl Keeper {
             }
         }
         self.recall_ended(ended);
-        self.report_taken_over(taken.len());
+        taken.len()
     }
 
-    fn report_taken_over(&mut self, found: usize) {
+    /// After another keeper.
+    pub(super) fn report_taken_over(&mut self, found: usize) {
+        if found == 0 {
+            return;
+        }
         let lives = |slot: &u16| self.table.pid(*slot) > 0 && !self.books.has_ended(*slot);
         let living = (0..self.books.len()).filter(lives).count();
         self.voice.warn(format_args!(

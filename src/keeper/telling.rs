@@ -40,6 +40,7 @@ enum Step {
     ReloadTold,
     StateTold,
     ListenerTold,
+    RefusalTold,
     KeptTold,
 }
 
@@ -81,6 +82,7 @@ impl Keeper {
                     deaths_unready: self.manager.deaths.unready,
                     last_death: self.manager.deaths.last,
                     since: self.since,
+                    replaced: self.reexec.replaced,
                 };
                 message.encode(out);
                 return Some(Step::Advance(Telling::Known(0)));
@@ -139,6 +141,10 @@ impl Keeper {
         if self.manager.listener_renewed {
             KeeperToManager::Listener.encode(out);
             return Some(Step::ListenerTold);
+        }
+        if let Some(reason) = &self.reexec.refusal {
+            KeeperToManager::NotReplaced { reason: reason.as_bytes() }.encode(out);
+            return Some(Step::RefusalTold);
         }
         None
     }
@@ -241,6 +247,7 @@ impl Keeper {
             Step::ReloadTold => manager.reload_wanted = false,
             Step::StateTold => manager.state_wanted = false,
             Step::ListenerTold => manager.listener_renewed = false,
+            Step::RefusalTold => self.reexec.refusal = None,
             Step::KeptTold => self.kept.told(),
         }
         if wants_answer {

@@ -60,6 +60,8 @@ pub(super) struct Logger {
     watching_room: bool,
     watching_stdout: bool,
     watching_stderr: bool,
+    /// Another logger comes after this one, and goes on where it stops.
+    leaving: bool,
 }
 
 /// The role: finds its channel where the keeper left it. The exit code.
@@ -157,6 +159,7 @@ impl Logger {
             watching_room: false,
             watching_stdout: false,
             watching_stderr: false,
+            leaving: false,
         })
     }
 
@@ -187,7 +190,7 @@ impl Logger {
 
     /// Whether there is nobody left to listen to.
     pub(super) fn is_done(&self) -> bool {
-        self.deaf && self.unsent.is_empty() && !self.intake.has_runs()
+        self.leaving || self.deaf && self.unsent.is_empty() && !self.intake.has_runs()
     }
 
     /// Whether the next logger could write what this one cannot.
@@ -197,6 +200,12 @@ impl Logger {
 
     /// The last words: what waits in supd's own pipe and in the queues, as far as somebody takes it.
     pub(super) fn finish(&mut self) {
+        if self.leaving {
+            // Who comes next may be of another version, and read no journal of ours.
+            for number in self.intake.run_streams() {
+                let _ = self.intake.give(number);
+            }
+        }
         if let Some(number) = self.intake.own() {
             self.drain(number);
         }
@@ -263,6 +272,7 @@ impl Logger {
             }
             (KeeperToLogger::Ended { slot }, _) => self.end(slot),
             (KeeperToLogger::Relay(bytes), _) => self.relay(bytes),
+            (KeeperToLogger::Leave, _) => self.leaving = true,
             (KeeperToLogger::Pipe { .. } | KeeperToLogger::OwnLog, None) => {
                 self.voice.warn(format_args!("too many open files; the output of a run waits in its pipe"));
             }

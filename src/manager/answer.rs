@@ -116,6 +116,10 @@ impl Manager {
                 verb(&format!("exec in {}", request.name));
                 self.exec(&request)?
             }
+            Request::Reexec(options) => {
+                verb("go on as another program");
+                return self.reexec(&options, answer);
+            }
             Request::Shutdown(options) => {
                 verb("shut down");
                 let asked = options.timeout_seconds.map(Duration::from_secs);

@@ -121,6 +121,7 @@ impl Manager {
             container: self.settings.container,
             host_name: host_name.to_string_lossy().into_owned(),
             started_at: self.since.into(),
+            replaced: self.replaced,
             state,
             units: number(view.units.len()),
             failed_units: number(failed),

@@ -19,9 +19,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::control::request::Call;
+use crate::control::request::{Answer, Call};
 use crate::control::watch::Watchers;
 use crate::engine::Engine;
 use crate::engine::action::Actions;
@@ -54,6 +54,7 @@ mod past;
 mod perform;
 mod publish;
 mod recall;
+mod reexec;
 mod safe;
 mod start;
 mod usage;
@@ -102,6 +103,10 @@ struct Manager {
     inbox: Inbox,
     /// When the keeper began.
     since: Now,
+    /// How often supd has gone on as another program since.
+    replaced: u32,
+    /// Who wants supd to go on as another program.
+    reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,
     hand: hand::Hand,
 }
@@ -249,6 +254,7 @@ impl Manager {
                 News::Reload => self.reload_by_signal()?,
                 News::ShowState => self.show_state(),
                 News::Listener(listener) => self.listen(listener),
+                News::NotReplaced(reason) => self.not_replaced(reason),
                 News::Kept(kind, run, fd) => self.take_kept(kind, run, fd)?,
             }
         }

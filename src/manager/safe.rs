@@ -38,12 +38,22 @@ pub(super) async fn serve(
     let (sender, mut calls) = mpsc::channel(CALLS_MAX);
     let mut server = serve_on(listener, sender.clone())?;
     let mut news = Vec::new();
+    let mut replacing = None;
     loop {
         let call = tokio::select! {
             ready = keeper.ready() => ready.map(|()| None)?,
             call = calls.recv() => call,
         };
         keeper.flush()?;
+        let call = match call {
+            // Another program may do better.
+            Some(Call { request: Request::Reexec(options), answer, .. }) => {
+                keeper.reexec(options.binary.as_deref().unwrap_or_default().as_bytes())?;
+                replacing = Some(answer);
+                None
+            }
+            call => call,
+        };
         let code = match call.map(|call| safe.answer(call)) {
             Some(ControlFlow::Break(code)) => Some(code),
             _ => None,
@@ -66,6 +76,12 @@ pub(super) async fn serve(
                     server.abort();
                     server = serve_on(listener, sender.clone())?;
                 }
+                News::NotReplaced(reason) => {
+                    if let Some(answer) = replacing.take() {
+                        // Nobody listens any more if the client has gone.
+                        let _ = answer.send(Err(Status::failure(StatusReason::Conflict, reason)));
+                    }
+                }
                 News::Started { .. } | News::Exited { .. } | News::Kept(..) => {}
             }
         }
@@ -82,7 +98,7 @@ fn reason(snapshot: &Snapshot, note: Option<OwnedFd>) -> String {
     });
     format!(
         "safe mode: supd's manager died {} times in a row before it was ready, the last time of: {}; nothing is \
-         started or stopped, and what runs goes on; to try again: supctl daemon-reload",
+         started or stopped, and what runs goes on; to try again: supctl daemon-reload; with another supd: supctl reexec",
         snapshot.deaths_unready,
         words(snapshot.last_death, &panic)
     )
@@ -137,6 +153,7 @@ impl Safe {
             container: self.settings.container,
             host_name: nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned(),
             started_at: self.snapshot.since.into(),
+            replaced: self.snapshot.replaced,
             state: SystemState::Safe,
             units: 0,
             failed_units: 0,

@@ -79,7 +79,8 @@ impl Invocation {
         let Some(role) = role else { return options.settle(place).map(Self::Start) };
         let number = options.number.unwrap_or(0);
         let role = match role {
-            RoleName::Keeper => Role::Keeper,
+            RoleName::Keeper => Role::Keeper { resume: options.resume },
+            RoleName::Trial => Role::Trial { opens: options.opens },
             RoleName::Spawner => Role::Spawner { number, stand_in: options.stand_in },
             RoleName::Manager => Role::Manager { safe: options.safe },
             RoleName::Logger => Role::Logger,
@@ -100,6 +101,7 @@ enum RoleName {
     Spawner,
     Manager,
     Logger,
+    Trial,
 }
 
 impl RoleName {
@@ -109,6 +111,7 @@ impl RoleName {
             b"spawner" => Self::Spawner,
             b"manager" => Self::Manager,
             b"logger" => Self::Logger,
+            b"trial" => Self::Trial,
             _ => return None,
         })
     }
@@ -133,6 +136,8 @@ struct Options {
     number: Option<u8>,
     stand_in: bool,
     safe: bool,
+    resume: Option<i32>,
+    opens: bool,
 }
 
 impl Options {
@@ -166,6 +171,11 @@ impl Options {
             "--process-one" if role => self.process_one = true,
             "--stand-in" if role => self.stand_in = true,
             "--safe" if role => self.safe = true,
+            "--opens" if role => self.opens = true,
+            "--resume" if role => {
+                let number = value()?.to_str().and_then(|text| text.parse().ok());
+                self.resume = Some(number.ok_or_else(|| usage("`--resume` takes a descriptor".into()))?);
+            }
             "--number" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.number = Some(number.ok_or_else(|| usage("`--number` takes 0 to 255".into()))?);
@@ -382,11 +392,14 @@ mod tests {
         settings.container = true;
         settings.process_one = true;
         for role in [
-            Role::Keeper,
+            Role::Keeper { resume: None },
+            Role::Keeper { resume: Some(17) },
             Role::Manager { safe: false },
             Role::Manager { safe: true },
             Role::Logger,
             Role::Spawner { number: 9, stand_in: true },
+            Role::Trial { opens: true },
+            Role::Trial { opens: false },
         ] {
             let arguments = settings.to_args(role);
             let arguments: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();

@@ -11,7 +11,7 @@ pub struct Ended {
     pub pid: i32,
     /// How.
     pub how: How,
-    /// What it used. Zeros where it was only looked at.
+    /// What it used.
     pub used: Used,
 }
 
@@ -157,6 +157,16 @@ pub fn reset_signals() {
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &DEFAULT, std::ptr::null::<u64>(), 8usize) };
     }
     unblock_signals();
+}
+
+/// All signals wait, those that cannot apart.
+pub fn block_signals() {
+    // SAFETY: a set on our stack, filled before it is used.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
+    }
 }
 
 /// No signal is blocked any more.

@@ -105,7 +105,8 @@ pub struct Tail {
     pub block: u16,
 }
 
-const MAGIC: u64 = 0x7375_7064_6c6f_6701;
+/// What the first word says; its low byte numbers the layout.
+pub const MAGIC: u64 = 0x7375_7064_6c6f_6701;
 const TAILS: usize = 2 * SLOTS + 1;
 
 /// Words.

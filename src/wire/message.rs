@@ -143,6 +143,12 @@ pub enum ManagerToKeeper<'a> {
     },
     /// Nothing to say: an answer to what was sent, for the watchdog.
     Alive,
+    /// Go on as the program at this path, or as what is now where ours was, if that is empty. Answered by
+    /// [`KeeperToManager::NotReplaced`], or by the end of this manager.
+    Reexec {
+        /// An operator's: absolute, and never touched by the keeper itself.
+        path: &'a [u8],
+    },
     /// Keep a descriptor for the managers to come; one of the same kind and pod is replaced. One descriptor.
     Keep {
         /// What it is.
@@ -187,6 +193,8 @@ pub enum KeeperToManager<'a> {
         last_death: Death,
         /// When the keeper began.
         since: Instant,
+        /// How often the keeper has gone on as another program since.
+        replaced: u32,
     },
     /// A slot that is taken.
     Known {
@@ -246,6 +254,11 @@ pub enum KeeperToManager<'a> {
     ShowState,
     /// USR1: the control socket was made anew. One descriptor: its listener.
     Listener,
+    /// The program that was to take over does not, and all goes on as before.
+    NotReplaced {
+        /// In words.
+        reason: &'a [u8],
+    },
     /// A descriptor that a manager before this one had, or was to have. One descriptor.
     Kept {
         /// What it is.
@@ -320,6 +333,8 @@ pub enum KeeperToLogger<'a> {
     OwnLog,
     /// From the manager, as it is.
     Relay(&'a [u8]),
+    /// End, after all that was said before: the next logger reads on where this one stopped.
+    Leave,
 }
 
 /// Logger → keeper.

@@ -26,6 +26,8 @@ pub mod fd {
     pub const LISTENER: i32 = 5;
     /// Spawner: the slot table.
     pub const TABLE: i32 = 5;
+    /// Trial: the keeper's state.
+    pub const LEGACY: i32 = 4;
     /// Every role: where its own log lines go.
     pub const OWN_LOG: i32 = 6;
     /// Manager: memory for what survives, where no disk takes it. Empty at first; the keeper never looks.

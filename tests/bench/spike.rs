@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Some("single") => single(),
         _ => match Invocation::parse(std::env::args_os().skip(1), &place) {
             Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
-            Ok(Invocation::Role(Role::Keeper, settings)) => keeper::run(settings),
+            Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume),
             Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
                 spawner::run(&settings, number, stand_in)
             }

@@ -92,8 +92,8 @@ fn every_run_is_listed_with_its_exit() {
     supd.ctl("history god bad").code(4).stdout_has("exit 3");
 
     let (newest, number) = (all.last().unwrap(), numbers(&all)[3]);
-    assert_eq!(entries(&supd, "-n 1"), [newest.clone()]);
-    assert_eq!(entries(&supd, "-n 1 --reverse"), [newest.clone()]);
+    assert_eq!(entries(&supd, "-n 1"), std::slice::from_ref(newest));
+    assert_eq!(entries(&supd, "-n 1 --reverse"), std::slice::from_ref(newest));
     assert_eq!(numbers(&entries(&supd, "-r")).first(), Some(&number));
     assert_eq!(entries(&supd, "--since 1h").len(), 4);
     assert_eq!(entries(&supd, "--until 1h").len(), 0);

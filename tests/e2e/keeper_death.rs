@@ -1,18 +1,22 @@
 //! F08, F22: the keeper is killed, and supd is started again in its place. What runs goes on under the new
 //! keeper: no second copy, no broken pipe, each end counted once; and nothing is touched that is not ours.
 
+#![allow(unsafe_code)] // Leases have no safe wrapper.
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 use supd::wire::table::file;
 
 use super::space::{Death, Space, Supd};
 
+const LATE: &str = "shell = 'read l < @/gate; exit 7'\nrestart_policy = 'Never'\n";
 const SLEEPER: &str = "exec = ['/bin/sleep', 'infinity']\n";
 
 fn end(pid: i32, signal: Signal) {
@@ -64,12 +68,8 @@ fn f08_what_runs_goes_on_under_the_next_keeper() {
 
 #[test]
 fn f08_what_ended_meanwhile_is_counted_once() {
-    let mut supd = Space::new()
-        .fifo("gate")
-        .unit("web", SLEEPER)
-        .unit("steady", SLEEPER)
-        .unit("late", "shell = 'read l < @/gate; exit 7'\nrestart_policy = 'Never'\n")
-        .supd();
+    let mut supd =
+        Space::new().fifo("gate").unit("web", SLEEPER).unit("steady", SLEEPER).unit("late", LATE).supd();
     supd.wait("web", "ready");
     supd.wait("steady", "ready");
     supd.wait("late", "ready");
@@ -90,6 +90,86 @@ fn f08_what_ended_meanwhile_is_counted_once() {
         supd.until_pod("steady-0", |main| main["restartCount"] == 1 && main["state"]["running"].is_object());
     let last = &pod["status"]["containerStatuses"][0]["lastState"]["terminated"];
     assert_eq!(last["exitCode"], 139, "{pod:#}");
+}
+
+#[test]
+fn f08_an_end_that_nobody_had_acknowledged_is_told_again() {
+    let mut supd = Space::new().fifo("gate").unit("late", LATE).unit("other", SLEEPER).supd();
+    supd.wait("late", "ready");
+    let death = Death::of(supd.pid("late-0"));
+    kill(Pid::from_raw(supd.role("manager")), Signal::SIGSTOP).unwrap();
+    supd.release("gate");
+    death.wait();
+    death.until_reaped();
+    supd.kill_keeper();
+    supd.start_again();
+    assert_eq!(supd.ended("late-0")["exitCode"], 7);
+}
+
+#[test]
+fn f08_the_end_of_a_process_that_nobody_has_waited_for_is_known() {
+    // Between supd and the system stands somebody who inherits its orphans, and does not wait for them.
+    let this = std::env::current_exe().unwrap();
+    let holder = [this.to_str().unwrap(), "--exact", "keeper_death::holder", "--ignored", "--"];
+    let mut supd = Space::new()
+        .fifo("gate")
+        .wrap(&holder)
+        .unit("late", LATE)
+        .unit("gone", &format!("{SLEEPER}restart_policy = 'Never'"))
+        .supd();
+    supd.wait("late", "ready");
+    supd.wait("gone", "ready");
+    let deaths = ["late-0", "gone-0"].map(|pod| Death::of(supd.pid(pod)));
+    let gone = supd.pid("gone-0");
+    supd.kill_keeper();
+    supd.release("gate");
+    kill(Pid::from_raw(gone), Signal::SIGTERM).unwrap();
+    for death in &deaths {
+        death.wait();
+    }
+    supd.start_again();
+    assert_eq!(supd.ended("late-0")["exitCode"], 7);
+    assert_eq!(supd.ended("gone-0")["exitCode"], 143);
+}
+
+/// Not a test: a process that runs supd (the words behind `--`), inherits its orphans and waits for none.
+#[test]
+#[ignore = "a program for a test"]
+fn holder() {
+    nix::sys::prctl::set_child_subreaper(true).unwrap();
+    let mut words = std::env::args().skip_while(|word| word != "--").skip(1);
+    let mut supd = Command::new(words.next().unwrap()).args(words).spawn().unwrap();
+    let died_of = std::os::unix::process::ExitStatusExt::signal(&supd.wait().unwrap());
+    if died_of.is_some() {
+        nix::unistd::pause();
+    }
+}
+
+#[test]
+fn f08_a_start_that_hangs_is_taken_over_with_the_rest() {
+    // SAFETY: ignoring a signal installs no handler. The kernel tells the holder of a lease by SIGIO.
+    unsafe { signal(Signal::SIGIO, SigHandler::SigIgn) }.unwrap();
+    let space = Space::new()
+        .script("program", "#!/bin/sh\nexec sleep infinity\n")
+        .unit("hung", "exec = ['@/program']")
+        .unit("web", SLEEPER);
+    let file = OpenOptions::new().read(true).open(space.path().join("program")).unwrap();
+    let lease = |command: i32, argument: i32| {
+        // SAFETY: fcntl with two integers on a descriptor that is open.
+        unsafe { nix::libc::fcntl(file.as_raw_fd(), command, argument) }
+    };
+    assert_eq!(lease(nix::libc::F_SETLEASE, nix::libc::F_WRLCK), 0);
+    let mut supd = space.supd();
+    supd.wait("web", "ready");
+    supd.kill_keeper();
+    supd.start_again();
+    supd.wait("web", "ready");
+    assert_ne!(lease(nix::libc::F_GETLEASE, 0), nix::libc::F_UNLCK, "the lease was broken: too slow to tell");
+    assert_eq!(lease(nix::libc::F_SETLEASE, nix::libc::F_UNLCK), 0);
+    supd.wait("hung", "ready");
+    assert_eq!(restart_count(&supd, "hung-0"), 0);
+    let copies = supd.json("get pods")["items"].as_array().unwrap().len();
+    assert_eq!(copies, 2);
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct Supd {
     child: Option<Child>,
     /// The keeper; where supd runs in a PID namespace, as seen from outside.
     pub keeper: i32,
+    /// What supd was wrapped in, where its keeper was killed.
+    left: Vec<Child>,
 }
 
 /// What a command printed, and its code.
@@ -146,7 +148,7 @@ impl Space {
     /// Starts supd, and waits until it answers.
     pub fn supd(self) -> Supd {
         let (child, keeper) = self.start();
-        let supd = Supd { space: self, child: Some(child), keeper };
+        let supd = Supd { space: self, child: Some(child), keeper, left: Vec::new() };
         supd.check_answers();
         supd
     }
@@ -174,7 +176,7 @@ impl Space {
         let watch = Watch::new(self.path());
         let child = self.command().stdout(log).stderr(err).spawn().unwrap();
         let keeper = child.id() as i32;
-        let supd = Supd { space: self, child: Some(child), keeper };
+        let supd = Supd { space: self, child: Some(child), keeper, left: Vec::new() };
         watch.until(|| supd.own_output().contains("safe mode: "));
         supd
     }
@@ -300,7 +302,11 @@ impl Supd {
         for death in &deaths {
             death.wait();
         }
-        child.wait().unwrap();
+        if child.id() as i32 == self.keeper {
+            child.wait().unwrap();
+        } else {
+            self.left.push(child);
+        }
     }
 
     /// Starts supd in its place again, and waits until it answers.
@@ -360,6 +366,10 @@ impl Supd {
 
 impl Drop for Supd {
     fn drop(&mut self) {
+        for mut child in self.left.drain(..) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         let Some(mut child) = self.child.take() else { return };
         if std::thread::panicking() {
             eprintln!("--- supd printed:\n{}---", self.own_output());
@@ -429,10 +439,14 @@ pub fn output(command: &mut Command) -> Output {
     }
 }
 
-/// The children of a process.
+/// The children of a process, of all its threads.
 pub fn children(pid: i32) -> Vec<i32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    let mut found = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        found.extend(text.split_whitespace().filter_map(|word| word.parse::<i32>().ok()));
+    }
+    found
 }
 
 /// The parent of a process.

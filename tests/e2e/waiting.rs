@@ -97,6 +97,14 @@ impl Death {
         assert!(self.within(PATIENCE), "the process does not end");
     }
 
+    /// Waits until its parent has waited for it.
+    #[track_caller]
+    pub fn until_reaped(&self) {
+        let Some(fd) = &self.0 else { return };
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::empty())];
+        assert!(poll(&mut fds, PollTimeout::try_from(PATIENCE).unwrap()).unwrap() > 0, "nobody waits for it");
+    }
+
     pub fn within(&self, time: Duration) -> bool {
         let Some(fd) = &self.0 else { return true };
         let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];

@@ -122,6 +122,15 @@ pub struct ShutdownOptions {
     pub timeout_seconds: Option<u64>,
 }
 
+/// With `reexec`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReexecOptions {
+    /// The program to go on as, by its absolute path; absent: what is where supd was started from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<String>,
+}
+
 /// With `DELETE`: Kubernetes' DeleteOptions, as far as they can be honoured.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]

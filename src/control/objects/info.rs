@@ -35,6 +35,9 @@ pub struct InfoStatus {
     pub host_name: String,
     /// When it was started.
     pub started_at: Time,
+    /// How often it has gone on as another program since, without an end.
+    #[serde(default)]
+    pub replaced: u32,
     /// In one word.
     pub state: SystemState,
     /// Units that are loaded.

@@ -100,13 +100,22 @@ impl Keeper {
 
     fn take_in_snapshot(&mut self, message: KeeperToManager<'_>, snapshot: &mut Snapshot) {
         match message {
-            KeeperToManager::Welcome { epoch, pod_highest, deaths, deaths_unready, last_death, since } => {
+            KeeperToManager::Welcome {
+                epoch,
+                pod_highest,
+                deaths,
+                deaths_unready,
+                last_death,
+                since,
+                replaced,
+            } => {
                 self.epoch = epoch;
                 snapshot.pod_highest = pod_highest;
                 snapshot.deaths = deaths;
                 snapshot.deaths_unready = deaths_unready;
                 snapshot.last_death = last_death;
                 snapshot.since = now(since);
+                snapshot.replaced = replaced;
             }
             KeeperToManager::Known { slot, run, pid, started, label } => {
                 let Some(run) = run_id(run) else { return };
@@ -252,6 +261,9 @@ impl Keeper {
             KeeperToManager::Listener => {
                 news.extend(fds.into_iter().flatten().next().map(News::Listener));
             }
+            KeeperToManager::NotReplaced { reason } => {
+                news.push(News::NotReplaced(String::from_utf8_lossy(reason).into_owned()));
+            }
             KeeperToManager::Kept { kind, run } => {
                 let fd = fds.into_iter().flatten().next();
                 news.extend(run_id(run).zip(fd).map(|(run, fd)| News::Kept(kind, run, fd)));
@@ -367,6 +379,11 @@ impl Keeper {
     /// For the logger, through the keeper.
     pub fn tell_logger(&mut self, message: &[u8]) -> io::Result<()> {
         self.tell(&ManagerToKeeper::Logger(message))
+    }
+
+    /// supd is to go on as the program at this path, or (empty) as what is where its own was.
+    pub fn reexec(&mut self, path: &[u8]) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::Reexec { path })
     }
 
     /// Has a descriptor kept for the managers to come.

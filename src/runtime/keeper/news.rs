@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub last_death: Death,
     /// When the keeper began.
     pub since: Now,
+    /// How often the keeper has gone on as another program since.
+    pub replaced: u32,
     /// What it holds for pods.
     pub kept: Vec<(Kept, RunId, OwnedFd)>,
 }
@@ -63,6 +65,8 @@ pub enum News {
     ShowState,
     /// A new listener for the control socket.
     Listener(OwnedFd),
+    /// The program that was to take over does not, for this reason.
+    NotReplaced(String),
     /// A descriptor of a run that was started for the manager before this one.
     Kept(Kept, RunId, OwnedFd),
 }

@@ -101,6 +101,7 @@ fn connected<T>(
             deaths_unready: 0,
             last_death: Death::Silent,
             since: AT,
+            replaced: 0,
         };
         world.tell(&welcome);
         told(&mut world);

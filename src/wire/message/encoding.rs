@@ -138,6 +138,7 @@ impl<'a> ManagerToKeeper<'a> {
                 run.put(to.u8(9).u8(kind.to_wire()));
                 &mut to
             }
+            Self::Reexec { path } => to.u8(10).bytes(path),
         };
     }
 
@@ -159,6 +160,7 @@ impl<'a> ManagerToKeeper<'a> {
             7 => Self::Alive,
             8 => Self::Keep { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             9 => Self::LetGo { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
+            10 => Self::Reexec { path: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -171,7 +173,7 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, last_death, since } => {
+            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, last_death, since, replaced } => {
                 to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
                 match last_death {
                     Death::None => to.u8(0),
@@ -180,6 +182,7 @@ impl<'a> KeeperToManager<'a> {
                     Death::Silent => to.u8(3),
                 };
                 since.put(&mut to);
+                to.u32(*replaced);
             }
             Self::Known { slot, run, pid, started, label } => {
                 to.u8(2).u16(*slot);
@@ -219,6 +222,9 @@ impl<'a> KeeperToManager<'a> {
             Self::SpawnerGone => {
                 to.u8(12);
             }
+            Self::NotReplaced { reason } => {
+                to.u8(14).bytes(reason);
+            }
             Self::Kept { kind, run } => run.put(to.u8(13).u8(kind.to_wire())),
         }
     }
@@ -234,6 +240,7 @@ impl<'a> KeeperToManager<'a> {
                 deaths_unready: from.u32()?,
                 last_death: Death::get(&mut from)?,
                 since: Instant::get(&mut from)?,
+                replaced: from.u32()?,
             },
             2 => Self::Known {
                 slot: from.u16()?,
@@ -258,6 +265,7 @@ impl<'a> KeeperToManager<'a> {
             11 => Self::Busy { slot: from.u16()? },
             12 => Self::SpawnerGone,
             13 => Self::Kept { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
+            14 => Self::NotReplaced { reason: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -334,6 +342,7 @@ impl<'a> KeeperToLogger<'a> {
             Self::Ended { slot } => to.u8(2).u16(*slot),
             Self::OwnLog => to.u8(3),
             Self::Relay(bytes) => to.u8(4).bytes(bytes),
+            Self::Leave => to.u8(5),
         };
     }
 
@@ -352,6 +361,7 @@ impl<'a> KeeperToLogger<'a> {
             2 => Self::Ended { slot: from.u16()? },
             3 => Self::OwnLog,
             4 => Self::Relay(from.bytes()?),
+            5 => Self::Leave,
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -437,6 +447,7 @@ mod tests {
             ManagerToKeeper::Logger(b"opaque"),
             ManagerToKeeper::End { code: 137 },
             ManagerToKeeper::Alive,
+            ManagerToKeeper::Reexec { path: b"/sbin/supd" },
             ManagerToKeeper::Keep { kind: Kept::NotifySocket, run: RUN },
             ManagerToKeeper::LetGo { kind: Kept::Readiness, run: RUN },
         );
@@ -462,6 +473,7 @@ mod tests {
                 deaths_unready,
                 last_death,
                 since: AT,
+                replaced: 4,
             }
         };
         both_ways!(
@@ -483,6 +495,7 @@ mod tests {
             KeeperToManager::Listener,
             KeeperToManager::Busy { slot: 8 },
             KeeperToManager::SpawnerGone,
+            KeeperToManager::NotReplaced { reason: b"it is older" },
             KeeperToManager::Kept { kind: Kept::Readiness, run: RUN },
         );
         both_ways!(
@@ -491,6 +504,7 @@ mod tests {
             KeeperToLogger::Ended { slot: 1 },
             KeeperToLogger::OwnLog,
             KeeperToLogger::Relay(b"forget"),
+            KeeperToLogger::Leave,
         );
         both_ways!(LoggerToKeeper, LoggerToKeeper::Drained { slot: 4 });
     }
