@@ -37,6 +37,10 @@ pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
+/// Managers that die before their first reconcile is done, within this time, until one comes in safe mode.
+pub const SAFE_MODE_DEATHS: usize = 5;
+/// See above. Four back-offs of 1, 2, 4 and 8 s fit well.
+pub const SAFE_MODE_WITHIN_MS: u64 = 60_000;
 /// Events in hand that are noted for the manager after this one: as many as a turn mostly has, and a page.
 pub const IN_HAND_MAX: usize = 512;
 /// Events that a manager died with and that have not gone well since: no more than were ever in hand.

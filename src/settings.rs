@@ -44,7 +44,10 @@ pub enum Role {
         stand_in: bool,
     },
     /// The part that decides.
-    Manager,
+    Manager {
+        /// Managers before it died at their start: it touches nothing, and says why.
+        safe: bool,
+    },
     /// The part that moves bytes.
     Logger,
     /// Whether a program could take over from the keeper.
@@ -146,6 +149,8 @@ pub mod exit {
     pub const UNAVAILABLE: u8 = 69;
     /// Something that should not have happened.
     pub const INTERNAL: u8 = 70;
+    /// Of a manager in safe mode: the next one is to be an ordinary one.
+    pub const AGAIN: u8 = 75;
     /// A right is missing.
     pub const PRIVILEGE: u8 = 77;
     /// Directories or units that cannot be used.
@@ -174,6 +179,9 @@ impl Settings {
         }
         if let Role::Keeper { resume: Some(number) } = role {
             arguments.extend(["--resume".into(), number.to_string().into()]);
+        }
+        if role == (Role::Manager { safe: true }) {
+            arguments.push("--safe".into());
         }
         for (set, name) in [
             (role == Role::Trial { opens: true }, "--opens"),
@@ -241,7 +249,7 @@ impl Role {
             Self::Keeper { .. } => "keeper",
             Self::Trial { .. } => "trial",
             Self::Spawner { .. } => "spawner",
-            Self::Manager => "manager",
+            Self::Manager { .. } => "manager",
             Self::Logger => "logger",
         }
     }

@@ -80,7 +80,9 @@ fn files(root: &Path, ending: &str) -> Vec<PathBuf> {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = entry.file_name().into_string().unwrap();
-            if path.is_dir() && name != "target" && name != ".git" {
+            // Tests of a module may be several files.
+            let tests = name == "tests" && folder != root;
+            if path.is_dir() && name != "target" && name != ".git" && !tests {
                 folders.push(path);
             } else if name.ends_with(ending) && name != "tests.rs" && !name.ends_with("_tests.rs") {
                 found.push(path);

@@ -20,8 +20,8 @@ fn main() -> ExitCode {
         Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
             spawner::run(&settings, number, stand_in)
         }
-        Ok(Invocation::Role(Role::Manager, settings)) => {
-            u8::try_from(manager::run(settings)).unwrap_or(u8::MAX)
+        Ok(Invocation::Role(Role::Manager { safe }, settings)) => {
+            u8::try_from(manager::run(settings, safe)).unwrap_or(u8::MAX)
         }
         Ok(Invocation::Role(Role::Logger, settings)) => {
             u8::try_from(logs::logger::run(settings)).unwrap_or(u8::MAX)

@@ -12,9 +12,8 @@ use super::server::Server;
 use super::style::{Screen, Tone};
 use super::table::{Cell, Table};
 use super::target::{self, Asker};
-use crate::control::objects::{
-    Change, CronJob, Deployment, Event, Job, List, Metadata, Pod, Run, Selector, Unit,
-};
+use super::watching;
+use crate::control::objects::{CronJob, Deployment, Event, Job, List, Metadata, Pod, Run, Selector, Unit};
 use crate::unit::model::Kind;
 
 /// Arguments of `get`.
@@ -27,13 +26,13 @@ pub struct Options {
     #[arg(value_name = "NOUN|NAME")]
     words: Vec<String>,
     #[command(flatten)]
-    output: OutputOptions,
+    pub(super) output: OutputOptions,
     /// Print each change as it happens
     #[arg(short, long)]
     watch: bool,
     /// Only objects with these labels: k=v, k!=v, k, !k, with commas
     #[arg(short = 'l', long, value_name = "LABELS")]
-    selector: Option<String>,
+    pub(super) selector: Option<String>,
     /// No line of headers
     #[arg(long, alias = "no-legend")]
     no_headers: bool,
@@ -53,19 +52,19 @@ pub struct Options {
 
 /// An object, ready to be printed in any way.
 #[derive(Debug)]
-struct Item {
-    name: String,
-    kind: Option<Kind>,
-    value: Value,
-    cells: Vec<Cell>,
+pub(super) struct Item {
+    pub(super) name: String,
+    pub(super) kind: Option<Kind>,
+    pub(super) value: Value,
+    pub(super) cells: Vec<Cell>,
     state: String,
     failing: bool,
 }
 
 /// What is asked of one noun.
 #[derive(Debug)]
-struct Section {
-    noun: Noun,
+pub(super) struct Section {
+    pub(super) noun: Noun,
     names: Vec<Reference>,
 }
 
@@ -98,7 +97,8 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
         let [section] = sections.as_slice() else {
             return Err(Failure::usage("`--watch` is for one noun at a time"));
         };
-        watch(options, context, &server, section, &found, look)?;
+        let above = found.pop().map(|(_, items)| items).unwrap_or_default();
+        watching::watch(options, context, &server, section, above, look)?;
     }
     Ok(exit)
 }
@@ -159,7 +159,7 @@ fn missing(section: &Section, items: &[Item]) -> Vec<Failure> {
 }
 
 impl Options {
-    fn wants(&self, section: &Section, item: &Item) -> bool {
+    pub(super) fn wants(&self, section: &Section, item: &Item) -> bool {
         let named = section.names.is_empty() || section.names.iter().any(|name| name.matches(&item.name));
         let of_kind = section.noun != Noun::Target || item.kind == Some(Kind::Target);
         let state = self.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case(&item.state));
@@ -190,7 +190,7 @@ fn items(server: &Server, noun: Noun, selector: Option<&str>, look: Look) -> Res
 }
 
 impl Item {
-    fn new<T: Tabular>(object: &T, look: Look) -> Result<Self, Failure> {
+    pub(super) fn new<T: Tabular>(object: &T, look: Look) -> Result<Self, Failure> {
         let value = serde_json::to_value(object)
             .map_err(|error| Failure::new(Exit::FAILED, format!("cannot print the answer: {error}")))?;
         let Metadata { name, .. } = object.metadata();
@@ -255,7 +255,7 @@ fn tables(options: &Options, screen: Screen, found: &[(Noun, Vec<Item>)]) -> Str
     tables.collect::<Vec<_>>().join("\n")
 }
 
-fn table(options: &Options, noun: Noun, items: &[Item], with_noun: bool) -> Table {
+pub(super) fn table(options: &Options, noun: Noun, items: &[Item], with_noun: bool) -> Table {
     let wide = options.output.format() == Format::Wide;
     let mut table = Table::new(headers(noun, wide)).headers(!options.no_headers);
     for item in items {
@@ -266,86 +266,4 @@ fn table(options: &Options, noun: Noun, items: &[Item], with_noun: bool) -> Tabl
         table.push(Tone::Plain, cells);
     }
     table
-}
-
-/// Prints each change as it happens: its row again, in the columns of the table above.
-fn watch(
-    options: &Options,
-    context: &Context,
-    server: &Server,
-    section: &Section,
-    found: &[(Noun, Vec<Item>)],
-    look: Look,
-) -> Result<(), Failure> {
-    let seen = found.iter().flat_map(|(_, items)| items);
-    let mut seen: Vec<(String, Value)> = seen.map(|item| (item.name.clone(), item.value.clone())).collect();
-    let none = Vec::new();
-    let above = found.first().map_or(&none, |(_, items)| items);
-    let above = table(options, section.noun, above, false).headers(true);
-    let mut tell = |item: Item, gone: bool| -> Result<(), Failure> {
-        // A watch begins with what there is, and that was printed. What goes is shown once more.
-        let was = seen.iter().position(|(name, _)| *name == item.name);
-        let known = was.map(|place| seen.swap_remove(place).1);
-        if !gone {
-            seen.push((item.name.clone(), item.value.clone()));
-        }
-        if (!gone && known.as_ref() == Some(&item.value)) || !options.wants(section, &item) {
-            return Ok(());
-        }
-        context.print(&change(options, context.screen, section.noun, &above, &item)?)
-    };
-    let selector = options.selector.as_deref();
-    match section.noun {
-        Noun::Unit | Noun::Target => {
-            changes::<Unit>(server, selector, context, look, |object, item, gone| {
-                tell(Item { kind: Some(object.status.kind), ..item }, gone)
-            })
-        }
-        Noun::Service => {
-            changes::<Deployment>(server, selector, context, look, |_, item, gone| tell(item, gone))
-        }
-        Noun::Pod => changes::<Pod>(server, selector, context, look, |_, item, gone| tell(item, gone)),
-        Noun::Job => changes::<Job>(server, selector, context, look, |_, item, gone| tell(item, gone)),
-        Noun::CronJob => {
-            changes::<CronJob>(server, selector, context, look, |_, item, gone| tell(item, gone))
-        }
-        Noun::Event => changes::<Event>(server, selector, context, look, |_, item, gone| tell(item, gone)),
-        Noun::Run => changes::<Run>(server, selector, context, look, |_, item, gone| tell(item, gone)),
-    }
-}
-
-fn change(
-    options: &Options,
-    screen: Screen,
-    noun: Noun,
-    above: &Table,
-    item: &Item,
-) -> Result<String, Failure> {
-    Ok(match options.output.format() {
-        Format::Table | Format::Wide => {
-            let mut table = above.clone();
-            table.push(Tone::Plain, item.cells.clone());
-            let text = table.render(screen);
-            let line = text.lines().next_back().unwrap_or_default();
-            format!("{line}\n")
-        }
-        Format::Json | Format::JsonLines => format::json_line(&item.value)?,
-        Format::Yaml => format!("---\n{}", format::yaml(&item.value)?),
-        Format::Name => format!("{}/{}\n", noun.singular(), item.name),
-    })
-}
-
-fn changes<T: Tabular>(
-    server: &Server,
-    selector: Option<&str>,
-    context: &Context,
-    look: Look,
-    mut tell: impl FnMut(&T, Item, bool) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    for event in server.checked(server.client().watch::<T>(None, selector))? {
-        let event = server.checked(event)?;
-        let look = Look { now: context.look().now, ..look };
-        tell(&event.object, Item::new(&event.object, look)?, event.change == Change::Deleted)?;
-    }
-    Ok(())
 }

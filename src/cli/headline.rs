@@ -50,6 +50,15 @@ impl Headline<'_> {
         text
     }
 
+    /// Where there are no units to be shown: why, and nothing else.
+    pub fn reason(&self, screen: Screen, look: Look) -> String {
+        let warnings = self.info.status.warnings.join("\n");
+        match screen.terminal {
+            true => format!("{}\n\n{warnings}\n", self.heading(screen, look)),
+            false => format!("{warnings}\n"),
+        }
+    }
+
     /// `supd 0.3.1 on host7 · running · up 4d 3h · PID 1 · 6 units, 8 pods`
     fn heading(&self, screen: Screen, look: Look) -> String {
         let status = &self.info.status;

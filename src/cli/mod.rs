@@ -51,6 +51,7 @@ pub mod time_limit;
 pub mod validate;
 pub mod version;
 pub mod wait;
+mod watching;
 
 use std::ffi::OsString;
 

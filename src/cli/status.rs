@@ -13,7 +13,7 @@ use super::server::Server;
 use super::style::Tone;
 use super::subject::{Active, Subject};
 use super::target::{self, Asker};
-use crate::control::objects::{List, Pod, Unit};
+use crate::control::objects::{List, Pod, SystemState, Unit};
 
 /// Arguments of `status`.
 #[derive(clap::Args, Debug)]
@@ -71,6 +71,12 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
 
 /// The headline screen, or its units in another format.
 fn whole(options: &Options, context: &Context, server: &Server) -> Result<String, Failure> {
+    let people = matches!(options.output.format(), Format::Table | Format::Wide);
+    let info = server.info()?;
+    if people && info.status.state == SystemState::Safe {
+        let headline = Headline { info: &info, units: Vec::new(), last_line: None, headers: false };
+        return Ok(headline.reason(context.screen, context.look()));
+    }
     let units: Vec<Unit> = server.list()?;
     match options.output.format() {
         Format::Table | Format::Wide => {}
@@ -81,7 +87,6 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
             return Ok(units.iter().map(|unit| format!("unit/{}\n", unit.metadata.name)).collect());
         }
     }
-    let info = server.info()?;
     let failing: Vec<&Unit> = units.iter().filter(|unit| unit.tone() == Tone::Failing).collect();
     // Only one failing unit is quoted, and only where somebody reads it.
     let last_line = match failing.as_slice() {

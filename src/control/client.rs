@@ -61,6 +61,9 @@ pub enum ClientError {
     Garbled(String),
 }
 
+/// How often a question is asked whose answer is lost. A wish is told once.
+const QUESTION_TRIES: u32 = 3;
+
 impl Client {
     /// Finds out whether supd listens at `socket`.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
@@ -176,8 +179,16 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<R, ClientError> {
-        let response = self.open(method, path, body)?;
-        let bytes = self.wait(collect(response.into_body()))?;
+        let mut tries = if method == Method::GET { QUESTION_TRIES } else { 1 };
+        let bytes = loop {
+            let answer = self.open(method.clone(), path, body.clone());
+            tries -= 1;
+            match answer.and_then(|response| self.wait(collect(response.into_body()))) {
+                // supd's manager was started anew: the next one answers.
+                Err(ClientError::Lost(_)) if tries > 0 => {}
+                answer => break answer?,
+            }
+        };
         serde_json::from_slice(&bytes).map_err(|error| ClientError::Garbled(error.to_string()))
     }
 

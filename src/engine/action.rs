@@ -79,8 +79,8 @@ pub struct Spawn {
     pub label: Label,
     /// `${attempt}`, `SUPD_ATTEMPT`.
     pub attempt: u32,
-    /// Not before all that the engine knows now is stored: the first run of a slot of a cronjob, and every
-    /// start of a job that asks for it.
+    /// Not before all that the engine knows now is stored: the first run of each pod of a slot of a cronjob,
+    /// and every start of a job that asks for it.
     pub durable: bool,
 }
 

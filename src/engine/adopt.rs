@@ -7,16 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::action::{Action, Actions, Spawn};
+use super::entry::KindState;
 use super::event::{Adopted, Exit, Label, Outcome, Usage};
 use super::id::{JobName, PodUid, RunId};
-use super::pod::{Owner, PodSeed, ProcessState};
+use super::pod::{Count, Leaving, Owner, Pod, PodSeed, ProcessState, ready_by};
 use super::recall::Recall;
 use super::saved::Continuity;
 use super::time::Now;
 use super::timer::Timer;
 use super::view::{JobOwner, Phase};
 use super::{Engine, places::Place, report};
-use crate::unit::model::{Body, Handler, Unit};
+use crate::unit::model::{Body, Handler, RestartPolicy, Unit};
+use crate::unit::name::UnitName;
 
 const SIGKILL: i32 = 9;
 
@@ -46,12 +48,39 @@ impl Engine {
             self.last_uid = self.last_uid.max(uid.0);
             ends.extend(self.adopt_pod_of(runs, &mut found, recall, out));
         }
+        self.give_way(&ends, recall.now, out);
         for uid in known.iter().copied().filter(|uid| !found.contains(uid)) {
             ends.extend(self.judge_missing(uid, recall, out));
         }
         ends.sort_by_key(|(run, exit)| (exit.at.mono, *run));
         for (run, exit) in ends {
             self.on_exited(recall.now, run, exit, out);
+        }
+    }
+
+    /// A pod whose place was given to a later one is over: it was asked to end, and that was not stored. It
+    /// must not take its place back, by a restart or when it goes.
+    fn give_way(&mut self, ends: &[(RunId, Exit)], now: Now, out: &mut Actions) {
+        let mut latest: BTreeMap<(&UnitName, &Owner), PodUid> = BTreeMap::new();
+        let has_place = |pod: &&Box<Pod>| has_index(&pod.owner) || matches!(pod.owner, Owner::Service { .. });
+        for pod in self.pods.values().filter(has_place) {
+            latest.insert((&pod.unit.name, &pod.owner), pod.uid);
+        }
+        let is_over =
+            |pod: &&Box<Pod>| latest.get(&(&pod.unit.name, &pod.owner)).is_some_and(|uid| *uid > pod.uid);
+        let over: Vec<PodUid> = self.pods.values().filter(is_over).map(|pod| pod.uid).collect();
+        for uid in over {
+            let end = ends.iter().find(|(run, _)| run.pod == uid);
+            let Some(pod) = self.pods.get_mut(&uid) else { continue };
+            let process = pod.template().process(pod.current);
+            let failed = end.is_some_and(|(_, exit)| !exit.succeeded(&process.success_exit));
+            if failed && pod.template().restart_policy == RestartPolicy::Never && has_index(&pod.owner) {
+                // Of itself: it is counted as any other, and the later one came for it.
+            } else if end.is_some() {
+                pod.leaving.get_or_insert(Leaving { count: Count::Nothing });
+            } else {
+                self.stop_pod(now, uid, Count::Nothing, out);
+            }
         }
     }
 
@@ -94,8 +123,12 @@ impl Engine {
         if !taken {
             return None;
         }
+        // It was started, so what its unit requires was there.
+        if let Some(entry) = self.entry_mut(&label.unit).filter(|entry| entry.wanted && !entry.released) {
+            entry.released = true;
+        }
         if exit.is_none() {
-            self.resume_probe(run, ready, out);
+            self.resume_probe(recall.now, run, ready, out);
         }
         Some(exit.map(|exit| (run, exit)))
     }
@@ -147,7 +180,7 @@ impl Engine {
         out: &mut Actions,
     ) -> bool {
         let unit = self.units.get(&label.unit).map(|entry| Arc::clone(&entry.unit));
-        let owner = unit.as_ref().and_then(|unit| self.adoptive_owner(recall.now, unit, label));
+        let owner = unit.as_ref().and_then(|unit| self.adoptive_owner(recall.now, unit, label, out));
         let (Some(unit), Some(owner)) = (unit, owner) else {
             // Its unit is gone, or is of another kind now: nobody would ever stop it.
             if !ended {
@@ -160,9 +193,7 @@ impl Engine {
         let unit = recall.template(label.template_hash, &unit);
         match &owner {
             Owner::Service { ordinal } => {
-                if let Some(replicas) = self.replicas_mut(&label.unit) {
-                    replicas.places.set(*ordinal, Place::Live(run.pod));
-                }
+                self.take_place(&label.unit, *ordinal, run.pod, out);
             }
             Owner::Job { job, .. } => {
                 if let Some(job) = self.jobs.get_mut(job) {
@@ -178,11 +209,35 @@ impl Engine {
         true
     }
 
+    /// A found pod has this place. A pod at its end that was there had been replaced.
+    fn take_place(&mut self, unit: &UnitName, ordinal: u32, uid: PodUid, out: &mut Actions) {
+        let Some(replicas) = self.replicas_mut(unit) else { return };
+        let done = replicas.places.done_places().find(|(place, _)| *place == ordinal);
+        let done = done.map(|(_, done)| (done.uid, done.name.clone()));
+        replicas.places.set(ordinal, Place::Live(uid));
+        if let Some(done) = done {
+            self.retire(unit, done, out);
+        }
+    }
+
     /// Whose pod a found run is; makes its job anew where that is needed.
-    fn adoptive_owner(&mut self, now: Now, unit: &Arc<Unit>, label: &Label) -> Option<Owner> {
+    fn adoptive_owner(
+        &mut self,
+        now: Now,
+        unit: &Arc<Unit>,
+        label: &Label,
+        out: &mut Actions,
+    ) -> Option<Owner> {
         match (&unit.body, &label.job) {
             (Body::Service(_), None) => Some(Owner::Service { ordinal: label.ordinal? }),
             (Body::Job(_) | Body::CronJob(_), Some(job)) => {
+                if self.jobs.get(job).is_some_and(|job| job.finished) {
+                    // All pods of that one are stored: this is one of the next, started by an operator.
+                    self.forget_job(job, out);
+                    if let Some(KindState::Job { again }) = self.kind_mut(&unit.name) {
+                        *again = false;
+                    }
+                }
                 if !self.jobs.contains_key(job) {
                     let origin = match (&unit.body, label.scheduled) {
                         (Body::Job(_), _) => JobOwner::Unit,
@@ -211,7 +266,7 @@ impl Engine {
 
     /// A pod that was there before must not flip to unready because its manager is new (PRB-018). What can
     /// be asked is asked again; what was told once (a notification) stands.
-    fn resume_probe(&mut self, run: RunId, ready: bool, out: &mut Actions) {
+    fn resume_probe(&mut self, now: Now, run: RunId, ready: bool, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&run.pod) else { return };
         let ProcessState::Running { since, .. } = pod.present().state else { return };
         if pod.run() != run || pod.current != pod.main_place() || pod.leaving.is_some() {
@@ -224,7 +279,7 @@ impl Engine {
         let (is_ready, unit) = (pod.ready, Arc::clone(&pod.unit));
         let Some(readiness) = readiness else { return };
         if let (false, Some(deadline), None) = (is_ready, deadline, &pod.present().condemned) {
-            self.timers.set(Timer::StartDeadline(run.pod), since.mono + deadline);
+            self.timers.set(Timer::StartDeadline(run.pod), ready_by(now, since, deadline));
         }
         let asks = matches!(
             readiness.handler,
@@ -277,4 +332,9 @@ impl Engine {
         };
         out.push(Action::Spawn(Box::new(spawn)));
     }
+}
+
+/// Whether a pod stands for one completion of its job.
+fn has_index(owner: &Owner) -> bool {
+    matches!(owner, Owner::Job { index: Some(_), .. })
 }

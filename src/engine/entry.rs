@@ -165,6 +165,10 @@ impl Engine {
             return self.set_state(now, name, judged, out);
         }
         let Some(entry) = self.units.get(name) else { return };
+        if !self.is_on(entry) {
+            self.wait_for_nothing(name);
+        }
+        let Some(entry) = self.units.get(name) else { return };
         let judged = match entry.kind {
             KindState::Target => self.reconcile_target(name),
             KindState::Service(_) => self.reconcile_service(now, name, out),
@@ -193,6 +197,14 @@ impl Engine {
             entry.released = released;
         }
         released
+    }
+
+    /// Who is to have no pods waits for nobody.
+    pub(super) fn wait_for_nothing(&mut self, name: &UnitName) {
+        let waits = self.units.get(name).is_some_and(|entry| !entry.waiting.is_empty());
+        if waits && let Some(entry) = self.entry_mut(name) {
+            entry.waiting.clear();
+        }
     }
 
     /// The words of a unit that waits for others.

@@ -14,7 +14,9 @@ use super::event::Begin;
 use super::job::Job;
 use super::places::Place;
 use super::pod::{Leaving, Owner, Pod, Process, ProcessState};
-use super::saved::{Continuity, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit};
+use super::saved::{
+    Continuity, Saved, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit,
+};
 use super::time::{Mono, Now};
 use super::timer::Timer;
 use super::view::{JobOwner, UnitState};
@@ -88,6 +90,7 @@ impl Engine {
     pub(super) fn on_begin(&mut self, now: Now, begin: Begin, out: &mut Actions) {
         let recall = Recall::new(now, &begin);
         self.last_uid = self.last_uid.max(begin.uid_floor);
+        self.note_stored(&begin.saved);
         for unit in begin.units {
             self.units.insert(unit.name.clone(), Box::new(Entry::new(now, unit)));
         }
@@ -113,6 +116,13 @@ impl Engine {
         self.adopt_all(begin.adopted, &recall, out);
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));
+    }
+
+    /// What was stored and is not taken over must not be there for the next manager.
+    fn note_stored(&mut self, saved: &Saved) {
+        saved.units.iter().for_each(|unit| self.units.touch(unit.name.clone()));
+        saved.jobs.iter().for_each(|job| self.jobs.touch(job.name.clone()));
+        saved.pods.iter().for_each(|pod| self.pods.touch(pod.uid));
     }
 
     /// What is to run: as it was, or as at boot. An operator's `stop` stands until `start`.

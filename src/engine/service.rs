@@ -40,6 +40,9 @@ impl Engine {
             self.fill_places(now, name, desired, out);
             self.replace_one(now, name, desired, out);
         }
+        if desired == 0 {
+            self.wait_for_nothing(name);
+        }
         self.judge_service(name, on, desired)
     }
 
@@ -156,8 +159,10 @@ impl Engine {
             return;
         };
         replicas.replace.remove(&pod.uid);
+        // A later pod may have its place already: a manager died before it had stored that this one leaves.
+        let in_place = replicas.places.live().any(|uid| uid == pod.uid);
         // A pod that was stopped, or that failed for a reason of its own under Always, is replaced (RS-003).
-        if pod.leaving.is_none() || (bare && !pod.reason.is_empty()) {
+        if in_place && (pod.leaving.is_none() || (bare && !pod.reason.is_empty())) {
             let succeeded = phase == Phase::Succeeded;
             let done = Done { uid: pod.uid, name: pod.name.clone(), succeeded, restarts: pod.restarts() };
             replicas.places.set(ordinal, Place::Done(Box::new(done)));
@@ -167,7 +172,9 @@ impl Engine {
             self.note_essential_end(&name, code);
             return;
         }
-        replicas.places.free(ordinal);
+        if in_place {
+            replicas.places.free(ordinal);
+        }
         self.retire(&name, (pod.uid, pod.name), out);
         out.push(Action::Gone(ObjectRef::Pod(pod.uid)));
     }

@@ -45,6 +45,11 @@ impl<K: Ord + Clone, V> Tracked<K, V> {
         Some(value)
     }
 
+    /// Notes a key of which something is stored, and perhaps nothing is here.
+    pub(super) fn touch(&mut self, key: K) {
+        self.touched.insert(key);
+    }
+
     /// Notes every key: all is to be stored anew.
     pub(super) fn touch_all(&mut self) {
         self.touched.extend(self.map.keys().cloned());

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
@@ -13,10 +14,10 @@ use super::{Keeper, Token, handover};
 use crate::limits::{
     LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS,
 };
-use crate::settings::{Role, Settings};
+use crate::settings::Role;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::journal::{Journal, Phase};
+use crate::wire::journal::{Journal, Phase, Source, Tail};
 use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
 use crate::wire::run::Instant;
 use crate::wire::table::Sinks;
@@ -47,7 +48,7 @@ pub(super) struct Logger {
     journal_fd: OwnedFd,
     /// Where it is read, where it is filled.
     hand: (OwnedFd, OwnedFd),
-    /// `None`: it could not be made, and a next keeper finds nobody.
+    /// `None`: a next keeper finds nobody.
     handover: Option<OwnedFd>,
     leave: Leave,
 }
@@ -69,11 +70,11 @@ enum Leave {
 
 impl Effects {
     /// Those of the first logger.
-    pub(super) fn create(settings: &Settings) -> io::Result<Self> {
+    pub(super) fn create() -> io::Result<Self> {
         Ok(Self {
             journal: Journal::create()?.0,
             hand: nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?,
-            handover: handover::listen(settings).ok(),
+            handover: None,
         })
     }
 }
@@ -111,6 +112,17 @@ impl Logger {
 
     pub(super) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// From here on a keeper that comes after us finds the logger of then.
+    pub(super) fn leave_word(&mut self, path: &Path) -> io::Result<()> {
+        self.handover = Some(handover::listen(path)?);
+        Ok(())
+    }
+
+    /// A pipe comes from elsewhere: whether its first bytes go on with a line of which a part is written.
+    pub(super) fn expect(&self, slot: u16, stderr: bool, continued: bool) {
+        self.journal.set_tail(Source::Run { slot, stderr }, Tail { promised: continued, ..Tail::default() });
     }
 
     /// How much loggers have done so far.
@@ -370,7 +382,7 @@ impl Keeper {
             book.told.pipes[index] = true;
             return Ok(());
         }
-        if book.has_pipes() && book.seq != 0 && !book.told.ended {
+        if book.has_pipes() && (book.seq != 0 || book.acknowledged) && !book.told.ended {
             KeeperToLogger::Ended { slot }.encode(&mut self.outgoing);
             channel.try_send(&self.outgoing, &[])?;
             book.told.ended = true;

@@ -7,11 +7,13 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
+use super::deaths::{Deaths, Next};
 use super::roles::{Process, back_off_ns};
 use super::telling::Telling;
 use super::{Keeper, Token, boot};
 use crate::limits::{MANAGER_SILENCE_MS, MESSAGES_PER_TURN, SLOTS};
 use crate::settings::Role;
+use crate::sys::process::How;
 use crate::wire::channel::{Channel, FDS_MAX};
 use crate::wire::fd;
 use crate::wire::message::ManagerToKeeper;
@@ -22,8 +24,9 @@ pub(super) struct Manager {
     process: Option<Process>,
     pub(super) channel: Option<Channel>,
     pub(super) listener: boot::Listener,
-    pub(super) deaths: u32,
-    pub(super) deaths_unready: u32,
+    pub(super) deaths: Deaths,
+    /// How long it may be silent.
+    patience_ns: u64,
     ready: bool,
     not_before: Option<u64>,
     pub(super) telling: Telling,
@@ -58,8 +61,8 @@ impl Manager {
             process: None,
             channel: None,
             listener,
-            deaths: 0,
-            deaths_unready: 0,
+            deaths: Deaths::default(),
+            patience_ns: patience_ms() * 1_000_000,
             ready: false,
             not_before: None,
             telling: Telling::Welcome,
@@ -87,7 +90,7 @@ impl Manager {
 
     /// When it is to be started again, or ended for its silence.
     pub(super) fn due(&self) -> Option<u64> {
-        let silence = self.unanswered_since.map(|since| since + MANAGER_SILENCE_MS * 1_000_000);
+        let silence = self.unanswered_since.map(|since| since + self.patience_ns);
         // A snapshot that waits looks again soon.
         let waiting = self.snapshot_waits_since.map(|_| Instant::now().mono + 1_000_000);
         [self.not_before, silence, waiting].into_iter().flatten().min()
@@ -98,6 +101,15 @@ impl Manager {
             process.kill();
         }
     }
+}
+
+/// How long a manager may be silent. A test has less patience, in a build for tests.
+fn patience_ms() -> u64 {
+    match cfg!(debug_assertions) {
+        true => std::env::var("SUPD_SILENCE_MS").ok().and_then(|text| text.parse().ok()),
+        false => None,
+    }
+    .unwrap_or(MANAGER_SILENCE_MS)
 }
 
 impl Keeper {
@@ -118,7 +130,8 @@ impl Keeper {
                 (self.memory.state.as_fd(), fd::STATE),
                 (self.memory.note.as_fd(), fd::NOTE),
             ];
-            let process = self.program.start(&self.settings, Role::Manager, &fds, None)?;
+            let role = Role::Manager { safe: self.manager.deaths.safe };
+            let process = self.program.start(&self.settings, role, &fds, None)?;
             self.watch(channel.as_fd(), Token::Manager, EpollFlags::EPOLLIN)?;
             if let Some(pidfd) = process.pidfd() {
                 self.watch(pidfd, Token::ManagerEnded, EpollFlags::EPOLLIN)?;
@@ -147,19 +160,18 @@ impl Keeper {
             }
             Err(error) => {
                 self.voice.error(format_args!("cannot start the manager: {error}"));
-                self.back_off();
+                let now = Instant::now().mono;
+                let wait = match self.manager.deaths.count_unready(now) {
+                    Next::After(wait) => wait,
+                    _ => back_off_ns(self.manager.deaths.unready),
+                };
+                self.manager.not_before = Some(now + wait);
             }
         }
     }
 
-    fn back_off(&mut self) {
-        self.manager.deaths_unready += 1;
-        let wait = back_off_ns(self.manager.deaths_unready);
-        self.manager.not_before = Some(Instant::now().mono + wait);
-    }
-
     /// The manager has ended.
-    pub(super) fn on_manager_death(&mut self) {
+    pub(super) fn on_manager_death(&mut self, how: How) {
         // What it managed to say comes first: an acknowledgement, or the order to end.
         for _ in 0..MESSAGES_PER_TURN {
             if !self.on_manager_messages() {
@@ -181,18 +193,29 @@ impl Keeper {
         if self.halt.is_halting() || self.reexec.is_draining() {
             return;
         }
-        self.manager.deaths += 1;
-        if self.manager.ready {
-            self.manager.deaths_unready = 0;
-            self.voice.warn(format_args!("the manager has died; starting it again"));
-            self.start_manager();
-        } else {
-            self.back_off();
-            let seconds = back_off_ns(self.manager.deaths_unready) / 1_000_000_000;
-            self.voice.error(format_args!(
-                "the manager died before it was ready ({} in a row); next try in {seconds} s",
-                self.manager.deaths_unready
-            ));
+        let now = Instant::now().mono;
+        let next = self.manager.deaths.count(how, self.manager.ready, now);
+        let in_a_row = self.manager.deaths.unready;
+        match next {
+            Next::AtOnce => self.voice.warn(format_args!("the manager has died; starting it again")),
+            Next::Again => self.voice.info(format_args!("leaving safe mode, as asked")),
+            Next::Safe => self.voice.error(format_args!(
+                "the manager died before it was ready ({in_a_row} in a row): the next one is in safe mode, \
+                 where nothing is started or stopped"
+            )),
+            Next::After(wait) => {
+                let seconds = wait / 1_000_000_000;
+                self.voice.error(format_args!(
+                    "the manager died before it was ready ({in_a_row} in a row); next try in {seconds} s"
+                ));
+                self.manager.not_before = Some(now + wait);
+                return;
+            }
+        }
+        // Who was asked to stop does it alone where no manager can help.
+        match next == Next::AtOnce || self.manager.stop.is_none() {
+            true => self.start_manager(),
+            false => self.manager.not_before = Some(now + back_off_ns(in_a_row)),
         }
     }
 
@@ -201,11 +224,12 @@ impl Keeper {
         if self.manager.not_before.is_some_and(|at| at <= now) && wanted {
             self.start_manager();
         }
-        let patience = MANAGER_SILENCE_MS * 1_000_000;
+        let patience = self.manager.patience_ns;
         if self.manager.unanswered_since.is_some_and(|since| since + patience <= now) {
-            self.voice
-                .error(format_args!("the manager has been silent for {MANAGER_SILENCE_MS} ms; ending it"));
+            let patience_ms = patience / 1_000_000;
+            self.voice.error(format_args!("the manager has been silent for {patience_ms} ms; ending it"));
             self.manager.unanswered_since = None;
+            self.manager.deaths.silenced = true;
             self.manager.kill();
         }
     }
@@ -235,7 +259,8 @@ impl Keeper {
             }
             self.incoming = incoming;
             // Whatever it says, it is not hung; if exits wait for their commit, the time begins anew.
-            self.manager.unanswered_since = self.books.unanswered().then(|| Instant::now().mono);
+            let waits = self.books.unanswered() && !self.manager.deaths.safe;
+            self.manager.unanswered_since = waits.then(|| Instant::now().mono);
         }
         self.try_manager_again();
         true
@@ -252,7 +277,7 @@ impl Keeper {
         match message {
             ManagerToKeeper::Ready => {
                 self.manager.ready = true;
-                self.manager.deaths_unready = 0;
+                self.manager.deaths.ready();
             }
             ManagerToKeeper::Ack { seq } => self.on_acknowledged(seq),
             ManagerToKeeper::Signal { slot, run, signal, all } => {

@@ -11,8 +11,8 @@
 mod adopted;
 mod books;
 pub mod boot;
+mod deaths;
 mod halt;
-#[cfg_attr(not(test), allow(dead_code, reason = "runs are not adopted yet: nobody asks for their pipes"))]
 mod handover;
 mod kept;
 mod logger;
@@ -179,11 +179,12 @@ impl Keeper {
             listener: boot::listen(&settings)?,
             own_log,
             memory: memory::Memory::create()?,
-            effects: logger::Effects::create(&settings)?,
+            effects: logger::Effects::create()?,
             lock,
         };
         let mut keeper = Self::assemble(settings, voice, parts)?;
         keeper.greet();
+        keeper.take_over_pipes();
         let found = keeper.take_over();
         keeper.report_taken_over(found);
         Ok(keeper)
@@ -362,7 +363,7 @@ impl Keeper {
         let slots = self.table.taken().count();
         self.voice.info(format_args!(
             "{slots} of {SLOTS} slots taken, {} strangers reaped, manager died {} times, logger {} times",
-            self.reaping.strangers, self.manager.deaths, self.logger.deaths,
+            self.reaping.strangers, self.manager.deaths.total, self.logger.deaths,
         ));
         self.manager.state_wanted = true;
     }

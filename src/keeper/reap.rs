@@ -49,10 +49,8 @@ impl Keeper {
             if self.reexec.trial_pid() == Some(seen.pid) {
                 let _ = kill(-seen.pid, libc::SIGKILL);
             }
-            if process::wait(Which::Pid(seen.pid), true).is_err() {
-                return;
-            }
-            self.on_other_death(seen.pid, seen.how);
+            let Ok(ended) = process::wait(Which::Pid(seen.pid), true) else { return };
+            self.on_other_death(seen.pid, ended.unwrap_or(seen).how);
         }
         self.reaping.request(now);
     }
@@ -68,22 +66,22 @@ impl Keeper {
         };
         let Some(pid) = pid else { return };
         // One that a keeper before us has started is somebody else's to wait for; it has ended all the same.
-        if self.spawners.is_adopted(pid) {
-            return self.on_other_death(pid, How::Signaled(9, false));
-        }
         if token == Token::TrialEnded {
             // Whatever it has left in its process group goes with it, while the number is its own.
             let _ = kill(-pid, libc::SIGKILL);
         }
-        if let Ok(Some(ended)) = process::wait(Which::Pid(pid), true) {
-            self.on_other_death(pid, ended.how);
-        }
+        let how = match process::wait(Which::Pid(pid), true) {
+            Ok(Some(ended)) => ended.how,
+            _ if self.spawners.is_adopted(pid) => How::Exited(0),
+            _ => return,
+        };
+        self.on_other_death(pid, how);
     }
 
     /// Not a run: a role, or a stranger.
     fn on_other_death(&mut self, pid: i32, how: How) {
         if self.manager.pid() == Some(pid) {
-            self.on_manager_death();
+            self.on_manager_death(how);
         } else if self.logger.pid() == Some(pid) {
             self.on_logger_death();
         } else if self.reexec.trial_pid() == Some(pid) {

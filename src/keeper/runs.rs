@@ -179,10 +179,15 @@ impl Keeper {
         for index in 0..SLOTS {
             let slot = u16::try_from(index).unwrap_or(u16::MAX);
             let State { owner, phase, .. } = self.table.state(slot);
-            if phase == Phase::Free || phase == Phase::Ended || owner != number || self.books.settled(slot) {
+            if phase == Phase::Free || phase == Phase::Ended || owner != number {
                 continue;
             }
-            self.settle_slot(slot);
+            if self.books.settled(slot) {
+                // Its last word may have been for us, and none for the manager.
+                self.tell_running(slot);
+            } else {
+                self.settle_slot(slot);
+            }
         }
     }
 
@@ -201,11 +206,19 @@ impl Keeper {
                 self.table.set_running(slot);
             }
             self.on_born(slot);
+            self.tell_running(slot);
         } else {
             if self.table.fault(slot).is_none() {
                 self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
             }
             self.on_still_born(slot);
+        }
+    }
+
+    /// Tells the manager of a run that lives, which it may know: of one that has ended it hears with the end.
+    fn tell_running(&mut self, slot: u16) {
+        if self.books.of(slot).end.is_none() && self.table.fault(slot).is_none() {
+            self.manager.running.push_back(slot);
         }
     }
 

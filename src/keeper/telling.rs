@@ -78,8 +78,9 @@ impl Keeper {
                 let message = KeeperToManager::Welcome {
                     epoch: self.table.epoch(),
                     pod_highest: self.table.pod_highest(),
-                    deaths: self.manager.deaths,
-                    deaths_unready: self.manager.deaths_unready,
+                    deaths: self.manager.deaths.total,
+                    deaths_unready: self.manager.deaths.unready,
+                    last_death: self.manager.deaths.last,
                     since: self.since,
                     replaced: self.reexec.replaced,
                 };
@@ -222,7 +223,12 @@ impl Keeper {
     /// Notes that something was told.
     fn told(&mut self, step: Step) {
         let manager = &mut self.manager;
-        let wants_answer = matches!(step, Step::ExitTold | Step::StopTold);
+        // One in safe mode acknowledges nothing.
+        let wants_answer = match step {
+            Step::ExitTold => !manager.deaths.safe,
+            Step::StopTold => true,
+            _ => false,
+        };
         match step {
             Step::Advance(telling) => manager.telling = telling,
             Step::ExitTold => self.books.exit_told(),

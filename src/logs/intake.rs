@@ -265,13 +265,12 @@ impl Intake {
     }
 
     /// Gives a run's stream as another process needs it to read on: what waits is in the file, as a part.
-    pub(super) fn give(&mut self, number: usize) -> Option<(Handed<'_>, BorrowedFd<'_>)> {
+    pub(super) fn give(&mut self, number: usize) -> Option<(Handed, BorrowedFd<'_>)> {
         self.settle(number, Work::Spill);
         let pipe = self.streams.get(number).and_then(Option::as_ref)?;
         let Source::Run { slot, stderr } = pipe.source else { return None };
         let continued = self.hand.unended(pipe.source).promised;
-        let log_path = self.slots.get(&slot).map_or(&b""[..], Slot::path);
-        let handed = Handed { run: pipe.run, slot, stderr, both: pipe.both, continued, log_path };
+        let handed = Handed { run: pipe.run, slot, stderr, continued };
         Some((handed, pipe.fd.as_fd()))
     }
 

@@ -5,6 +5,7 @@ use crate::limits::{LOG_FILE_BYTES_MAX, LOG_LINE_BYTES_MAX};
 use crate::logs::line::{Line, Tag};
 use crate::logs::path::PodDir;
 use crate::settings::{LogFormat, LogLevel};
+use crate::wire::handover::{Handover, TAKEN};
 use crate::wire::journal::Journal;
 use crate::wire::run::Run;
 use nix::unistd::{pipe, write};
@@ -240,6 +241,100 @@ fn without_the_keeper_the_pods_are_still_heard() {
     bench.settle();
     assert!(bench.logger.is_done());
     bench.logger.finish();
+}
+
+/// A keeper's end of a handover, and the listener that the logger has.
+fn next_keeper(bench: &mut Bench) -> Channel {
+    use nix::sys::socket::*;
+    let path = bench.temp.path().join("logger.sock");
+    let new = |flags| socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).unwrap();
+    let (listener, connection) = (new(SockFlag::SOCK_NONBLOCK), new(SockFlag::empty()));
+    use std::os::fd::AsRawFd;
+    let address = UnixAddr::new(&path).unwrap();
+    bind(listener.as_raw_fd(), &address).unwrap();
+    listen(&listener, Backlog::new(1).unwrap()).unwrap();
+    bench.logger.handover = Some(listener);
+    connect(connection.as_raw_fd(), &address).unwrap();
+    std::fs::remove_file(path).unwrap();
+    connection.into()
+}
+
+#[test]
+fn the_next_keeper_gets_the_pipes_and_nothing_is_written_twice() {
+    let mut bench = Bench::new();
+    let (out, err) = (bench.pipe(1, 1, false, PATH), bench.pipe(1, 2, true, PATH));
+    let gone = bench.pipe(2, 1, false, "gone_gone-0_0000002b/main/0.log");
+    write(&out, b"whole\nhal").unwrap();
+    bench.settle();
+    drop(gone);
+    let next = next_keeper(&mut bench);
+    // It answers only when its own keeper is dead.
+    bench.settle();
+    let mut buffer = [0; 512];
+    assert_eq!(next.try_receive(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    bench.keeper = None;
+    bench.copies.clear();
+    next.send(TAKEN, &[]).unwrap();
+    bench.settle();
+    assert!(bench.logger.is_done(), "it has nothing left to read");
+
+    let mut pipes = Vec::new();
+    loop {
+        let received = next.receive(&mut buffer).unwrap();
+        let [fd, ..] = received.fds;
+        match Handover::decode(&buffer[..received.length]).unwrap() {
+            Handover::Pipe(handed) => {
+                let told = (handed.slot, handed.stderr, handed.continued);
+                assert_eq!(handed.run.pod, 43);
+                pipes.push((told, fd.unwrap()));
+            }
+            last => break assert_eq!(last, Handover::End),
+        }
+    }
+    pipes.sort_by_key(|(told, _)| *told);
+    let told: Vec<_> = pipes.iter().map(|(told, _)| *told).collect();
+    assert_eq!(told, [(1, false, true), (1, true, false)]);
+    // Nobody is left without a reader, and what comes goes on with the line that was begun.
+    write(&out, b"f\n").unwrap();
+    write(&err, b"x\n").unwrap();
+    let mut rest = [0; 8];
+    assert_eq!(nix::unistd::read(&pipes[0].1, &mut rest).unwrap(), 2);
+    let part = |tag, text: &str| (Stream::Stdout, tag, text.to_owned());
+    assert_eq!(bench.lines(PATH), [part(Tag::Full, "whole"), part(Tag::Part, "hal")]);
+}
+
+#[test]
+fn a_next_keeper_that_dies_leaves_the_pipes_where_they_are() {
+    let mut bench = Bench::new();
+    let out = bench.pipe(1, 1, false, PATH);
+    write(&out, b"hal").unwrap();
+    bench.settle();
+    drop(next_keeper(&mut bench));
+    bench.keeper = None;
+    bench.copies.clear();
+    bench.settle();
+    assert!(!bench.logger.is_done());
+    write(&out, b"f\n").unwrap();
+    drop(out);
+    bench.settle();
+    let part = |tag, text: &str| (Stream::Stdout, tag, text.to_owned());
+    assert_eq!(bench.lines(PATH), [part(Tag::Part, "hal"), part(Tag::Full, "f")]);
+    assert!(bench.logger.is_done());
+}
+
+#[test]
+fn what_is_drained_is_said_though_the_keeper_says_no_more() {
+    let mut bench = Bench::new();
+    let out = bench.pipe(1, 1, false, PATH);
+    write(&out, b"last").unwrap();
+    let mut bytes = Vec::new();
+    KeeperToLogger::Ended { slot: 1 }.encode(&mut bytes);
+    let keeper = bench.keeper.as_ref().unwrap();
+    keeper.send(&bytes, &[]).unwrap();
+    keeper.say_no_more();
+    bench.settle();
+    assert!(bench.logger.is_done());
+    assert_eq!((bench.drained(), bench.texts(PATH)), (vec![1], vec!["last".to_owned()]));
 }
 
 #[test]

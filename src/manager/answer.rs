@@ -141,6 +141,7 @@ impl Manager {
         then: Then,
         answer: oneshot::Sender<Answer>,
     ) -> io::Result<()> {
+        self.lift(&command);
         self.last_op += 1;
         let op = OpId(self.last_op);
         self.pending.insert(op, Pending { answer, then });

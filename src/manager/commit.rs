@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::Manager;
+use super::{Manager, fault};
 use crate::control::request::Answer;
 use crate::engine::action::Spawn;
 use crate::engine::time::{Mono, Now};
@@ -174,6 +174,7 @@ impl Manager {
         let commits = &mut self.commits;
         (commits.mark.exits, commits.mark.taken, commits.handed_exits) = (exits, now, exits);
         (commits.since, commits.urgent) = (None, false);
+        fault::point("commit", "");
         let batch = self.store.hand_over(&commits.mark, now);
         commits.waiting.push_back((batch, Waiting::Acknowledge(exits)));
     }
@@ -211,8 +212,12 @@ impl Manager {
         match waiting {
             // Nobody listens any more if the client has gone.
             Waiting::Answer { sender, answer, .. } => _ = sender.send(answer),
-            Waiting::Start(spawn) => self.start(*spawn)?,
-            Waiting::Acknowledge(exits) => self.keeper.acknowledge(exits)?,
+            Waiting::Start(spawn) => self.start_noted(*spawn)?,
+            Waiting::Acknowledge(exits) => {
+                fault::point("before-ack", "");
+                self.keeper.acknowledge(exits)?;
+                fault::point("after-ack", "");
+            }
             Waiting::End { code, .. } => self.keeper.end(code)?,
         }
         Ok(())

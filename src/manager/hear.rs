@@ -72,7 +72,7 @@ impl Manager {
     /// After the first reconcile: what was kept for pods that are no more.
     pub(super) fn let_go_of_gone(&mut self) -> io::Result<()> {
         for pod in self.tellers.pods() {
-            if self.engine.pod_view(pod).is_none() {
+            if self.engine.pod_view(pod).is_none() && !self.hand.holds(pod) {
                 self.hush(pod)?;
             }
         }

@@ -39,10 +39,13 @@ use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::Unit;
 
+mod about;
 mod answer;
 mod change;
 mod commands;
 mod commit;
+mod fault;
+mod hand;
 mod hear;
 mod hold;
 mod look;
@@ -51,6 +54,7 @@ mod perform;
 mod publish;
 mod recall;
 mod reexec;
+mod safe;
 mod start;
 mod usage;
 
@@ -103,6 +107,7 @@ struct Manager {
     /// Who wants supd to go on as another program.
     reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,
+    hand: hand::Hand,
 }
 
 /// All that the loop waits for, beside the keeper and the processes themselves.
@@ -346,6 +351,7 @@ impl Manager {
 
     /// Tells the engine, which judges nothing before [`Manager::settle`].
     fn take_in(&mut self, event: Event) {
+        let Some(event) = self.in_hand(event) else { return };
         self.engine.take_in(clock::now(), event, &mut self.actions);
     }
 
@@ -353,11 +359,17 @@ impl Manager {
     fn settle(&mut self) -> io::Result<()> {
         loop {
             self.engine.settle(clock::now(), &mut self.actions);
-            if self.actions.is_empty() {
-                break;
+            if !self.actions.is_empty() {
+                self.perform_all()?;
+                continue;
             }
-            self.perform_all()?;
+            // What an earlier manager died with comes last, and alone.
+            match self.next_suspect() {
+                Some(event) => self.engine.take_in(clock::now(), event, &mut self.actions),
+                None => break,
+            }
         }
+        self.hand.clear();
         Ok(())
     }
 

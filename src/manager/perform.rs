@@ -36,7 +36,7 @@ impl Manager {
     fn perform(&mut self, action: Action) -> io::Result<()> {
         match action {
             Action::Spawn(spawn) if spawn.durable => self.start_durably(spawn),
-            Action::Spawn(spawn) => self.start(*spawn)?,
+            Action::Spawn(spawn) => self.start_noted(*spawn)?,
             Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
             Action::Probe { run, unit } => self.begin_probe(run, &unit),
             Action::Record(record) => self.record(record)?,
@@ -55,8 +55,17 @@ impl Manager {
         Ok(())
     }
 
+    /// A start, with a note of whose it is, should it be the manager's death.
+    pub(super) fn start_noted(&mut self, spawn: Spawn) -> io::Result<()> {
+        let unit = spawn.unit.name.clone();
+        self.begin_start(&unit, &spawn.label.pod);
+        self.start(spawn)?;
+        self.end_start(&unit);
+        Ok(())
+    }
+
     /// Orders a start. Where it cannot even be ordered, that is the run's end.
-    pub(super) fn start(&mut self, spawn: Spawn) -> io::Result<()> {
+    fn start(&mut self, spawn: Spawn) -> io::Result<()> {
         let Spawn { run, unit, label, attempt, durable: _ } = spawn;
         self.store.use_uid(run.pod.0);
         let mut label_bytes = Vec::new();
@@ -104,6 +113,10 @@ impl Manager {
     /// Begins to ask for readiness. What a process tells by itself is listened for since its start.
     fn begin_probe(&mut self, run: RunId, unit: &Arc<Unit>) {
         let (Some(probe), Some(facts)) = (readiness(unit), self.pods.get(&run.pod)) else { return };
+        // It may have ended in the turn in which it was started.
+        if facts.main.is_none_or(|(main, ..)| main != run) {
+            return;
+        }
         let was_ready = self.was_ready(run);
         let started = facts.main.filter(|(main, ..)| *main == run).map(|(_, _, at)| at);
         let start = Start { run, unit, label: &facts.label, attempt: run.attempt };

@@ -1,6 +1,7 @@
 //! From a process that the keeper has started to a manager at work.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener as StdListener;
@@ -9,17 +10,18 @@ use std::sync::Arc;
 
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 
+use crate::control::request::Call;
 use crate::control::server::{CALLS_MAX, Server};
 use crate::control::watch::Watchers;
 use crate::engine::action::Actions;
-use crate::engine::event::{Adopted, Begin, Event};
-use crate::engine::id::Class;
+use crate::engine::event::{Adopted, Begin, Event, Exit};
+use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::{Engine, EngineOptions};
 use crate::limits::NOTES_PER_TURN_MAX;
 use crate::runtime::clock::{self, DeadlineTimer, StepWatch};
-use crate::runtime::keeper::{Keeper, Snapshot};
+use crate::runtime::keeper::{Keeper, News, Snapshot};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
@@ -30,17 +32,19 @@ use crate::unit::model::{Handler, Unit};
 use crate::unit::name::UnitName;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
+use crate::wire::message::Death;
 use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
 use super::commands::Commands;
 use super::commit::Commits;
+use super::hand::{self, Hand};
 use super::perform::readiness;
 use super::publish::Seen;
-use super::{Inbox, Manager, PodFacts, own_log, usage};
+use super::{Inbox, Manager, PodFacts, fault, own_log, safe, usage};
 
 /// Runs the role, until the keeper is gone; gives the exit code.
-pub fn run(settings: Settings) -> i32 {
+pub fn run(settings: Settings, safe: bool) -> i32 {
     set_name(c"supd-manager");
     let [Some(channel), Some(queue), Some(listener)] = [fd::CHANNEL, fd::QUEUE, fd::LISTENER].map(adopt)
     else {
@@ -51,13 +55,19 @@ pub fn run(settings: Settings) -> i32 {
     let _own_log = adopt(fd::OWN_LOG);
     let log = OwnLog::of_role();
     own_log::begin(&settings, &log);
+    let note = adopt(fd::NOTE);
+    hand::on_panic(note.as_ref());
+    fault::begin(&settings.runtime_dir);
     let serve = async {
+        if safe {
+            return safe::serve(settings, Keeper::new(channel.into(), queue.into())?, listener, note).await;
+        }
         let memory = adopt(fd::STATE);
         let (store, recalled) = Store::open(&settings.state_dir, memory, clock::now())?;
         let mut manager = Manager::connect(settings, channel.into(), queue.into(), store).await?;
-        manager.begin(recalled, &log).await?;
+        manager.begin(recalled, &log, note).await?;
         manager.listen(listener);
-        manager.serve().await
+        manager.serve().await.map(|()| 0)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.and_then(|runtime| LocalSet::new().block_on(&runtime, serve)) {
@@ -67,7 +77,7 @@ pub fn run(settings: Settings) -> i32 {
             tracing::error!("cannot go on: {error}");
             i32::from(exit::INTERNAL)
         }
-        Ok(()) => 0,
+        Ok(code) => i32::from(code),
     }
 }
 
@@ -126,13 +136,15 @@ impl Manager {
             replaced: 0,
             reexec: None,
             ending: false,
+            hand: Hand::open(None, Death::None),
             settings,
         })
     }
 
     /// Takes in what lives, what is stored and what is written, and reconciles it for the first time.
-    async fn begin(&mut self, mut recalled: Recalled, log: &OwnLog) -> io::Result<()> {
-        let mut snapshot = self.keeper.snapshot().await?;
+    async fn begin(&mut self, mut recalled: Recalled, log: &OwnLog, note: Option<OwnedFd>) -> io::Result<()> {
+        let mut snapshot = self.keeper.snapshot(true).await?;
+        self.hand = Hand::open(note.as_ref(), snapshot.last_death);
         self.since = snapshot.since;
         self.replaced = snapshot.replaced;
         for finding in &recalled.findings {
@@ -163,12 +175,18 @@ impl Manager {
         };
         let mut begin = self.first_event(continuity, recalled, loaded, &mut snapshot);
         self.find(&mut snapshot, &mut begin)?;
+        begin.adopted = self.hand.hold_back(std::mem::take(&mut begin.adopted));
+        begin.quarantined = self.hand.quarantined();
+        let mut ends = self.take_ends(&mut begin.adopted);
         self.take_in(Event::Begin(Box::new(begin)));
+        // Each end by itself: one that the manager dies of must be known.
+        self.take_in_news(&mut ends)?;
         // What was said while there was no manager comes before any deadline is judged.
         self.hear_all()?;
         self.settle()?;
         self.let_go_of_gone()?;
         self.store.keep_versions(&self.engine.versions());
+        fault::point("begin", "");
         self.keeper.say_ready()
     }
 
@@ -185,7 +203,7 @@ impl Manager {
         }
         let units: HashMap<&UnitName, &Arc<Unit>> =
             begin.units.iter().map(|unit| (&unit.name, unit)).collect();
-        for adopted in begin.adopted.iter_mut().filter(|adopted| adopted.exit.is_none()) {
+        for adopted in &mut begin.adopted {
             if let Some(unit) = units.get(&adopted.label.unit) {
                 adopted.ready = readiness(unit).is_none() || self.was_ready(adopted.run);
                 self.find_one(adopted, unit)?;
@@ -194,9 +212,27 @@ impl Manager {
         Ok(())
     }
 
+    /// The ends of runs that are to be adopted, to be told after them, in their order. An end that another
+    /// run of the pod followed is none of them: what it led to has happened.
+    fn take_ends(&self, adopted: &mut [Adopted]) -> Vec<News> {
+        let mut last: HashMap<PodUid, (u16, u32)> = HashMap::new();
+        for RunId { pod, process, attempt, .. } in adopted.iter().map(|found| found.run) {
+            let newest = last.entry(pod).or_default();
+            *newest = (*newest).max((process, attempt));
+        }
+        let is_last = |run: RunId| last.get(&run.pod) == Some(&(run.process, run.attempt));
+        let known = |found: &&mut Adopted| self.pods.contains_key(&found.run.pod) && is_last(found.run);
+        let ended = adopted.iter_mut().filter(known);
+        let mut ends: Vec<(RunId, Exit)> =
+            ended.filter_map(|found| found.exit.take().map(|exit| (found.run, exit))).collect();
+        ends.sort_by_key(|(run, exit)| (exit.at.mono, *run));
+        let news = |(run, exit)| News::Exited { run, exit, limits_refused: 0 };
+        ends.into_iter().map(news).collect()
+    }
+
     fn find_one(&mut self, adopted: &Adopted, unit: &Arc<Unit>) -> io::Result<()> {
-        let Adopted { run, label, pid, started, .. } = adopted;
-        let is_main = run.class == Class::Main;
+        let Adopted { run, label, pid, started, exit, .. } = adopted;
+        let is_main = run.class == Class::Main && exit.is_none();
         let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
         self.pods.insert(run.pod, Box::new(PodFacts { unit: unit.clone(), label: label.clone(), main }));
         if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
@@ -246,16 +282,19 @@ impl Manager {
         if let Some(server) = self.server.take() {
             server.abort();
         }
-        let listener = StdListener::from(listener);
-        let ready = listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener));
-        match ready {
-            Ok(listener) => {
-                let server = Server::new(self.inbox.calls_sender.clone());
-                self.server = Some(tokio::task::spawn_local(server.serve(listener)));
-            }
+        match serve_on(listener, self.inbox.calls_sender.clone()) {
+            Ok(server) => self.server = Some(server),
             Err(error) => tracing::error!("the control socket cannot be served: {error}"),
         }
     }
+}
+
+/// Serves the control API, in a task of its own.
+pub(super) fn serve_on(listener: OwnedFd, calls: mpsc::Sender<Call>) -> io::Result<JoinHandle<Infallible>> {
+    let listener = StdListener::from(listener);
+    listener.set_nonblocking(true)?;
+    let listener = UnixListener::from_std(listener)?;
+    Ok(tokio::task::spawn_local(Server::new(calls).serve(listener)))
 }
 
 /// Whether supctl finds this socket without being told.

@@ -82,7 +82,7 @@ impl Invocation {
             RoleName::Keeper => Role::Keeper { resume: options.resume },
             RoleName::Trial => Role::Trial { opens: options.opens },
             RoleName::Spawner => Role::Spawner { number, stand_in: options.stand_in },
-            RoleName::Manager => Role::Manager,
+            RoleName::Manager => Role::Manager { safe: options.safe },
             RoleName::Logger => Role::Logger,
         };
         let place = Place {
@@ -137,6 +137,7 @@ struct Options {
     stand_in: bool,
     resume: Option<i32>,
     opens: bool,
+    safe: bool,
 }
 
 impl Options {
@@ -174,6 +175,7 @@ impl Options {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.resume = Some(number.ok_or_else(|| usage("`--resume` takes a descriptor".into()))?);
             }
+            "--safe" if role => self.safe = true,
             "--number" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.number = Some(number.ok_or_else(|| usage("`--number` takes 0 to 255".into()))?);
@@ -392,7 +394,8 @@ mod tests {
         for role in [
             Role::Keeper { resume: None },
             Role::Keeper { resume: Some(17) },
-            Role::Manager,
+            Role::Manager { safe: false },
+            Role::Manager { safe: true },
             Role::Logger,
             Role::Spawner { number: 9, stand_in: true },
             Role::Trial { opens: true },

@@ -137,8 +137,9 @@ impl Store {
 
     /// Versions that nothing refers to any more go.
     pub fn keep_versions(&mut self, used: &BTreeSet<u64>) {
-        let gone = self.versions.extract_if(.., |hash, _| !used.contains(hash));
-        for (hash, _) in gone {
+        let gone: Vec<u64> = self.versions.keys().filter(|hash| !used.contains(hash)).copied().collect();
+        for hash in gone {
+            self.versions.remove(&hash);
             self.collecting.remove(Table::Text, number(hash));
         }
     }

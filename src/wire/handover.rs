@@ -13,30 +13,26 @@ use super::run::Run;
 
 /// Logger → keeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handover<'a> {
+pub enum Handover {
     /// One descriptor: the read end.
-    Pipe(Handed<'a>),
+    Pipe(Handed),
     /// These were all.
     End,
     /// It cannot be done: the logger goes on with all of its pipes, whatever was said before.
     Keep,
 }
 
-/// One stream of a run.
+/// One stream of a run; all else about it is in the slot table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handed<'a> {
+pub struct Handed {
     /// Who writes there.
     pub run: Run,
-    /// Where it was with the keeper before.
+    /// Where.
     pub slot: u16,
     /// Standard error, not output.
     pub stderr: bool,
-    /// The lines go to the terminal, too.
-    pub both: bool,
     /// The next bytes go on with a line of which a part is written: see [`super::journal::Tail::promised`].
     pub continued: bool,
-    /// Below the log directory; empty: it is not kept.
-    pub log_path: &'a [u8],
 }
 
 /// Keeper → logger: all of it is here.
@@ -46,7 +42,7 @@ const PIPE: u8 = 1;
 const END: u8 = 2;
 const KEEP: u8 = 3;
 
-impl<'a> Handover<'a> {
+impl Handover {
     /// As bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut writer = Writer::begin(out);
@@ -54,8 +50,7 @@ impl<'a> Handover<'a> {
             Self::Pipe(handed) => {
                 let run = handed.run;
                 writer.u8(PIPE).u64(run.pod).u8(run.class).u16(run.process).u32(run.attempt);
-                writer.u16(handed.slot).bool(handed.stderr).bool(handed.both).bool(handed.continued);
-                writer.bytes(handed.log_path);
+                writer.u16(handed.slot).bool(handed.stderr).bool(handed.continued);
             }
             Self::End => _ = writer.u8(END),
             Self::Keep => _ = writer.u8(KEEP),
@@ -63,7 +58,7 @@ impl<'a> Handover<'a> {
     }
 
     /// From bytes.
-    pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
+    pub fn decode(message: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(message);
         let decoded = match reader.u8()? {
             PIPE => Self::Pipe(Handed {
@@ -75,9 +70,7 @@ impl<'a> Handover<'a> {
                 },
                 slot: reader.u16()?,
                 stderr: reader.bool()?,
-                both: reader.bool()?,
                 continued: reader.bool()?,
-                log_path: reader.bytes()?,
             }),
             END => Self::End,
             KEEP => Self::Keep,
@@ -95,8 +88,7 @@ mod tests {
     #[test]
     fn messages_read_back_whole_or_not_at_all() {
         let run = Run { pod: 1, class: 2, process: 3, attempt: 4 };
-        let log_path = b"web_web-0_0000002a/main/0.log";
-        let pipe = Handed { run, slot: 5, stderr: true, both: false, continued: true, log_path };
+        let pipe = Handed { run, slot: 5, stderr: true, continued: true };
         let mut bytes = Vec::new();
         for message in [Handover::Pipe(pipe), Handover::End, Handover::Keep] {
             message.encode(&mut bytes);

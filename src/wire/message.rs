@@ -189,6 +189,8 @@ pub enum KeeperToManager<'a> {
         deaths: u32,
         /// Of those, the ones in a row just before it that died before they were `Ready`.
         deaths_unready: u32,
+        /// How the last of them died.
+        last_death: Death,
         /// When the keeper began.
         since: Instant,
         /// How often the keeper has gone on as another program since.
@@ -264,6 +266,20 @@ pub enum KeeperToManager<'a> {
         /// Whose.
         run: Run,
     },
+}
+
+/// How a manager died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Death {
+    /// None has died.
+    #[default]
+    None,
+    /// It ended with this code.
+    Exited(u8),
+    /// A signal ended it, and not one of ours.
+    Signaled(u8),
+    /// It answered nothing for so long that we ended it.
+    Silent,
 }
 
 /// A run has ended.

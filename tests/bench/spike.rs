@@ -72,7 +72,7 @@ fn main() -> ExitCode {
             Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
                 spawner::run(&settings, number, stand_in)
             }
-            Ok(Invocation::Role(Role::Manager, _)) => manager(),
+            Ok(Invocation::Role(Role::Manager { .. }, _)) => manager(),
             Ok(Invocation::Role(Role::Logger, _)) => logger(),
             other => {
                 eprintln!("{other:?}");

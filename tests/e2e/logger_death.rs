@@ -7,10 +7,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::space::{Death, Space, Supd};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::space::{Death, Space, Supd, Watch, children};
 
 /// Lines of each writer: more than its pipe holds many times over.
 const LINES: u32 = 15_000;
+/// Lines of a writer that waits in the middle of its work, and of a line.
+const LINES_ALONE: u32 = 2_800;
 
 /// A unit that runs the program at the end of this file.
 fn writers(lines: u32, count: u32) -> String {
@@ -77,7 +82,8 @@ fn assert_complete(place: &Path, unit: &str, count: u32, lines_each: u32) {
     assert_eq!(found.len(), count as usize);
     for (pod, lines) in found {
         // The test harness that the writer is says something first.
-        let begin = lines.iter().position(|line| line.starts_with("number ")).unwrap();
+        let begin = lines.iter().position(|line| line.starts_with("number "));
+        let begin = begin.unwrap_or_else(|| panic!("{pod} has printed {lines:#?}"));
         for (number, line) in lines[begin..].iter().enumerate() {
             let want = text(number as u32);
             let shown = |text: &str| text.chars().take(60).collect::<String>();
@@ -120,14 +126,18 @@ fn kill_loggers(supd: &Supd, unit: &str) -> u32 {
 
 /// Of all log files.
 fn bytes_written(place: &Path) -> u64 {
+    written(place).sum()
+}
+
+fn written(place: &Path) -> impl Iterator<Item = u64> {
     let pods = fs::read_dir(place.join("log")).unwrap();
     let size = |pod: fs::DirEntry| fs::metadata(pod.path().join("main/0.log")).map_or(0, |meta| meta.len());
-    pods.map(|pod| size(pod.unwrap())).sum()
+    pods.map(move |pod| size(pod.unwrap()))
 }
 
 #[test]
 fn a_logger_that_is_killed_all_the_time_loses_and_repeats_nothing() {
-    let supd = Space::new().fifo("gate").unit("w", &writers(LINES, 20)).supd();
+    let supd = Space::new().unit("w", &writers(LINES, 20)).supd();
     let mut follow = supd.stream("logs -f w-7");
     let kills = kill_loggers(&supd, "w");
     eprintln!("{kills} loggers were killed");
@@ -139,6 +149,102 @@ fn a_logger_that_is_killed_all_the_time_loses_and_repeats_nothing() {
     let place = supd.path().to_owned();
     supd.ctl("logs w-19").ok();
     assert_complete(&place, "w", 20, LINES);
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn last_words_are_kept_though_loggers_are_killed_until_the_end() {
+    // On TERM they say what they have to say: far more than their pipes hold.
+    let text = "shell = \"trap 'seq -f \\\"number %.0f\\\" 0 19999; exit 0' TERM; \
+                sleep infinity & wait $!\"\n[service]\nreplicas = 4\n";
+    let supd = Space::new().unit("w", text).supd();
+    supd.wait("w", "ready");
+    let (place, keeper) = (supd.path().to_owned(), supd.keeper);
+    let over = Death::of(keeper);
+    let stop = std::thread::spawn(move || {
+        // Kept until the files are compared.
+        let mut supd = supd;
+        kill(Pid::from_raw(supd.keeper), Signal::SIGTERM).unwrap();
+        assert_eq!(supd.wait_end(), 0);
+        supd
+    });
+    let (mut kills, mut before) = (0, 0);
+    while !over.within(std::time::Duration::ZERO) {
+        // Each does something; one that does nothing is waited for no longer than a stage takes.
+        let now = bytes_written(&place);
+        if now == before {
+            std::thread::yield_now();
+            continue;
+        }
+        before = now;
+        let loggers = children(keeper).into_iter().filter(|pid| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1) == Some(b"logger")
+        });
+        for logger in loggers {
+            kills += u32::from(kill(Pid::from_raw(logger), Signal::SIGKILL).is_ok());
+        }
+    }
+    let _supd = stop.join().unwrap();
+    eprintln!("{kills} loggers were killed");
+    let found = lines(&place, "w");
+    assert_eq!(found.len(), 4);
+    for (pod, lines) in found {
+        assert_eq!(lines.len(), 20_000, "{pod}");
+        assert!(lines.iter().enumerate().all(|(number, line)| *line == format!("number {number}")));
+    }
+}
+
+#[test]
+fn a_logger_that_is_stuck_holds_up_the_end_for_a_while_only() {
+    let text = "shell = 'echo one; sleep infinity & wait $!'\n";
+    let supd = Space::new().unit("w", text).supd();
+    supd.stream("logs -f w").until("one");
+    kill(Pid::from_raw(supd.role("logger")), Signal::SIGSTOP).unwrap();
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn without_a_keeper_who_prints_is_heard_to_the_end() {
+    let gates = (0..5).map(|pod| format!("gate-w-{pod}"));
+    let space = gates.clone().fold(Space::new(), |space, gate| space.fifo(&gate));
+    let supd = space.unit("w", &writers(LINES_ALONE, 5)).supd();
+    let mut follow: Vec<_> = (0..5).map(|pod| supd.stream(&format!("logs -f w-{pod}"))).collect();
+    for follow in &mut follow {
+        // The next one is begun.
+        follow.until(&format!("number {} ", LINES_ALONE / 2 - 1));
+    }
+    let logger = supd.role("logger");
+    let ended = Death::of(logger);
+    let keeper = Death::of(supd.keeper);
+    kill(Pid::from_raw(supd.keeper), Signal::SIGKILL).unwrap();
+    keeper.wait();
+    // Each has half of its lines to say, one of them half a line first.
+    for gate in gates {
+        supd.release(&gate);
+    }
+    let watch = Watch::new(supd.path());
+    watch.until(|| (0..5).all(|pod| supd.path().join(format!("done-w-{pod}")).exists()));
+    ended.wait();
+    assert_complete(supd.path(), "w", 5, LINES_ALONE);
+}
+
+#[test]
+fn keepers_that_die_leave_every_line_to_the_next() {
+    let mut supd = Space::new().unit("w", &writers(LINES, 20)).supd();
+    // A run that is being started at this very moment would be without a reader, fail, and be tried again.
+    while written(supd.path()).filter(|bytes| *bytes > 0).count() < 20 {
+        std::thread::yield_now();
+    }
+    for _ in 0..4 {
+        supd.kill_keeper();
+        supd.start_again();
+    }
+    supd.wait("w", "complete");
+    let list = supd.json("get pods");
+    assert_eq!(list["items"].as_array().unwrap().len(), 20, "no second copy");
+    supd.ctl("logs w-0").ok();
+    assert_complete(supd.path(), "w", 20, LINES);
     assert_eq!(supd.stop(), 0);
 }
 
@@ -155,16 +261,16 @@ fn program() {
             bytes = &bytes[count..];
         }
     };
+    let pod = std::env::var("SUPD_POD").unwrap();
     for number in 0..lines {
         let line = text(number) + "\n";
         let (head, tail) = line.as_bytes().split_at(if number % 7 == 0 { line.len() / 2 } else { 0 });
         say(head);
-        if number == lines / 2 && Path::new(&place).join("gate").exists() && lines != LINES {
-            fs::read(format!("{place}/gate")).unwrap();
+        if number == lines / 2 && lines == LINES_ALONE {
+            fs::read(format!("{place}/gate-{pod}")).unwrap();
         }
         say(tail);
     }
-    let pod = std::env::var("SUPD_POD").unwrap();
     fs::write(format!("{place}/done-{pod}"), "").unwrap();
     std::process::exit(0);
 }

@@ -94,7 +94,6 @@ fn a_killed_logger_is_back_and_no_line_is_lost() {
             fifo.write_all(b"x\n").unwrap();
             lines += 1;
         }
-        // What was read and is not yet written dies with the logger: the promise is about the pipes.
         follow.until(&format!("line {lines}"));
     }
     fifo.write_all(b"end\n").unwrap();

@@ -169,6 +169,18 @@ impl Space {
         (child, keeper)
     }
 
+    /// Starts a supd whose managers die at their start, and waits until one answers in safe mode.
+    pub fn supd_in_safe_mode(self) -> Supd {
+        let log = fs::File::create(self.path().join("supd.out")).unwrap();
+        let err = log.try_clone().unwrap();
+        let watch = Watch::new(self.path());
+        let child = self.command().stdout(log).stderr(err).spawn().unwrap();
+        let keeper = child.id() as i32;
+        let supd = Supd { space: self, child: Some(child), keeper };
+        watch.until(|| supd.own_output().contains("safe mode: "));
+        supd
+    }
+
     pub fn supctl(&self, args: &[&str]) -> Output {
         output(&mut self.supctl_command(args))
     }

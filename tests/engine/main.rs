@@ -12,6 +12,7 @@ mod recovery;
 mod restarts;
 mod services;
 mod simulator;
+mod store;
 mod world;
 
 use std::path::Path;

@@ -1,18 +1,16 @@
 //! What survives a manager: the keeper's table of runs and the store, as plainly as they can be written.
 //!
-//! A commit writes down what the engine says has changed, as text, so that reading it back is tested, too.
-//! Exits are told again to every new manager until the commit that knows of them.
-
-use std::collections::BTreeMap;
+//! For scenarios: a commit is one step here, and nothing is late (the simulator has a world without such
+//! comfort). Exits are told again to every new manager until the commit that knows of them.
 
 use supd::engine::Engine;
 use supd::engine::action::Actions;
 use supd::engine::event::{Adopted, Begin, Event, Exit, Label};
-use supd::engine::id::{PodUid, RunId};
-use supd::engine::saved::{Continuity, Saved};
+use supd::engine::id::RunId;
+use supd::engine::saved::Continuity;
 use supd::engine::time::{Mono, Now};
-use supd::unit::name::UnitName;
 
+use super::store::{Batch, Stored};
 use super::world::World;
 
 /// What the keeper and the store know.
@@ -20,6 +18,8 @@ use super::world::World;
 pub struct Outside {
     /// Runs that the keeper has not forgotten, in the order of their starts.
     runs: Vec<Run>,
+    /// No run has said that it is ready.
+    unready: bool,
     /// The number of the last exit.
     last_exit: u64,
     stored: Stored,
@@ -32,15 +32,6 @@ struct Run {
     label: Label,
     started: Now,
     exit: Option<(u64, Exit)>,
-}
-
-#[derive(Clone, Default)]
-struct Stored {
-    units: BTreeMap<UnitName, String>,
-    jobs: BTreeMap<String, String>,
-    pods: BTreeMap<PodUid, String>,
-    taken: Now,
-    exits: u64,
 }
 
 impl Outside {
@@ -63,7 +54,7 @@ impl Outside {
             pid: Some(1000),
             started: run.started,
             exit: run.exit.as_ref().map(|(_, exit)| exit.clone()),
-            ready: true,
+            ready: !self.unready,
         };
         self.runs.iter().map(told).collect()
     }
@@ -72,20 +63,8 @@ impl Outside {
 impl World {
     /// What has changed is stored; the keeper forgets the ends that are stored with it.
     pub fn store(&mut self) {
-        let touched = self.engine.take_touched();
-        let stored = &mut self.outside.stored;
-        for unit in touched.units {
-            put(&mut stored.units, unit.clone(), self.engine.saved_unit(&unit).map(|saved| text(&saved)));
-        }
-        for job in touched.jobs {
-            put(&mut stored.jobs, job.clone(), self.engine.saved_job(&job).map(|saved| text(&saved)));
-        }
-        for pod in touched.pods {
-            put(&mut stored.pods, pod, self.engine.saved_pod(pod).map(|saved| text(&saved)));
-        }
-        stored.taken = self.now;
-        stored.exits = self.outside.last_exit;
-        let exits = stored.exits;
+        let exits = self.outside.last_exit;
+        self.outside.stored.apply(Batch::of(&mut self.engine, self.now, exits));
         self.outside.runs.retain(|run| run.exit.as_ref().is_none_or(|(seq, _)| *seq > exits));
         for run in std::mem::take(&mut self.outside.recorded) {
             *self.recorded.entry(run).or_default() += 1;
@@ -102,6 +81,12 @@ impl World {
     pub fn manager_dies(mut self) -> Self {
         self.revive(Continuity::Manager);
         self
+    }
+
+    /// The same, and no run has ever said that it is ready.
+    pub fn manager_dies_before_anyone_is_ready(mut self) -> Self {
+        self.outside.unready = true;
+        self.manager_dies()
     }
 
     /// supd dies and comes up again, and what it ran has lived on.
@@ -130,14 +115,7 @@ impl World {
             // The keeper that knew of ends is gone.
             self.outside.runs.retain(|run| run.exit.is_none());
         }
-        let stored = self.outside.stored.clone();
-        let read = "what was stored can be read";
-        let saved = Saved {
-            units: stored.units.values().map(|text| serde_json::from_str(text).expect(read)).collect(),
-            jobs: stored.jobs.values().map(|text| serde_json::from_str(text).expect(read)).collect(),
-            pods: stored.pods.values().map(|text| serde_json::from_str(text).expect(read)).collect(),
-            taken: stored.taken,
-        };
+        let saved = self.outside.stored.saved();
         let same_boot = continuity != Continuity::Anew;
         let begin = Begin {
             units: self.units.values().cloned().collect(),
@@ -159,15 +137,4 @@ impl World {
         let ended = self.ended.keys().map(|run| run.pod.0);
         ended.chain(self.running.keys().map(|run| run.pod.0)).max().unwrap_or(0)
     }
-}
-
-fn put<K: Ord>(map: &mut BTreeMap<K, String>, key: K, value: Option<String>) {
-    match value {
-        Some(value) => map.insert(key, value),
-        None => map.remove(&key),
-    };
-}
-
-fn text<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("facts have names for keys")
 }

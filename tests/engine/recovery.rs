@@ -1,6 +1,7 @@
 //! A manager, supd or the machine dies, and another one goes on from what was stored and what lives.
 
 use supd::engine::event::Outcome;
+use supd::engine::id::PodUid;
 use supd::engine::view::UnitState;
 
 use super::world::world;
@@ -230,4 +231,149 @@ fn a_job_may_run_again_at_each_boot() {
 
 fn scale(unit: &str, replicas: u32) -> supd::engine::event::Command {
     supd::engine::event::Command::Scale { unit: super::world::name(unit), replicas }
+}
+
+#[test]
+fn a_start_that_is_told_twice_is_told_once() {
+    world("stale, and counted")
+        .unit("web", "exec = ['/x']\n")
+        .begin()
+        .check(|w| assert_eq!(w.engine().stale_events(), 0))
+        .started("web-0")
+        .check(|w| assert_eq!(w.engine().stale_events(), 1))
+        .state("web", UnitState::Running);
+}
+
+#[test]
+fn every_first_pod_of_a_slot_waits_for_the_store() {
+    let cron = "exec = ['/x']\n[cron]\nschedule = '0 * * * *'\ntime_zone = 'UTC'\n\
+                [job]\nparallelism = 2\ncompletions = 2\n";
+    world("whichever of them runs first, the slot is stored")
+        .unit("backup", cron)
+        .begin()
+        .advance("1h")
+        .check(|w| assert_eq!(w.durable, ["backup-29923800-0", "backup-29923800-1"]));
+}
+
+#[test]
+fn a_pod_whose_place_was_given_away_does_not_come_back() {
+    world("a restart that was not stored")
+        .unit("web", "exec = ['/x']\n")
+        .begin()
+        .exit("web-0", 1)
+        .stored()
+        .restart("web")
+        .manager_dies()
+        .runs(&["web-0"])
+        .state("web", UnitState::Running)
+        .manager_dies()
+        .runs(&["web-0"])
+        .stored()
+        .exit("web-0", 1)
+        .runs(&["web-0"])
+        .spawned(4);
+}
+
+#[test]
+fn a_done_pod_that_was_replaced_is_past() {
+    world("a restart of a bare pod that was not stored")
+        .unit("once", "exec = ['/x']\nrestart_policy = 'Never'\n")
+        .begin()
+        .exit("once-0", 0)
+        .stored()
+        .restart("once")
+        .manager_dies()
+        .runs(&["once-0"])
+        .check(|w| assert!(w.engine().is_past(&super::world::name("once"), PodUid(1))));
+}
+
+#[test]
+fn runs_of_a_new_job_are_not_counted_for_the_old_one() {
+    let text = "exec = ['/x']\nrestart_policy = 'Never'\n[job]\ncompletions = 2\nparallelism = 2\n";
+    world("a finished job is started again, and that was not stored")
+        .unit("import", text)
+        .begin()
+        .exit("import-0", 0)
+        .exit("import-1", 0)
+        .stored()
+        .start("import")
+        .exit("import-0", 0)
+        .manager_dies()
+        .counts("import", (1, 1, 0))
+        .exit("import-1", 0)
+        .counts("import", (0, 2, 0))
+        .state("import", UnitState::Complete)
+        .spawned(4);
+}
+
+#[test]
+fn what_nobody_took_over_is_not_stored_any_more() {
+    world("a pod from before a power cut stays dead")
+        .unit("web", "exec = ['/x']\n")
+        .begin()
+        .exit("web-0", 1)
+        .stored()
+        .machine_dies("1m")
+        .stored()
+        .manager_dies()
+        .runs(&["web-0"])
+        .restarts("web-0", 0)
+        .spawned(3);
+}
+
+#[test]
+fn a_stop_that_overtakes_its_start_ends_with_a_kill() {
+    world("the grace was over before there was a process")
+        .unit("web", "exec = ['/x']\n[stop]\ngrace = '10s'\n")
+        .stubborn("web-0")
+        .unread("web-0")
+        .begin()
+        .stop("web")
+        .advance("11s")
+        .runs(&["web-0"])
+        .started("web-0")
+        .advance("10s")
+        .runs(&[])
+        .state("web", UnitState::Stopped);
+}
+
+#[test]
+fn a_new_manager_asks_before_it_judges_a_start() {
+    let text = "exec = ['/x']\n[readiness]\nnotify = true\n[startup]\ndeadline = '40s'\n";
+    world("nobody asked while there was no manager")
+        .unit("web", text)
+        .begin()
+        .stored()
+        .unseen("60s")
+        .manager_dies_before_anyone_is_ready()
+        .signalled("web-0", &[])
+        .ready("web-0", true)
+        .advance("1m")
+        .state("web", UnitState::Running)
+        .signalled("web-0", &[]);
+}
+
+#[test]
+fn a_service_that_is_scaled_to_nothing_waits_for_nobody() {
+    world("as a new manager would see it")
+        .unit("db", "exec = ['/x']\n[readiness]\nnotify = true\n")
+        .unit("web", "exec = ['/x']\nrequires = ['db']\n")
+        .begin()
+        .state("web", UnitState::Waiting)
+        .command(scale("web", 0))
+        .check(|w| assert!(w.unit_view("web").waiting_for.is_empty()));
+}
+
+#[test]
+fn what_a_found_run_required_was_there() {
+    world("a job that was let go on, and that was not stored")
+        .unit("db", "exec = ['/x']\n[readiness]\nnotify = true\n")
+        .unit("import", &format!("requires = ['db']\n{JOB}"))
+        .begin()
+        .stored()
+        .ready("db-0", true)
+        .runs(&["db-0", "import-0", "import-1"])
+        .manager_dies_before_anyone_is_ready()
+        .runs(&["db-0", "import-0", "import-1"])
+        .signalled("import-0", &[]);
 }

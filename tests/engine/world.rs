@@ -37,6 +37,10 @@ pub struct World {
     stubborn: BTreeSet<String>,
     /// Pods whose starts are not answered.
     hanging: BTreeSet<String>,
+    /// Pods that no signal reaches: their order is not read yet.
+    unread: BTreeSet<String>,
+    /// Pods that were started only after what is known was stored.
+    pub durable: Vec<String>,
     signals: Vec<(String, i32)>,
     pub(crate) probed: Vec<String>,
     finished: BTreeMap<PodUid, PodView>,
@@ -89,6 +93,8 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         running: BTreeMap::new(),
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
+        unread: BTreeSet::new(),
+        durable: Vec::new(),
         signals: Vec::new(),
         probed: Vec::new(),
         finished: BTreeMap::new(),
@@ -166,7 +172,28 @@ impl World {
         self
     }
 
+    /// The order to start this pod waits where no spawner has read it.
+    pub fn unread(mut self, pod: &str) -> Self {
+        self.unread.insert(pod.to_owned());
+        self.hanging(pod)
+    }
+
     // ---- what happens
+
+    /// The manager hears that this pod's process was started.
+    pub fn started(mut self, pod: &str) -> Self {
+        self.unread.remove(pod);
+        self.hanging.remove(pod);
+        let run = self.run_of(pod);
+        let at = self.now;
+        self.event(Event::Started { run, pid: 1000, at })
+    }
+
+    /// Time passes, and nobody is there to see it.
+    pub fn unseen(mut self, by: &str) -> Self {
+        self.move_to(self.now.mono + duration(by));
+        self
+    }
 
     pub fn event(mut self, event: Event) -> Self {
         self.feed(event);
@@ -205,6 +232,7 @@ impl World {
                     spawn.label.pod
                 );
                 if spawn.durable {
+                    self.durable.push(spawn.label.pod.clone());
                     self.store();
                 }
                 self.spawns += 1;
@@ -218,6 +246,9 @@ impl World {
             }
             Action::Signal { run, signal, .. } => {
                 let Some(label) = self.running.get(&run) else { return Vec::new() };
+                if self.unread.contains(&label.pod) {
+                    return Vec::new();
+                }
                 let obeys = signal == KILL || (signal == TERM && !self.stubborn.contains(&label.pod));
                 if signal != CONT {
                     self.signals.push((label.pod.clone(), signal));
@@ -503,12 +534,6 @@ impl World {
     /// Runs that live.
     pub fn running(&self) -> Vec<(RunId, Label)> {
         self.running.iter().map(|(run, label)| (*run, label.clone())).collect()
-    }
-
-    /// A run ends.
-    pub fn finish(&mut self, run: RunId, outcome: Outcome) {
-        let event = self.ended(run, outcome);
-        self.feed(event);
     }
 
     pub fn engine(&self) -> &Engine {

@@ -71,6 +71,8 @@ pub enum SystemState {
     Degraded,
     /// supd is ending.
     Stopping,
+    /// Its managers died at their start: nothing is started or stopped until an operator says so.
+    Safe,
 }
 
 /// Kubernetes' answer to `GET /version`.
@@ -108,6 +110,7 @@ impl SystemState {
             Self::Running => "running",
             Self::Degraded => "degraded",
             Self::Stopping => "stopping",
+            Self::Safe => "safe mode",
         }
     }
 }

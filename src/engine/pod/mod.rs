@@ -28,6 +28,7 @@ use super::view::{Phase, Terminated};
 use crate::unit::model::{PodTemplate, Unit};
 
 pub(super) use end::words_of;
+pub(super) use start::ready_by;
 
 /// A pod that is not final.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ pub(in crate::engine) struct Pod {
 }
 
 /// Whose pod it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(in crate::engine) enum Owner {
     /// A service's, with this replica number.
     Service {

@@ -1,12 +1,13 @@
 //! From the order to make a pod to its readiness.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Owner, Pod, PodSeed, Process, ProcessState};
 use crate::engine::action::{Action, Actions, Spawn};
 use crate::engine::event::Outcome;
 use crate::engine::id::{Class, ObjectRef, PodUid, RunId};
-use crate::engine::time::Now;
+use crate::engine::time::{Mono, Now};
 use crate::engine::timer::Timer;
 use crate::engine::view::JobOwner;
 use crate::engine::{Engine, report};
@@ -111,8 +112,8 @@ impl Engine {
     pub(in crate::engine) fn is_durable(&self, pod: &Pod) -> bool {
         let Owner::Job { job, .. } = &pod.owner else { return false };
         let Some(job) = self.jobs.get(job) else { return false };
-        // The job counts a pod when it is made: this may be the first, and not yet among the live.
-        let first = job.made <= 1 && pod.present().attempt == 0 && pod.current == 0;
+        // Of a slot with several pods at once any may be the first to run: so it holds for each of them.
+        let first = pod.present().attempt == 0 && pod.current == 0;
         job.spec().durable || (first && matches!(job.owner, JobOwner::Schedule(_)))
     }
 
@@ -135,13 +136,19 @@ impl Engine {
         out: &mut Actions,
     ) {
         let Some(uid) = self.live(run) else { return };
+        let known = |pod: &Box<Pod>| matches!(pod.present().state, ProcessState::Running { .. });
+        if self.pods.get(&uid).is_some_and(known) {
+            // Told twice.
+            self.stale_events += 1;
+            return;
+        }
         self.set_process(uid, ProcessState::Running { pid, since: at }, out);
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         pod.started.get_or_insert(at);
         let unit = pod.unit.name.clone();
         if pod.leaving.is_some() {
-            // It was asked to end before it was there.
-            self.signal_stop(uid, out);
+            // It was asked to end before it was there, and may not have heard even of the end of its grace.
+            self.signal_late(now, uid, out);
         } else if run.class == Class::Main {
             self.on_main_started(now, uid, at, out);
             // Somebody may wait for `started`, which is no state of the unit.
@@ -158,7 +165,7 @@ impl Engine {
             return;
         }
         if let Some(deadline) = template.startup_deadline {
-            self.timers.set(Timer::StartDeadline(uid), now.mono + deadline);
+            self.timers.set(Timer::StartDeadline(uid), ready_by(now, at, deadline));
         }
         out.push(Action::Probe { run, unit });
     }
@@ -204,6 +211,12 @@ impl Engine {
             out.push(Action::Changed(ObjectRef::Pod(uid)));
         }
     }
+}
+
+/// When main is late: its time counts from its start. A manager that hears late of it, or is new, asks for a
+/// while before it judges.
+pub(in crate::engine) fn ready_by(now: Now, started: Now, deadline: Duration) -> Mono {
+    (started.mono + deadline).max(now.mono + deadline / 4)
 }
 
 fn new_pod(created: Now, uid: PodUid, seed: PodSeed) -> Pod {

@@ -62,6 +62,18 @@ impl Engine {
         out.push(Action::Signal { run, signal: SIGCONT, all: false });
     }
 
+    /// The polite signal once more, for one that was not there to hear it. Its grace goes on, or begins anew
+    /// where it was over before there was anybody to kill.
+    pub(super) fn signal_late(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        let left = self.time_left(now.mono);
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let grace = pod.template().stop.grace.max(GRACE_MIN).min(left);
+        if self.timers.get(&Timer::Kill(uid)).is_none() {
+            self.timers.set(Timer::Kill(uid), now.mono + grace);
+        }
+        self.signal_stop(uid, out);
+    }
+
     /// The grace is over.
     pub(in crate::engine) fn kill_pod(&mut self, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };

@@ -68,8 +68,9 @@ impl Keeper {
         })
     }
 
-    /// Waits for the whole snapshot, which is the first thing that a keeper tells.
-    pub async fn snapshot(&mut self) -> io::Result<Snapshot> {
+    /// Waits for the whole snapshot, which is the first thing that a keeper tells. Orphans of the manager
+    /// before are ended, if that is wanted.
+    pub async fn snapshot(&mut self, end_orphans: bool) -> io::Result<Snapshot> {
         let mut snapshot = Snapshot::default();
         let mut buffer = std::mem::take(&mut self.buffer);
         loop {
@@ -91,7 +92,7 @@ impl Keeper {
             }
         }
         self.buffer = buffer;
-        for run in &snapshot.orphans {
+        for run in snapshot.orphans.iter().filter(|_| end_orphans) {
             self.signal(*run, libc::SIGKILL, true)?;
         }
         Ok(snapshot)
@@ -99,11 +100,20 @@ impl Keeper {
 
     fn take_in_snapshot(&mut self, message: KeeperToManager<'_>, snapshot: &mut Snapshot) {
         match message {
-            KeeperToManager::Welcome { epoch, pod_highest, deaths, deaths_unready, since, replaced } => {
+            KeeperToManager::Welcome {
+                epoch,
+                pod_highest,
+                deaths,
+                deaths_unready,
+                last_death,
+                since,
+                replaced,
+            } => {
                 self.epoch = epoch;
                 snapshot.pod_highest = pod_highest;
                 snapshot.deaths = deaths;
                 snapshot.deaths_unready = deaths_unready;
+                snapshot.last_death = last_death;
                 snapshot.since = now(since);
                 snapshot.replaced = replaced;
             }
@@ -128,6 +138,10 @@ impl Keeper {
                 snapshot.exits.extend(run.map(|run| (run, exited.seq)));
                 if let Some(adopted) = snapshot.adopted.iter_mut().find(|adopted| Some(adopted.run) == run) {
                     adopted.exit = Some(exit(&exited));
+                    // Its slot has no pid any more.
+                    if let Ok(pid @ 1..) = u32::try_from(exited.pid) {
+                        (adopted.pid, adopted.started) = (Some(pid), now(exited.started));
+                    }
                 }
             }
             KeeperToManager::Busy { slot } => {

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use crate::engine::event::{Adopted, Exit};
 use crate::engine::id::RunId;
 use crate::engine::time::Now;
-use crate::wire::message::Kept;
+use crate::wire::message::{Death, Kept};
 
 /// What the keeper told at the start.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub deaths: u32,
     /// Of those, the ones in a row just before this one that died before they were ready.
     pub deaths_unready: u32,
+    /// How the last of them died.
+    pub last_death: Death,
     /// When the keeper began.
     pub since: Now,
     /// How often the keeper has gone on as another program since.

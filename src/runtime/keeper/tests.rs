@@ -4,6 +4,7 @@ use super::*;
 use crate::engine::event::Label;
 use crate::limits::LABEL_BYTES_MAX;
 use crate::unit::name::UnitName;
+use crate::wire::message::Death;
 use crate::wire::run::{Fault, Step};
 
 const EPOCH: u64 = 3;
@@ -98,6 +99,7 @@ fn connected<T>(
             pod_highest: 9,
             deaths: 1,
             deaths_unready: 0,
+            last_death: Death::Silent,
             since: AT,
             replaced: 0,
         };
@@ -105,7 +107,7 @@ fn connected<T>(
         told(&mut world);
         world.tell(&KeeperToManager::SnapshotEnd);
         let mut keeper = Keeper::new(channel, queue).unwrap();
-        let snapshot = keeper.snapshot().await.unwrap();
+        let snapshot = keeper.snapshot(true).await.unwrap();
         then(&mut keeper, &mut world, snapshot)
     })
 }

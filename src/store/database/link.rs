@@ -109,7 +109,7 @@ impl<Order: Send + 'static, Answer: Send + 'static> Link<Order, Answer> {
     /// then at most, and says whether it has come to it.
     pub(super) fn end(&mut self, until: Instant) -> bool {
         self.orders = None;
-        let mut next = || self.answers.recv_timeout(until.saturating_duration_since(Instant::now()));
+        let next = || self.answers.recv_timeout(until.saturating_duration_since(Instant::now()));
         // Two rounds: an answer that nobody has taken yet, then the end.
         (0..2).any(|_| matches!(next(), Err(RecvTimeoutError::Disconnected)))
     }

@@ -1,8 +1,8 @@
 //! Messages to bytes and back.
 
 use super::{
-    Exited, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper, ManagerToKeeper, PlanAt,
-    Spawn, SpawnerToKeeper, ToSpawner,
+    Death, Exited, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper, ManagerToKeeper,
+    PlanAt, Spawn, SpawnerToKeeper, ToSpawner,
 };
 use crate::wire::codec::{Malformed, Reader, Writer};
 use crate::wire::run::{Ending, Instant, Run, Usage};
@@ -173,8 +173,14 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, since, replaced } => {
+            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, last_death, since, replaced } => {
                 to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
+                match last_death {
+                    Death::None => to.u8(0),
+                    Death::Exited(code) => to.u8(1).u8(*code),
+                    Death::Signaled(signal) => to.u8(2).u8(*signal),
+                    Death::Silent => to.u8(3),
+                };
                 since.put(&mut to);
                 to.u32(*replaced);
             }
@@ -232,6 +238,7 @@ impl<'a> KeeperToManager<'a> {
                 pod_highest: from.u64()?,
                 deaths: from.u32()?,
                 deaths_unready: from.u32()?,
+                last_death: Death::get(&mut from)?,
                 since: Instant::get(&mut from)?,
                 replaced: from.u32()?,
             },
@@ -263,6 +270,18 @@ impl<'a> KeeperToManager<'a> {
         };
         from.end()?;
         Ok(decoded)
+    }
+}
+
+impl Death {
+    fn get(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(match from.u8()? {
+            0 => Self::None,
+            1 => Self::Exited(from.u8()?),
+            2 => Self::Signaled(from.u8()?),
+            3 => Self::Silent,
+            _ => return Err(Malformed),
+        })
     }
 }
 
@@ -445,16 +464,23 @@ mod tests {
                 limits_refused: 1 << 7,
             })
         };
-        both_ways!(
-            KeeperToManager,
+        let welcome = |last_death| {
+            let (deaths, deaths_unready) = (3, 1);
             KeeperToManager::Welcome {
                 epoch: 1,
                 pod_highest: 2,
-                deaths: 3,
-                deaths_unready: 1,
+                deaths,
+                deaths_unready,
+                last_death,
                 since: AT,
-                replaced: 4
-            },
+                replaced: 4,
+            }
+        };
+        both_ways!(
+            KeeperToManager,
+            welcome(Death::Exited(101)),
+            welcome(Death::Signaled(11)),
+            welcome(Death::Silent),
             KeeperToManager::Known { slot: 1, run: RUN, pid: 2, started: AT, label: b"unit=web" },
             KeeperToManager::SnapshotEnd,
             KeeperToManager::Running { slot: 1, run: RUN, pid: 2, at: AT },

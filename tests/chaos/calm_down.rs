@@ -1,0 +1,55 @@
+//! After the trouble: what was begun comes to its end, so that it can be counted.
+
+use std::time::{Duration, Instant};
+
+use super::space::Supd;
+use super::units::{Group, Unit};
+
+/// What is left to do takes this long at most, on a busy machine; part of no promise.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Resumes what was suspended by the way, suspends the cronjobs, and waits until all jobs that nobody stopped
+/// are complete. Returns those that are not.
+pub fn settle(supd: &Supd, units: &[Unit]) -> Vec<String> {
+    let end = Instant::now() + PATIENCE;
+    for unit in units {
+        match unit.group {
+            Group::Hit => insist(supd, &format!("resume {}", unit.name), end),
+            Group::Cron => insist(supd, &format!("suspend {}", unit.name), end),
+            _ => {}
+        }
+    }
+    let jobs = units.iter().filter(|unit| {
+        matches!(unit.group, Group::Steady | Group::Hit)
+            || unit.group == Group::Dependent && unit.text.contains("[job]")
+    });
+    let mut open = Vec::new();
+    for job in jobs {
+        let left = end.saturating_duration_since(Instant::now()).as_secs().clamp(1, 90);
+        let output = supd.ctl(&format!("wait job/{} --for=complete --timeout={left}s", job.name));
+        if output.code != 0 {
+            open.push(format!("{} is not complete: {}", job.name, output.stderr.trim()));
+        }
+    }
+    open
+}
+
+/// Stops everything but those that nobody touches.
+pub fn stop_others(supd: &Supd, units: &[Unit]) {
+    let end = Instant::now() + PATIENCE;
+    let others: Vec<&str> =
+        units.iter().filter(|unit| unit.group != Group::Calm).map(|unit| unit.name.as_str()).collect();
+    insist(supd, &format!("stop {}", others.join(" ")), end);
+}
+
+/// Gives an order until it is taken.
+#[track_caller]
+fn insist(supd: &Supd, words: &str, end: Instant) {
+    loop {
+        let output = supd.ctl(words);
+        if output.code == 0 {
+            return;
+        }
+        assert!(Instant::now() < end, "it is not taken: {output:?}\n{}", supd.own_output());
+    }
+}

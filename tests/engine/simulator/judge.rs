@@ -1,0 +1,174 @@
+//! What must be true of a site that has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use supd::engine::event::Outcome;
+use supd::engine::id::{Class, PodUid, RunId};
+use supd::engine::view::{JobView, PodView, UnitState, View};
+
+use super::ledger::{Truth, to_u32};
+use super::life::Life;
+
+impl Life {
+    pub fn judge(&self) {
+        let Some(manager) = &self.site.manager else { panic!("there is no manager") };
+        let view = manager.engine.view();
+        self.every_end_is_stored();
+        self.histories(&view);
+        if self.profile.people {
+            return;
+        }
+        view.jobs.iter().for_each(|job| self.job_has_come_to_its_end(job, &view));
+        if !self.profile.worse {
+            self.services_have_one_pod_a_place();
+            view.pods.iter().for_each(|pod| self.restarts_are_those_that_were(pod));
+        }
+    }
+
+    fn truths(&self) -> impl Iterator<Item = (&RunId, &Truth)> {
+        self.site.ledger.runs.iter()
+    }
+
+    /// Each run whose end somebody saw has one record.
+    fn every_end_is_stored(&self) {
+        for (run, truth) in self.truths().filter(|(_, truth)| truth.end.is_some() && !truth.cut) {
+            let stored = self.site.ledger.recorded.contains_key(run);
+            // A unit whose file went while supd was down has nobody who would want to know.
+            assert!(stored || self.profile.people, "the end of {run} ({}) is not stored", truth.label.pod);
+        }
+    }
+
+    /// Nothing is kept that no history knows, and no more than it should.
+    fn histories(&self, view: &View) {
+        let mut known = BTreeSet::new();
+        for facts in self.site.stored.job_facts() {
+            for list in ["kept_succeeded", "kept_failed"] {
+                known.extend(uids(&facts[list], 0));
+            }
+        }
+        let stored: BTreeSet<PodUid> = self.site.final_pods.keys().copied().collect();
+        assert!(known.is_subset(&stored), "jobs know {known:?}, stored is {stored:?}");
+        for facts in self.site.stored.unit_facts() {
+            let service = &facts["kind"]["Service"];
+            known.extend(uids(&service["past"], 0));
+            for done in service["done"].as_array().into_iter().flatten() {
+                known.extend(done[1]["uid"].as_u64().map(PodUid));
+            }
+        }
+        // A service may know pods that were cut off, and have logs and no record.
+        assert!(stored.is_subset(&known), "stored is {stored:?}, and histories know {known:?}");
+        for job in &view.jobs {
+            let kept = self.site.final_pods.values().filter(|of| of.as_deref() == Some(&job.name)).count();
+            let unit = manager_unit(self, job);
+            let most = unit.as_ref().and_then(|unit| unit.job()).map_or(0, |spec| spec.keep_pods as usize);
+            assert!(kept <= most || self.profile.people, "{} keeps {kept} pods", job.name);
+        }
+        for unit in view.units.iter().filter(|unit| unit.cron.is_some()) {
+            let Some(cron) = cron_of(self, unit) else { continue };
+            for (kind, most) in [("Complete", cron.0), ("Failed", cron.1)] {
+                let ended = |job: &&JobView| job.conditions.iter().any(|c| c.kind == kind && c.status);
+                let kept = view.jobs.iter().filter(|job| job.unit == unit.name).filter(ended).count();
+                assert!(kept <= most, "{} keeps {kept} jobs, {kind}", unit.name);
+            }
+        }
+    }
+
+    /// All programs succeeded in the end, so no job is left on its way; and its pods are all counted, once.
+    fn job_has_come_to_its_end(&self, job: &JobView, view: &View) {
+        let unit = view.units.iter().find(|unit| unit.name == job.unit);
+        let waits = unit.is_some_and(|unit| !unit.waiting_for.is_empty());
+        if job.parallelism == 0 || waits || unit.is_some_and(|unit| unit.state == UnitState::Waiting) {
+            return;
+        }
+        let held = |kind: &str| job.conditions.iter().any(|c| c.kind == kind && c.status);
+        assert!(held("Complete") || held("Failed"), "{} is not at its end: {job:?}", job.name);
+        if self.profile.worse {
+            return;
+        }
+        let own = self.truths().filter(|(_, truth)| truth.label.job.as_deref() == Some(&job.name));
+        let mut pods: BTreeMap<PodUid, (bool, bool)> = BTreeMap::new();
+        for (run, truth) in own {
+            let pod = pods.entry(run.pod).or_default();
+            pod.0 |= run.class == Class::Main && truth.end == Some(Outcome::Exited(0));
+            pod.1 |= self.site.ledger.signalled.contains(run);
+        }
+        let (all, counted) = (to_u32(pods.len()), job.succeeded + job.failed);
+        let good = to_u32(pods.values().filter(|(good, _)| *good).count());
+        let surely = to_u32(pods.values().filter(|(good, signalled)| *good && !signalled).count());
+        // One index, one success (IDX-005). A pod may fail with its job before it ever had a process.
+        assert!(counted >= all || job.indexed, "{}: {counted} of {all} pods are counted", job.name);
+        assert!(counted == all || held("Failed"), "{}: {counted} of {all} pods are counted", job.name);
+        assert!((surely..=good).contains(&job.succeeded), "{}: {} of {good}", job.name, job.succeeded);
+        if job.indexed && held("Complete") {
+            let indexes: BTreeSet<u32> = self
+                .truths()
+                .filter(|(run, truth)| {
+                    truth.label.job.as_deref() == Some(&job.name)
+                        && run.class == Class::Main
+                        && truth.end == Some(Outcome::Exited(0))
+                })
+                .filter_map(|(_, truth)| truth.label.ordinal)
+                .collect();
+            assert_eq!(job.completed_indexes, words(&indexes), "{}", job.name);
+        }
+    }
+
+    /// A death of a manager is no reason for another pod.
+    fn services_have_one_pod_a_place(&self) {
+        let mut places: BTreeMap<(String, Option<u32>), PodUid> = BTreeMap::new();
+        for (run, truth) in self.truths().filter(|(_, truth)| truth.label.job.is_none()) {
+            let place = (truth.label.unit.to_string(), truth.label.ordinal);
+            let pod = places.entry(place).or_insert(run.pod);
+            assert_eq!(*pod, run.pod, "{} was made anew", truth.label.pod);
+        }
+    }
+
+    /// `restartCount` is the number of runs that came after another, and not for want of room.
+    fn restarts_are_those_that_were(&self, pod: &PodView) {
+        for (place, process) in pod.processes.iter().enumerate() {
+            let own: Vec<(&RunId, &Truth)> = self
+                .truths()
+                .filter(|(run, _)| run.pod == pod.uid && usize::from(run.process) == place)
+                .collect();
+            let again = own
+                .windows(2)
+                .filter(|pair| !matches!(pair[0].1.end, Some(Outcome::NotStarted { exhausted: true, .. })));
+            assert_eq!(process.restarts, to_u32(again.count()), "restarts of {} {}", pod.name, process.name);
+        }
+    }
+}
+
+fn manager_unit(life: &Life, job: &JobView) -> Option<std::sync::Arc<supd::unit::model::Unit>> {
+    life.site.manager.as_ref()?.engine.unit(&job.unit).cloned()
+}
+
+/// How many finished jobs a cronjob keeps: complete ones, failed ones.
+fn cron_of(life: &Life, unit: &supd::engine::view::UnitView) -> Option<(usize, usize)> {
+    match &life.site.manager.as_ref()?.engine.unit(&unit.name)?.body {
+        supd::unit::model::Body::CronJob(cron) => {
+            Some((cron.successful_history as usize, cron.failed_history as usize))
+        }
+        _ => None,
+    }
+}
+
+fn uids(list: &serde_json::Value, at: usize) -> impl Iterator<Item = PodUid> + '_ {
+    list.as_array().into_iter().flatten().filter_map(move |entry| entry[at].as_u64().map(PodUid))
+}
+
+/// Kubernetes' notation, the slow way.
+fn words(indexes: &BTreeSet<u32>) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut rest: Vec<u32> = indexes.iter().copied().collect();
+    while let Some(first) = rest.first().copied() {
+        let length = rest.iter().zip(first..).take_while(|(have, want)| **have == *want).count();
+        let last = rest[length - 1];
+        words.push(match length {
+            1 => format!("{first}"),
+            2 => format!("{first},{last}"),
+            _ => format!("{first}-{last}"),
+        });
+        rest.drain(..length);
+    }
+    words.join(",")
+}

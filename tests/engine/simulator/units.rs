@@ -1,0 +1,80 @@
+//! Units at random. A unit keeps its kind and its concurrency policy over all its edits.
+
+use super::random::Random;
+
+/// What a unit stays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Service,
+    Job,
+    Cron(&'static str),
+}
+
+pub fn kind(random: &mut Random) -> Kind {
+    match random.below(5) {
+        0 | 1 => Kind::Service,
+        2 | 3 => Kind::Job,
+        _ => Kind::Cron(*random.pick(&["Allow", "Forbid", "Replace"])),
+    }
+}
+
+/// The text of a unit that may have to do with earlier ones.
+pub fn text(kind: Kind, earlier: &[String], random: &mut Random) -> String {
+    let mut text = format!("exec = ['/x{}']\n", random.below(3));
+    if !earlier.is_empty() && random.one_in(3) {
+        let relation = *random.pick(&["requires", "wants", "after", "before"]);
+        text += &format!("{relation} = ['{}']\n", random.pick(earlier));
+    }
+    let job_policy = *random.pick(&["OnFailure", "Never"]);
+    let policy = *random.pick(&["Always", "Always", "OnFailure", "Never"]);
+    let policy = if kind == Kind::Service { policy } else { job_policy };
+    text += &format!("restart_policy = '{policy}'\n");
+    if let Kind::Cron(concurrency) = kind {
+        let catch_up = *random.pick(&["last", "none"]);
+        text += "[cron]\nschedule = '* * * * *'\ntime_zone = 'UTC'\n";
+        text += &format!("concurrency_policy = '{concurrency}'\ncatch_up = '{catch_up}'\n");
+        text += &format!("successful_history = {}\nfailed_history = {}\n", random.below(3), random.below(2));
+        if random.one_in(4) {
+            text += "starting_deadline = '90s'\n";
+        }
+    }
+    if random.one_in(4) {
+        text += "[[init]]\nname = 'i'\nexec = ['/i']\n";
+    }
+    if random.one_in(3) {
+        text += "[readiness]\nnotify = true\n";
+        if random.one_in(3) {
+            text += "[startup]\ndeadline = '40s'\n";
+        }
+    }
+    match kind {
+        Kind::Service => text += &format!("[service]\nreplicas = {}\n", random.below(4)),
+        Kind::Job | Kind::Cron(_) => text += &job(kind, random),
+    }
+    text
+}
+
+fn job(kind: Kind, random: &mut Random) -> String {
+    let mut text = format!("[job]\nbackoff_limit = {}\n", random.below(5));
+    text += &format!("parallelism = {}\nkeep_pods = {}\n", random.below(4), random.below(3));
+    let indexed = random.one_in(2);
+    if indexed || random.below(4) > 0 {
+        text += &format!("completions = {}\n", random.below(6));
+    }
+    if indexed {
+        text += "completion_mode = 'Indexed'\n";
+    }
+    if random.one_in(4) {
+        text += "active_deadline = '2m'\n";
+    }
+    if random.one_in(4) {
+        text += "durable = true\n";
+    }
+    if random.one_in(4) {
+        text += "ttl_after_finished = '3m'\n";
+    }
+    if kind == Kind::Job && random.one_in(4) {
+        text += "at_boot = 'again'\n";
+    }
+    text
+}
