@@ -176,7 +176,7 @@ impl Space {
         let watch = Watch::new(self.path());
         let child = self.command().stdout(log).stderr(err).spawn().unwrap();
         let keeper = child.id() as i32;
-        let supd = Supd { space: self, child: Some(child), keeper };
+        let supd = Supd { space: self, child: Some(child), keeper, left: Vec::new() };
         watch.until(|| supd.own_output().contains("safe mode: "));
         supd
     }
