@@ -108,6 +108,8 @@ pub const STATE_FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 pub const STATE_CACHE_BYTES: usize = 512 * 1024;
 /// How long the disk may take for one batch before it is taken for hung.
 pub const STATE_STUCK_MS: u64 = 2_000;
+/// A disk that writes less than this in a second is hung as well; more time is given to a larger batch.
+pub const STATE_BYTES_PER_SECOND_MIN: u64 = 4 * 1024 * 1024;
 /// How long a start waits for the disk to say what is there: longer than for a batch, for it is lost otherwise.
 pub const STATE_OPEN_MS: u64 = 10_000;
 /// The disk is tried again at most once in this time: back on disk within 5 s, with some to spare.

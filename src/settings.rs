@@ -177,11 +177,11 @@ impl Settings {
                 arguments.push("--stand-in".into());
             }
         }
-        if let Role::Keeper { resume: Some(number) } = role {
-            arguments.extend(["--resume".into(), number.to_string().into()]);
-        }
         if role == (Role::Manager { safe: true }) {
             arguments.push("--safe".into());
+        }
+        if let Role::Keeper { resume: Some(number) } = role {
+            arguments.extend(["--resume".into(), number.to_string().into()]);
         }
         for (set, name) in [
             (role == Role::Trial { opens: true }, "--opens"),

@@ -61,14 +61,13 @@ impl Engine {
     /// A pod whose place was given to a later one is over: it was asked to end, and that was not stored. It
     /// must not take its place back, by a restart or when it goes.
     fn give_way(&mut self, ends: &[(RunId, Exit)], now: Now, out: &mut Actions) {
+        let has_place = |owner: &Owner| has_index(owner) || matches!(owner, Owner::Service { .. });
         let mut latest: BTreeMap<(&UnitName, &Owner), PodUid> = BTreeMap::new();
-        let has_place = |pod: &&Box<Pod>| has_index(&pod.owner) || matches!(pod.owner, Owner::Service { .. });
-        for pod in self.pods.values().filter(has_place) {
+        for pod in self.pods.values().filter(|pod| has_place(&pod.owner)) {
             latest.insert((&pod.unit.name, &pod.owner), pod.uid);
         }
-        let is_over =
-            |pod: &&Box<Pod>| latest.get(&(&pod.unit.name, &pod.owner)).is_some_and(|uid| *uid > pod.uid);
-        let over: Vec<PodUid> = self.pods.values().filter(is_over).map(|pod| pod.uid).collect();
+        let later = |pod: &Pod| latest.get(&(&pod.unit.name, &pod.owner)).is_some_and(|uid| *uid > pod.uid);
+        let over: Vec<PodUid> = self.pods.values().filter(|pod| later(pod)).map(|pod| pod.uid).collect();
         for uid in over {
             let end = ends.iter().find(|(run, _)| run.pod == uid);
             let Some(pod) = self.pods.get_mut(&uid) else { continue };
@@ -123,8 +122,10 @@ impl Engine {
         if !taken {
             return None;
         }
-        // It was started, so what its unit requires was there.
-        if let Some(entry) = self.entry_mut(&label.unit).filter(|entry| entry.wanted && !entry.released) {
+        // It was started, so what its unit requires was there. A job made by hand asks for nothing.
+        let by_hand =
+            label.scheduled.is_none() && label.job.as_ref().is_some_and(|job| job != label.unit.as_str());
+        if let Some(entry) = self.entry_mut(&label.unit).filter(|entry| entry.wanted && !by_hand) {
             entry.released = true;
         }
         if exit.is_none() {

@@ -41,7 +41,7 @@ impl Keeper {
         // Without the table nobody would know whose they are: the logger that has them reads on.
         let inherited = if knows_any { receive(&path) } else { Ok(Vec::new()) };
         match inherited {
-            Ok(inherited) => inherited.into_iter().for_each(|pipe| self.inherit(pipe)),
+            Ok(inherited) => inherited.into_iter().for_each(|pipe| self.keep_inherited(pipe)),
             Err(error) => self.voice.warn(format_args!(
                 "the logger of the keeper before this one does not give its pipes: {error}; it reads on"
             )),
@@ -53,7 +53,7 @@ impl Keeper {
         }
     }
 
-    fn inherit(&mut self, inherited: Inherited) {
+    fn keep_inherited(&mut self, inherited: Inherited) {
         let Inherited { slot, run, stderr, continued, pipe } = inherited;
         let known = self.table.taken().any(|(taken, _)| taken == slot) && self.table.run(slot) == run;
         if !known {

@@ -69,7 +69,8 @@ enum Leave {
 }
 
 impl Effects {
-    /// Those of the first logger.
+    /// Those of the first logger. Word is left for the next keeper ([`Logger::leave_word`]) when this one has
+    /// asked for what was left to it.
     pub(super) fn create() -> io::Result<Self> {
         Ok(Self {
             journal: Journal::create()?.0,
@@ -82,7 +83,11 @@ impl Effects {
 impl Logger {
     pub(super) fn new(effects: Effects) -> io::Result<Self> {
         let Effects { journal: journal_fd, hand, handover } = effects;
-        let journal = Journal::map(journal_fd.as_fd())?;
+        let (journal_fd, journal) = match Journal::map(journal_fd.as_fd()) {
+            Ok(journal) => (journal_fd, journal),
+            // Of another version of supd, whose logger has left nothing in it.
+            Err(_) => Journal::create()?,
+        };
         Ok(Self {
             process: None,
             channel: None,

@@ -182,12 +182,11 @@ impl Keeper {
             if phase == Phase::Free || phase == Phase::Ended || owner != number {
                 continue;
             }
-            if self.books.settled(slot) {
-                // Its last word may have been for us, and none for the manager.
-                self.tell_running(slot);
-            } else {
+            if !self.books.settled(slot) {
                 self.settle_slot(slot);
             }
+            // Its last word may have been for us, and none for the manager.
+            self.tell_running(slot);
         }
     }
 
@@ -206,7 +205,6 @@ impl Keeper {
                 self.table.set_running(slot);
             }
             self.on_born(slot);
-            self.tell_running(slot);
         } else {
             if self.table.fault(slot).is_none() {
                 self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
@@ -217,7 +215,8 @@ impl Keeper {
 
     /// Tells the manager of a run that lives, which it may know: of one that has ended it hears with the end.
     fn tell_running(&mut self, slot: u16) {
-        if self.books.of(slot).end.is_none() && self.table.fault(slot).is_none() {
+        let lives = self.table.state(slot).phase == Phase::Running && self.books.of(slot).end.is_none();
+        if lives && self.table.fault(slot).is_none() {
             self.manager.running.push_back(slot);
         }
     }

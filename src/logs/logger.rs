@@ -200,6 +200,12 @@ impl Logger {
 
     /// The last words: what waits in supd's own pipe and in the queues, as far as somebody takes it.
     pub(super) fn finish(&mut self) {
+        if self.leaving {
+            // Who comes next may be of another version, and read no journal of ours.
+            for number in self.intake.run_streams() {
+                let _ = self.intake.give(number);
+            }
+        }
         if let Some(number) = self.intake.own() {
             self.drain(number);
         }

@@ -38,22 +38,22 @@ pub(super) async fn serve(
     let (sender, mut calls) = mpsc::channel(CALLS_MAX);
     let mut server = serve_on(listener, sender.clone())?;
     let mut news = Vec::new();
-    // Another program may be just what helps.
-    let mut reexec = None;
+    let mut replacing = None;
     loop {
         let call = tokio::select! {
             ready = keeper.ready() => ready.map(|()| None)?,
             call = calls.recv() => call,
         };
+        keeper.flush()?;
         let call = match call {
+            // Another program may do better.
             Some(Call { request: Request::Reexec(options), answer, .. }) => {
                 keeper.reexec(options.binary.as_deref().unwrap_or_default().as_bytes())?;
-                reexec = Some(answer);
+                replacing = Some(answer);
                 None
             }
-            other => other,
+            call => call,
         };
-        keeper.flush()?;
         let code = match call.map(|call| safe.answer(call)) {
             Some(ControlFlow::Break(code)) => Some(code),
             _ => None,
@@ -77,7 +77,7 @@ pub(super) async fn serve(
                     server = serve_on(listener, sender.clone())?;
                 }
                 News::NotReplaced(reason) => {
-                    if let Some(answer) = reexec.take() {
+                    if let Some(answer) = replacing.take() {
                         // Nobody listens any more if the client has gone.
                         let _ = answer.send(Err(Status::failure(StatusReason::Conflict, reason)));
                     }
@@ -98,7 +98,7 @@ fn reason(snapshot: &Snapshot, note: Option<OwnedFd>) -> String {
     });
     format!(
         "safe mode: supd's manager died {} times in a row before it was ready, the last time of: {}; nothing is \
-         started or stopped, and what runs goes on; to try again: supctl daemon-reload",
+         started or stopped, and what runs goes on; to try again: supctl daemon-reload; with another supd: supctl reexec",
         snapshot.deaths_unready,
         words(snapshot.last_death, &panic)
     )

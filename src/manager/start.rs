@@ -16,7 +16,7 @@ use crate::control::request::Call;
 use crate::control::server::{CALLS_MAX, Server};
 use crate::control::watch::Watchers;
 use crate::engine::action::Actions;
-use crate::engine::event::{Adopted, Begin, Event, Exit};
+use crate::engine::event::{Adopted, Begin, Event, Exit, Label};
 use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::{Engine, EngineOptions};
 use crate::limits::NOTES_PER_TURN_MAX;
@@ -213,7 +213,8 @@ impl Manager {
     }
 
     /// The ends of runs that are to be adopted, to be told after them, in their order. An end that another
-    /// run of the pod followed is none of them: what it led to has happened.
+    /// run of the pod followed is none of them, nor is one of an indexed job, whose index another pod may
+    /// have by now: what these led to has happened.
     fn take_ends(&self, adopted: &mut [Adopted]) -> Vec<News> {
         let mut last: HashMap<PodUid, (u16, u32)> = HashMap::new();
         for RunId { pod, process, attempt, .. } in adopted.iter().map(|found| found.run) {
@@ -221,7 +222,10 @@ impl Manager {
             *newest = (*newest).max((process, attempt));
         }
         let is_last = |run: RunId| last.get(&run.pod) == Some(&(run.process, run.attempt));
-        let known = |found: &&mut Adopted| self.pods.contains_key(&found.run.pod) && is_last(found.run);
+        let is_indexed = |label: &Label| label.job.is_some() && label.ordinal.is_some();
+        let known = |found: &&mut Adopted| {
+            self.pods.contains_key(&found.run.pod) && is_last(found.run) && !is_indexed(&found.label)
+        };
         let ended = adopted.iter_mut().filter(known);
         let mut ends: Vec<(RunId, Exit)> =
             ended.filter_map(|found| found.exit.take().map(|exit| (found.run, exit))).collect();

@@ -135,9 +135,9 @@ struct Options {
     process_one: bool,
     number: Option<u8>,
     stand_in: bool,
+    safe: bool,
     resume: Option<i32>,
     opens: bool,
-    safe: bool,
 }
 
 impl Options {
@@ -170,12 +170,12 @@ impl Options {
             "--foreground" if role => self.foreground = true,
             "--process-one" if role => self.process_one = true,
             "--stand-in" if role => self.stand_in = true,
+            "--safe" if role => self.safe = true,
             "--opens" if role => self.opens = true,
             "--resume" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.resume = Some(number.ok_or_else(|| usage("`--resume` takes a descriptor".into()))?);
             }
-            "--safe" if role => self.safe = true,
             "--number" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.number = Some(number.ok_or_else(|| usage("`--number` takes 0 to 255".into()))?);

@@ -39,7 +39,7 @@ fn f13_the_state_directory_goes_while_supd_runs() {
 }
 
 #[test]
-#[ignore = "state on disk is not built"]
+#[ignore = "`status` says nothing of a state that is not saved"]
 fn f47_the_disk_is_full() {
     let supd = on(place(), "size=6m").unit("first", JOB).unit("second", JOB).supd();
     wait(&supd, "job/first", "complete", "before");
@@ -57,7 +57,7 @@ fn f47_the_disk_is_full() {
 }
 
 #[test]
-#[ignore = "state on disk is not built"]
+#[ignore = "`status` says nothing of a state that is not saved"]
 fn f49_there_are_no_inodes() {
     // One for the root of the file system.
     let supd = on(place(), "nr_inodes=1").unit("first", JOB).supd();
@@ -67,7 +67,7 @@ fn f49_there_are_no_inodes() {
 }
 
 #[test]
-#[ignore = "state on disk is not built"]
+#[ignore = "`status` says nothing of a state that is not saved"]
 fn f50_everything_is_read_only() {
     let supd = on(place(), "ro").unit("first", JOB).supd();
     wait(&supd, "job/first", "complete", "read-only");

@@ -6,17 +6,15 @@ use super::space::Supd;
 use super::units::{Group, Unit};
 
 /// What is left to do takes this long at most, on a busy machine; part of no promise.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Resumes what was suspended by the way, suspends the cronjobs, and waits until all jobs that nobody stopped
+/// Suspends the cronjobs, resumes what was suspended by the way, and waits until all jobs that nobody stopped
 /// are complete. Returns those that are not.
 pub fn settle(supd: &Supd, units: &[Unit]) -> Vec<String> {
     let end = Instant::now() + PATIENCE;
     for unit in units {
-        match unit.group {
-            Group::Hit => insist(supd, &format!("resume {}", unit.name), end),
-            Group::Cron => insist(supd, &format!("suspend {}", unit.name), end),
-            _ => {}
+        if unit.group == Group::Cron {
+            insist(supd, &format!("suspend {}", unit.name), end);
         }
     }
     let jobs = units.iter().filter(|unit| {
@@ -25,7 +23,11 @@ pub fn settle(supd: &Supd, units: &[Unit]) -> Vec<String> {
     });
     let mut open = Vec::new();
     for job in jobs {
-        let left = end.saturating_duration_since(Instant::now()).as_secs().clamp(1, 90);
+        if job.group == Group::Hit {
+            // Late enough that what a killed client has asked for is done.
+            insist(supd, &format!("resume {}", job.name), end);
+        }
+        let left = end.saturating_duration_since(Instant::now()).as_secs().clamp(1, 30);
         let output = supd.ctl(&format!("wait job/{} --for=complete --timeout={left}s", job.name));
         if output.code != 0 {
             open.push(format!("{} is not complete: {}", job.name, output.stderr.trim()));
@@ -42,12 +44,12 @@ pub fn stop_others(supd: &Supd, units: &[Unit]) {
     insist(supd, &format!("stop {}", others.join(" ")), end);
 }
 
-/// Gives an order until it is taken.
+/// Gives an order until it is taken, or until there is nobody who could take it.
 #[track_caller]
 fn insist(supd: &Supd, words: &str, end: Instant) {
     loop {
         let output = supd.ctl(words);
-        if output.code == 0 {
+        if output.code == 0 || output.stderr.contains("is finished") {
             return;
         }
         assert!(Instant::now() < end, "it is not taken: {output:?}\n{}", supd.own_output());

@@ -36,6 +36,11 @@ pub struct End {
     pub code: i64,
 }
 
+/// A run mark without the place of its supd, which is the same for all.
+pub fn mark(text: &str) -> String {
+    text.split('@').next().unwrap_or_default().to_owned()
+}
+
 impl Ledger {
     pub fn read(dir: &Path) -> Self {
         let text = fs::read_to_string(dir.join("ledger")).unwrap_or_default();

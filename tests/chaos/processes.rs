@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use super::ledger::mark;
+
 /// A process of a unit: a program of this test.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -52,7 +54,7 @@ fn member(pid: i32) -> Option<Member> {
         found.map(|value| String::from_utf8_lossy(value).into_owned())
     };
     let (_, parent) = state(pid)?;
-    Some(Member { pid, parent, unit: value("SUPD_UNIT")?, run: value("SUPD_RUN")? })
+    Some(Member { pid, parent, unit: value("SUPD_UNIT")?, run: mark(&value("SUPD_RUN")?) })
 }
 
 fn state(pid: i32) -> Option<(String, i32)> {

@@ -33,7 +33,7 @@ struct Habits {
 
 pub fn run(mut args: Skip<Args>) -> ExitCode {
     let dir = args.next().unwrap();
-    let run = var("SUPD_RUN").unwrap();
+    let run = super::ledger::mark(&var("SUPD_RUN").unwrap());
     let habits = Habits::read(args, &run);
     let mut ledger = OpenOptions::new().append(true).create(true).open(format!("{dir}/ledger")).unwrap();
     // One write for each note: an append is whole, whoever else appends.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env::{var, var_os};
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, SystemTime};
 
 use super::audit::{self, Account};
@@ -108,7 +108,8 @@ impl Followers {
         let place = supd.path().join("own");
         let follow = |words: &[&str], name: &str| {
             let out = fs::File::create(place.join(name)).unwrap();
-            supd.space().supctl_command(words).stdout(out).stderr(Stdio::null()).spawn().unwrap()
+            let error = fs::File::create(place.join(format!("{name}.error"))).unwrap();
+            supd.space().supctl_command(words).stdout(out).stderr(error).spawn().unwrap()
         };
         Self {
             logs: follow(&["logs", "-f", "calm-07-0"], "logs"),
@@ -120,8 +121,12 @@ impl Followers {
     /// What they have printed, and whether they were there until now.
     fn end(mut self) -> audit::Followed {
         let mut lived = true;
-        for child in [&mut self.logs, &mut self.watch] {
-            lived &= child.try_wait().unwrap().is_none();
+        for (name, child) in [("logs", &mut self.logs), ("watch", &mut self.watch)] {
+            if let Some(status) = child.try_wait().unwrap() {
+                lived = false;
+                let error = fs::read_to_string(self.place.join(format!("{name}.error"))).unwrap();
+                println!("the client of {name} has gone: {status}: {}", error.trim());
+            }
             let _ = child.kill();
             child.wait().unwrap();
         }

@@ -124,7 +124,9 @@ impl Engine {
             return Judged { state: UnitState::CrashLoopBackOff, reason: String::new(), next };
         }
         let state = if job.has_started() { UnitState::Running } else { UnitState::Starting };
-        let next = job.not_before().filter(|at| *at > now.mono).map(|at| now.wall_at(at));
+        // Where no pod is wanted, none will come then.
+        let next = self.timers.get(&Timer::JobBackoff(job.uid)).filter(|at| *at > now.mono);
+        let next = next.map(|at| now.wall_at(at));
         Judged { state, reason: String::new(), next }
     }
 

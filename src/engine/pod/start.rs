@@ -136,8 +136,8 @@ impl Engine {
         out: &mut Actions,
     ) {
         let Some(uid) = self.live(run) else { return };
-        let known = |pod: &Box<Pod>| matches!(pod.present().state, ProcessState::Running { .. });
-        if self.pods.get(&uid).is_some_and(known) {
+        let present = self.pods.get(&uid).map(|pod| &pod.present().state);
+        if matches!(present, Some(ProcessState::Running { .. })) {
             // Told twice.
             self.stale_events += 1;
             return;

@@ -3,6 +3,7 @@
 //! Nothing here is locked: that one supd owns its directories is settled before any of them is opened.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Debug;
 use std::fs::File;
 use std::io;
@@ -196,17 +197,18 @@ impl<M: Medium> StorageBackend for Looked<M> {
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > above.length) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "written behind the end"));
         }
+        let cut = above.cut;
         for piece in pieces(offset, data.len()) {
-            let cut = above.cut;
-            if !above.blocks.contains_key(&piece.block) {
-                let mut block = vec![0; BLOCK as usize].into_boxed_slice();
-                self.read_below(cut, piece.block * BLOCK, &mut block)?;
-                above.blocks.insert(piece.block, block);
-            }
-            if let Some(block) = above.blocks.get_mut(&piece.block) {
-                let from = &data[piece.at..piece.at + piece.length];
-                block[piece.within..piece.within + piece.length].copy_from_slice(from);
-            }
+            let block = match above.blocks.entry(piece.block) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(free) => {
+                    let mut block = vec![0; BLOCK as usize].into_boxed_slice();
+                    self.read_below(cut, piece.block * BLOCK, &mut block)?;
+                    free.insert(block)
+                }
+            };
+            let from = &data[piece.at..piece.at + piece.length];
+            block[piece.within..piece.within + piece.length].copy_from_slice(from);
         }
         Ok(())
     }

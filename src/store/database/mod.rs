@@ -29,7 +29,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::engine::time::{Mono, Now};
-use crate::limits::{STATE_STUCK_MS, STATE_TRIAL_INTERVAL_MS};
+use crate::limits::{STATE_BYTES_PER_SECOND_MIN, STATE_STUCK_MS, STATE_TRIAL_INTERVAL_MS};
 
 mod checksum;
 mod directory;
@@ -124,8 +124,9 @@ enum Stage {
 }
 
 impl Database {
-    /// Opens what there is. Never fails, and waits for a hung disk only so long: what cannot be used is set
-    /// aside or left, and named in the findings.
+    /// Opens what there is, and waits for a hung disk only so long: what cannot be used is set aside or left,
+    /// and named in the findings. No state or disk makes it fail; only a system does that gives no descriptor
+    /// or no thread.
     pub fn open(opening: Opening) -> io::Result<Opened> {
         opening::open(opening, |file: File| file)
     }
@@ -257,8 +258,11 @@ impl Database {
     }
 
     fn order_disk(&mut self, now: Now, order: disk::Order) -> bool {
+        // A large state takes its time on a slow disk that is well.
+        let bytes = self.flight.as_ref().map_or(0, |flight| flight.batch.bytes());
+        let within = Duration::from_millis(STATE_STUCK_MS + bytes * 1000 / STATE_BYTES_PER_SECOND_MIN);
         let taken = self.disk.as_mut().is_some_and(|disk| !disk.is_waiting() && disk.order(order));
-        self.disk_late = taken.then(|| now.mono + Duration::from_millis(STATE_STUCK_MS));
+        self.disk_late = taken.then(|| now.mono + within);
         taken
     }
 

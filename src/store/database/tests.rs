@@ -13,7 +13,11 @@ use super::stored::tests::{put, remove};
 use super::*;
 use crate::engine::time::Wall;
 
+#[path = "crash_tests.rs"]
+mod crash;
+#[path = "damage_tests.rs"]
 mod damage;
+#[path = "faults_tests.rs"]
 mod faults;
 
 type Content = BTreeMap<(Table, Vec<u8>), Vec<u8>>;

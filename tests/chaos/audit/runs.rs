@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Account, items};
-use crate::ledger::Run;
+use crate::ledger::{Ledger, Run};
 use crate::processes::members;
 use crate::promised::Part;
 use crate::units::{CALM_REPLICAS, Group};
@@ -38,7 +38,10 @@ impl Account<'_> {
         };
         let groups: BTreeMap<&str, Group> =
             self.units.iter().map(|unit| (unit.name.as_str(), unit.group)).collect();
-        for (mark, run) in &self.ledger.runs {
+        // Read after the look at who is alive: whoever was not has written its last word by now.
+        let later = Ledger::read(&self.supd.path().join("own"));
+        for mark in self.ledger.runs.keys() {
+            let run = &later.runs[mark];
             let own = left_alone(groups[run.unit.as_str()]);
             if own && run.end.is_none() && !alive.contains(mark) {
                 faults.push(format!("{mark} of {} (pid {}) ended by nobody's hand", run.pod, run.pid));

@@ -441,6 +441,7 @@ impl Site {
             same_boot,
             adopted: self.keeper.snapshot(self.stored.exits, &mut self.random),
             uid_floor: self.uids,
+            quarantined: Vec::new(),
         }
     }
 

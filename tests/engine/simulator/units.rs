@@ -14,7 +14,10 @@ pub fn kind(random: &mut Random) -> Kind {
     match random.below(5) {
         0 | 1 => Kind::Service,
         2 | 3 => Kind::Job,
-        _ => Kind::Cron(*random.pick(&["Allow", "Forbid", "Replace"])),
+        _ => {
+            let policy: &&str = random.pick(&["Allow", "Forbid", "Replace"]);
+            Kind::Cron(policy)
+        }
     }
 }
 

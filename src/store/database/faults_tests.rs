@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 
 use super::*;
 
@@ -211,10 +213,11 @@ fn a_hung_disk_is_left_and_tried_again_only_when_it_has_answered() {
     mood.hang(true);
     owner.write(job("2"));
     mood.wait_for_hung();
-    assert_eq!(owner.database.next_deadline(), Some(owner.now.mono + Duration::from_millis(STATE_STUCK_MS)));
+    let late = owner.database.next_deadline().unwrap();
+    assert!(late >= owner.now.mono + Duration::from_millis(STATE_STUCK_MS));
     owner.pass(STATE_STUCK_MS - 1);
     assert_eq!(owner.database.take_in(owner.now), None);
-    owner.pass(1);
+    owner.pass(2);
     assert!(matches!(owner.said(), Said::Failed { .. }));
     assert_eq!(owner.why(), "the disk has not answered for 2 s");
     owner.committed(job("3"));
@@ -248,7 +251,7 @@ fn a_disk_that_hangs_in_a_trial_gets_nothing_late_into_the_truth() {
     mood.hang(true);
     owner.write(job("4"));
     mood.wait_for_hung();
-    owner.pass(STATE_STUCK_MS);
+    owner.pass(STATE_STUCK_MS + 1);
     assert_eq!(owner.said(), Said::Committed { number: owner.number }, "in memory, with the same batch");
     assert!(owner.kept());
     owner.committed(job("5"));
@@ -326,4 +329,109 @@ fn a_directory_that_cannot_be_made_means_memory_from_the_start() {
     let content = owner.content.clone();
     owner.close();
     assert_eq!(on_disk(&directory), content);
+}
+
+/// Runs this with a small disk of its own, where we may mount one. The threads that the store starts see it,
+/// too: they are started from here.
+fn with_a_small_disk(options: &'static str, test: impl FnOnce(&Path) + Send + 'static) {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let run = move || {
+        let folder = folder();
+        let nothing = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS).unwrap();
+        mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).unwrap();
+        mount(Some("small"), folder.path(), Some("tmpfs"), MsFlags::empty(), Some(options)).unwrap();
+        test(folder.path());
+        nix::mount::umount2(folder.path(), nix::mount::MntFlags::MNT_DETACH).unwrap();
+    };
+    std::thread::Builder::new().spawn(run).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_full_disk_is_left_and_taken_again_when_there_is_room() {
+    with_a_small_disk("size=1m", |directory| {
+        let memory = memfd();
+        let mut owner = Owner::open(directory, Some(&memory));
+        owner.committed(job("1"));
+        let hog = directory.join("hog");
+        let full = fs::write(&hog, vec![1; 2 << 20]).unwrap_err();
+        assert_eq!(full.raw_os_error(), Some(Errno::ENOSPC as i32));
+        let mut why = None;
+        for round in 0..200 {
+            owner.write(vec![put(Table::History, &round.to_string(), &"x".repeat(4_000))]);
+            if let Said::Failed { why: words, .. } = owner.said() {
+                why = Some(words);
+                break;
+            }
+        }
+        assert!(why.unwrap().contains("No space left on device"));
+        owner.committed(vec![]);
+        assert!(owner.kept());
+        owner.pass(STATE_TRIAL_INTERVAL_MS);
+        owner.disk_answers();
+        assert!(!owner.database.wants_whole(), "still full");
+        fs::remove_file(&hog).unwrap();
+        owner.wants_whole_after_a_trial();
+        owner.committed(vec![]);
+        assert_eq!((owner.database.place(), length(&memory)), (&Place::Disk, 0));
+        let content = owner.content.clone();
+        owner.close();
+        assert_eq!(on_disk(directory), content);
+    });
+}
+
+#[test]
+fn a_disk_without_inodes_is_as_good_as_a_full_one() {
+    with_a_small_disk("size=8m,nr_inodes=4", |directory| {
+        for name in ["a", "b", "c"] {
+            File::create(directory.join(name)).unwrap();
+        }
+        let mut owner = Owner::open(directory, Some(&memfd()));
+        assert!(owner.why().contains("No space left on device"), "{}", owner.why());
+        owner.committed(job("1"));
+        assert!(owner.kept());
+        fs::remove_file(directory.join("a")).unwrap();
+        owner.wants_whole_after_a_trial();
+        owner.committed(vec![]);
+        assert_eq!(*owner.database.place(), Place::Disk);
+        owner.close();
+    });
+}
+
+#[test]
+fn what_lies_on_a_read_only_disk_is_read_and_goes_on_in_memory() {
+    with_a_small_disk("size=8m", |directory| {
+        let memory = memfd();
+        let mut owner = Owner::open(directory, None);
+        owner.committed(job("1"));
+        let content = owner.content.clone();
+        // As after a power cut: there is something to repair, and it cannot be.
+        owner.die();
+        let bytes = fs::read(state(directory)).unwrap();
+        read_only_copy(directory, &bytes);
+        let mut owner = Owner::open(directory, Some(&memory));
+        assert_eq!((&owner.content, owner.findings.len()), (&content, 0));
+        assert!(owner.why().contains("Read-only file system"), "{}", owner.why());
+        owner.committed(job("2"));
+        assert!(owner.kept());
+        remount(directory, MsFlags::empty());
+        owner.wants_whole_after_a_trial();
+        owner.committed(vec![]);
+        let content = owner.content.clone();
+        owner.close();
+        assert_eq!(on_disk(directory), content);
+    });
+}
+
+/// The state's file alone on a disk that is read-only.
+fn read_only_copy(directory: &Path, state_bytes: &[u8]) {
+    mount(Some("small"), directory, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    fs::write(state(directory), state_bytes).unwrap();
+    remount(directory, MsFlags::MS_RDONLY);
+}
+
+fn remount(directory: &Path, flags: MsFlags) {
+    mount(None::<&str>, directory, None::<&str>, MsFlags::MS_REMOUNT | flags, None::<&str>).unwrap();
 }
