@@ -60,7 +60,10 @@ impl Engine {
             let end = ends.iter().find(|(run, _)| run.pod == uid);
             let Some(pod) = self.pods.get_mut(&uid) else { continue };
             let process = pod.template().process(pod.current);
-            let failed = end.is_some_and(|(_, exit)| !exit.succeeded(&process.success_exit));
+            let failed = end.is_some_and(|(_, exit)| {
+                let exhausted = matches!(exit.outcome, Outcome::NotStarted { exhausted: true, .. });
+                !exit.succeeded(&process.success_exit) && !exhausted
+            });
             if failed && pod.template().restart_policy == RestartPolicy::Never && has_index(&pod.owner) {
                 // Of itself: it is counted as any other, and the later one came for it.
             } else if end.is_some() {
