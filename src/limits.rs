@@ -95,6 +95,8 @@ pub const UID_BLOCK: u64 = 4_096;
 pub const HISTORY_KEPT: usize = 10_000;
 /// Of those, of one unit.
 pub const HISTORY_KEPT_EACH: usize = 1_000;
+/// Names that one question about the history may have: so many fit into a request's head, however long.
+pub const HISTORY_NAMES_MAX: usize = 24;
 /// Changes are stored together, but no later than this after the first of them.
 pub const COMMIT_WITHIN_MS: u64 = 5;
 /// So many changes are stored without waiting for more.

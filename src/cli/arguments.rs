@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, enable, exec, get, help, kill, logs, ps, reexec, run, scale,
-    shutdown, status, validate, version, wait,
+    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, reexec, run,
+    scale, shutdown, status, validate, version, wait,
 };
 
 /// What was typed.
@@ -80,6 +80,9 @@ pub enum Verb {
     Ps(ps::Options),
     /// Read the output of units, pods and jobs
     Logs(logs::Options),
+    /// How runs ended, and why others were not started
+    #[command(long_about = history::ABOUT)]
+    History(history::Options),
     /// Start units, and wait until they are ready
     Start(act::Options),
     /// Stop units or pods, and wait until they are gone

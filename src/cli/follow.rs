@@ -19,7 +19,7 @@ use super::server::{self, Server};
 use super::subject::Subject;
 use super::target::Asker;
 use crate::control::client::{Client, ClientError};
-use crate::control::objects::{Change, Job, Pod, Unit};
+use crate::control::objects::{Change, Job, Pod, StatusReason, Unit};
 use crate::limits::{NEWS_QUEUE_MAX, SUPD_AWAY_MAX};
 
 /// What is waited for, and for how long.
@@ -208,26 +208,54 @@ fn feed(noun: Noun, socket: &Path, news: SyncSender<News>) {
     let _ = std::thread::Builder::new().name(format!("watch {}", noun.plural())).spawn(run);
 }
 
-/// Watches until nobody listens. A supd that is away comes back, or has ended.
+/// Since when supd cannot be reached, if it cannot.
+#[derive(Debug, Default)]
+pub struct Away(Option<Instant>);
+
+impl Away {
+    /// It answers.
+    pub fn is_back(&mut self) {
+        self.0 = None;
+    }
+
+    fn for_too_long(&mut self) -> bool {
+        self.0.get_or_insert_with(Instant::now).elapsed() > SUPD_AWAY_MAX
+    }
+}
+
+/// Watches anew each time a watch has ended, until one says that nobody listens any more (`true`). A supd
+/// that is away comes back, or has ended.
+pub fn again(mut watch: impl FnMut(&mut Away) -> Result<bool, ClientError>) -> Result<(), ClientError> {
+    let mut away = Away::default();
+    loop {
+        match watch(&mut away) {
+            Ok(true) => return Ok(()),
+            Ok(false) => away.is_back(),
+            Err(error) if !comes_back(&error) || away.for_too_long() => return Err(error),
+            Err(_) => {}
+        }
+        std::thread::sleep(RETRY);
+    }
+}
+
+/// Whether it may be otherwise soon: supd's manager is started anew, or we were too slow for it.
+fn comes_back(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable { .. } | ClientError::Lost(_) => true,
+        ClientError::Refused(status) => {
+            matches!(status.reason, Some(StatusReason::ServiceUnavailable | StatusReason::Expired))
+        }
+        ClientError::TimedOut | ClientError::Garbled(_) => false,
+    }
+}
+
+/// Watches until nobody listens.
 fn watch<T: Tabular>(
     socket: &Path,
     news: &SyncSender<News>,
     wrap: fn(T) -> Subject,
 ) -> Result<(), ClientError> {
-    let mut away_since: Option<Instant> = None;
-    loop {
-        match watch_once(socket, news, wrap) {
-            Ok(true) => return Ok(()),
-            Ok(false) => away_since = None,
-            Err(error @ (ClientError::Unreachable { .. } | ClientError::Lost(_))) => {
-                if away_since.get_or_insert_with(Instant::now).elapsed() > SUPD_AWAY_MAX {
-                    return Err(error);
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        std::thread::sleep(RETRY);
-    }
+    again(|away| watch_once(socket, news, wrap, away))
 }
 
 /// One watch, to its end. True where nobody listens any more.
@@ -235,11 +263,13 @@ fn watch_once<T: Tabular>(
     socket: &Path,
     news: &SyncSender<News>,
     wrap: fn(T) -> Subject,
+    away: &mut Away,
 ) -> Result<bool, ClientError> {
     let client = Client::connect(socket)?;
     // First the watch, then the list: so nothing can happen between them unseen.
     let changes = client.watch::<T>(None, None)?;
     let present = client.list::<T>(None)?.items.into_iter().map(wrap).collect();
+    away.is_back();
     let noun = if matches!(T::NOUN, Noun::Pod | Noun::Job) { T::NOUN } else { Noun::Unit };
     if news.send(News::Present(noun, present)).is_err() {
         return Ok(true);
@@ -264,6 +294,7 @@ mod tests {
 
     use super::super::fixture::unit;
     use super::*;
+    use crate::control::objects::Status;
 
     fn subject(name: &str, state: &str) -> Subject {
         let mut unit = unit(name, 60, json!({"state": state}));
@@ -297,6 +328,23 @@ mod tests {
         assert!(!watched.is_judged());
         watched.changed(&subject("a", "Running"));
         assert!(watched.is_judged());
+    }
+
+    #[test]
+    fn watches_go_on_where_supd_comes_back() {
+        let mut ends = vec![
+            Ok(true),
+            Err(ClientError::Refused(Box::new(Status::failure(StatusReason::ServiceUnavailable, "")))),
+            Ok(false),
+            Err(ClientError::Lost(String::new())),
+        ];
+        assert!(again(|_| ends.pop().unwrap()).is_ok());
+        assert!(ends.is_empty());
+        assert!(again(|_| Err(ClientError::Garbled(String::new()))).is_err());
+        let mut away = Away(Instant::now().checked_sub(SUPD_AWAY_MAX * 2));
+        assert!(away.for_too_long());
+        away.is_back();
+        assert!(!away.for_too_long());
     }
 
     #[test]

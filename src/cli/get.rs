@@ -13,7 +13,9 @@ use super::style::{Screen, Tone};
 use super::table::{Cell, Table};
 use super::target::{self, Asker};
 use super::watching;
-use crate::control::objects::{CronJob, Deployment, Event, Job, List, Metadata, Pod, Run, Selector, Unit};
+use crate::control::objects::{
+    CronJob, Deployment, Event, HistoryEntry, Job, List, Metadata, Pod, Run, Selector, Unit,
+};
 use crate::unit::model::Kind;
 
 /// Arguments of `get`.
@@ -22,7 +24,7 @@ use crate::unit::model::Kind;
     after_help = "Examples:\n  supctl get pods -w\n  supctl get jobs import -o json\n\nExit codes: 0 done, 2 no such noun, 4 no such object, 69 supd cannot be reached"
 )]
 pub struct Options {
-    /// pods, jobs, cronjobs, services, units, targets, events, runs or all, then names; or NOUN/NAME
+    /// pods, jobs, cronjobs, services, units, targets, events, runs, history or all, then names; or NOUN/NAME
     #[arg(value_name = "NOUN|NAME")]
     words: Vec<String>,
     #[command(flatten)]
@@ -186,6 +188,7 @@ fn items(server: &Server, noun: Noun, selector: Option<&str>, look: Look) -> Res
         Noun::CronJob => of::<CronJob>(server, selector, look),
         Noun::Event => of::<Event>(server, selector, look),
         Noun::Run => of::<Run>(server, selector, look),
+        Noun::History => of::<HistoryEntry>(server, selector, look),
     }
 }
 
@@ -214,6 +217,7 @@ fn headers(noun: Noun, wide: bool) -> &'static [&'static str] {
         Noun::CronJob => rows::headers::<CronJob>(wide),
         Noun::Event => rows::headers::<Event>(wide),
         Noun::Run => rows::headers::<Run>(wide),
+        Noun::History => rows::headers::<HistoryEntry>(wide),
     }
 }
 

@@ -6,9 +6,9 @@
 use super::age;
 use super::rows::unit::pod_cells;
 use super::rows::{self, Look, Tabular, ending};
-use super::style::{Screen, Tone};
+use super::style::{Screen, Tone, printable};
 use super::table::{Cell, Table};
-use crate::control::objects::{Info, Unit};
+use crate::control::objects::{Info, LostWith, StateNotSaved, Unit};
 use crate::engine::view::Stale;
 use crate::unit::model::Kind;
 
@@ -40,7 +40,12 @@ impl Headline<'_> {
             return self.table(screen, look).headers(false).render(screen);
         }
         let table = self.table(screen, look).headers(self.headers);
-        let mut text = format!("{}\n\n", self.heading(screen, look));
+        let mut text = format!("{}\n", self.heading(screen, look));
+        if let Some(words) = self.not_saved(look) {
+            text.push_str(&screen.paint(&words, Tone::Failing));
+            text.push('\n');
+        }
+        text.push('\n');
         text.push_str(&if table.is_empty() { self.nothing() } else { table.render(screen) });
         let footer = self.footer(look);
         if !footer.is_empty() {
@@ -73,6 +78,17 @@ impl Headline<'_> {
             format!("{}, {}", count(self.units.len(), "unit"), count(status.pods as usize, "pod")),
         ];
         parts.join(screen.either(" · ", " - "))
+    }
+
+    /// `state not saved since 12:03:04 (no space left on device); kept in memory until supd ends`
+    pub fn not_saved(&self, look: Look) -> Option<String> {
+        let StateNotSaved { since, reason, lost_with } = self.info.status.state_not_saved.as_ref()?;
+        let (since, reason) = (look.clock(*since), printable(reason));
+        let whose = match lost_with {
+            LostWith::Supd => "supd",
+            LostWith::Manager => "supd's manager",
+        };
+        Some(format!("state not saved since {since} ({reason}); kept in memory until {whose} ends"))
     }
 
     fn table(&self, screen: Screen, look: Look) -> Table {

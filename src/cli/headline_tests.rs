@@ -1,7 +1,8 @@
 //! The manual's picture, on a terminal and in a pipe.
 
-use super::super::fixture::{LOOK, info, unit, units};
+use super::super::fixture::{LOOK, NOW, info, unit, units};
 use super::*;
+use crate::control::objects::Time;
 
 fn headline<'a>(info: &'a Info, units: &'a [Unit]) -> Headline<'a> {
     let last_line = Some("cannot bind 0.0.0.0:25".to_owned());
@@ -32,6 +33,30 @@ fn on_a_terminal() {
     1 unit is failing: mailer, exit 3 (37s ago): "cannot bind 0.0.0.0:25"    supctl logs mailer
     web.toml changed on disk                                                 supctl apply
     "#);
+}
+
+#[test]
+fn state_that_is_not_saved_is_told_at_the_head() {
+    let mut info = info();
+    info.status.state_not_saved = Some(StateNotSaved {
+        since: Time(NOW.0 - 4_978),
+        reason: "no space left on device".to_owned(),
+        lost_with: LostWith::Supd,
+    });
+    let text = headline(&info, &units()).render(terminal(120), LOOK);
+    insta::assert_snapshot!(text.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+    supd 0.3.1 on host7 · running · up 4d 3h · PID 1 · 7 units, 8 pods
+    state not saved since 12:03:04 (no space left on device); kept in memory until supd ends
+    ");
+    let color = headline(&info, &[]).render(Screen { color: true, ..terminal(120) }, LOOK);
+    assert!(color.contains("\u{1b}[1m\u{1b}[31mstate not saved"), "{color:?}");
+    // In a pipe the rows stand alone.
+    assert!(!headline(&info, &units()).render(Screen::pipe(), LOOK).contains("state not saved"));
+    if let Some(not_saved) = &mut info.status.state_not_saved {
+        (not_saved.lost_with, not_saved.reason) = (LostWith::Manager, "a\u{1b}[2J".to_owned());
+    }
+    let words = headline(&info, &[]).not_saved(LOOK).unwrap();
+    assert_eq!(words, "state not saved since 12:03:04 (a\\x1b[2J); kept in memory until supd's manager ends");
 }
 
 #[test]

@@ -18,6 +18,7 @@ Look
                         runs, all; -o wide|json|yaml|name, -w to watch, -l k=v
   ps [-a]               pods as docker shows containers
   logs NAME             -f to follow, -n LINES, -p for the run before
+  history [NAME]        how runs ended, and why others were not started; -n, -f
   is-active, is-ready, is-failed NAME     answer by exit code
 Act
   start, stop, restart NAME    wait until it is done; --no-block, --timeout 30s

@@ -87,7 +87,7 @@ impl Options {
 }
 
 /// `20`; `all` and kubectl's `-1` are all.
-fn line_count(text: &str) -> Result<usize, String> {
+pub(super) fn line_count(text: &str) -> Result<usize, String> {
     match text {
         "all" | "-1" => Ok(usize::MAX),
         _ => text.parse().map_err(|_| "not a number of lines, nor `all`".to_owned()),
@@ -247,7 +247,7 @@ fn before(pod: &Pod) -> Option<Wanted> {
 }
 
 /// `5m` ago, or since a time.
-fn parse_since(text: &str) -> Result<Wall, Failure> {
+pub(super) fn parse_since(text: &str) -> Result<Wall, Failure> {
     match time_limit::parse(text) {
         Ok(ago) => Ok(Wall::from_seconds(age::now().0) - ago),
         Err(_) => match parse_time(text) {

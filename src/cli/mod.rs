@@ -27,6 +27,7 @@ pub mod get;
 pub mod goal;
 pub mod headline;
 pub mod help;
+pub mod history;
 pub mod interrupt;
 pub mod job_end;
 pub mod kill;
@@ -96,6 +97,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Get(options) => get::run(options, context),
         Verb::Ps(options) => ps::run(options, context),
         Verb::Logs(options) => logs::run(options, context),
+        Verb::History(options) => history::run(options, context),
         Verb::Start(options) => act::run(Act::Start, options, context),
         Verb::Stop(options) => act::run(Act::Stop, options, context),
         Verb::Restart(options) => act::run(Act::Restart, options, context),

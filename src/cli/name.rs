@@ -22,6 +22,8 @@ pub enum Noun {
     Event,
     /// Runs.
     Run,
+    /// Entries of the history.
+    History,
 }
 
 /// A name, with its noun where one was written.
@@ -52,6 +54,7 @@ const NOUNS: &[(Noun, &[&str])] = &[
     (Noun::Target, &["target", "targets"]),
     (Noun::Event, &["event", "events", "ev"]),
     (Noun::Run, &["run", "runs"]),
+    (Noun::History, &["historyentry", "history", "historyentries"]),
 ];
 
 /// What `all` stands for, in the order in which it is shown.

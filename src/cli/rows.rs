@@ -2,6 +2,7 @@
 
 mod cronjob;
 mod event;
+mod history;
 mod job;
 pub mod pod;
 mod run;

@@ -13,7 +13,7 @@ use super::server::Server;
 use super::style::Tone;
 use super::subject::{Active, Subject};
 use super::target::{self, Asker};
-use crate::control::objects::{List, Pod, SystemState, Unit};
+use crate::control::objects::{Info, List, Pod, SystemState, Unit};
 
 /// Arguments of `status`.
 #[derive(clap::Args, Debug)]
@@ -69,6 +69,14 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     }
 }
 
+/// A list of all units, and supd itself beside it.
+#[derive(serde::Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    units: List<Unit>,
+    info: Info,
+}
+
 /// The headline screen, or its units in another format.
 fn whole(options: &Options, context: &Context, server: &Server) -> Result<String, Failure> {
     let people = matches!(options.output.format(), Format::Table | Format::Wide);
@@ -80,9 +88,9 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
     let units: Vec<Unit> = server.list()?;
     match options.output.format() {
         Format::Table | Format::Wide => {}
-        Format::Json => return format::json(&List::mixed(units)),
+        Format::Json => return format::json(&Whole { info, units: List::mixed(units) }),
         Format::JsonLines => return units.iter().map(format::json_line).collect(),
-        Format::Yaml => return format::yaml(&List::mixed(units)),
+        Format::Yaml => return format::yaml(&Whole { info, units: List::mixed(units) }),
         Format::Name => {
             return Ok(units.iter().map(|unit| format!("unit/{}\n", unit.metadata.name)).collect());
         }
@@ -97,6 +105,10 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
     };
     let headline =
         Headline { info: &info, units: units.iter().collect(), last_line, headers: !options.no_headers };
+    if let Some(words) = headline.not_saved(context.look()).filter(|_| !context.screen.terminal) {
+        // In a pipe the rows are data, and nothing else.
+        context.note(&format!("warning: {words}"));
+    }
     Ok(headline.render(context.screen, context.look()))
 }
 

@@ -45,7 +45,7 @@ pub struct Cell {
 const DROPPED_FIRST_TO_LAST: [&str; 4] = ["AGE", "CPU", "MEMORY", "KIND"];
 
 /// Columns of amounts, which are compared by their last digit.
-const AMOUNTS: [&str; 2] = ["CPU", "MEMORY"];
+const AMOUNTS: [&str; 7] = ["CPU", "MEMORY", "PEAK MEMORY", "READ", "WRITTEN", "USER", "SYSTEM"];
 
 /// The narrowest column of kubectl, gutter included.
 const COLUMN_MIN: usize = 6;
@@ -92,6 +92,15 @@ impl Table {
         for row in &self.rows {
             self.line(&mut text, &screen.glyph(row.mark), &row.cells, &shown, &widths, screen);
         }
+        text
+    }
+
+    /// One more line, as it would stand below: for what comes after a table was printed.
+    pub fn line_below(&self, cells: &[Cell], screen: Screen) -> String {
+        let shown = self.columns_that_fit(screen.width);
+        let widths: Vec<usize> = shown.iter().map(|column| self.width(*column)).collect();
+        let mut text = String::new();
+        self.line(&mut text, " ", cells, &shown, &widths, screen);
         text
     }
 

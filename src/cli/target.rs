@@ -103,7 +103,7 @@ impl Known {
             Some(Noun::Job) => unit.status.kind == Kind::Job,
             Some(Noun::CronJob) => unit.status.kind == Kind::CronJob,
             Some(Noun::Target) => unit.status.kind == Kind::Target,
-            Some(Noun::Pod | Noun::Event | Noun::Run) => false,
+            Some(Noun::Pod | Noun::Event | Noun::Run | Noun::History) => false,
         };
         let named = self.units.iter().filter(of_kind).filter(|unit| reference.matches(&unit.metadata.name));
         let named: Vec<&Unit> = named.collect();

@@ -18,7 +18,9 @@ use super::server::{self, Server};
 use super::table::Table;
 use super::target::Asker;
 use crate::control::client::{Client, ClientError};
-use crate::control::objects::{Change, CronJob, Deployment, Event, Job, Metadata, Pod, Run, Unit};
+use crate::control::objects::{
+    Change, CronJob, Deployment, Event, HistoryEntry, Job, Metadata, Pod, Run, Unit,
+};
 use crate::limits::SUPD_AWAY_MAX;
 use crate::unit::model::Kind;
 
@@ -62,6 +64,7 @@ pub(super) fn watch(
         Noun::CronJob => watching.follow::<CronJob>(server, look, |_| None),
         Noun::Event => watching.follow::<Event>(server, look, |_| None),
         Noun::Run => watching.follow::<Run>(server, look, |_| None),
+        Noun::History => watching.follow::<HistoryEntry>(server, look, |_| None),
     }
 }
 
@@ -142,8 +145,8 @@ impl Watching<'_> {
 
     /// What has gone while nobody watched.
     fn keep_only<'m>(&mut self, present: impl Iterator<Item = &'m Metadata>) -> Result<(), Failure> {
-        // Events and runs make room by themselves: none of them is said to go.
-        if matches!(self.section.noun, Noun::Event | Noun::Run) {
+        // These make room by themselves: none of them is said to go.
+        if matches!(self.section.noun, Noun::Event | Noun::Run | Noun::History) {
             return Ok(());
         }
         let present: BTreeSet<&str> = present.map(|metadata| metadata.name.as_str()).collect();

@@ -21,9 +21,10 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::objects::{
-    Deployment, ExecRequest, Info, Job, JobRequest, List, LogLocation, Noun, Pod, Scale, ScaleRequest,
-    Status, StatusReason,
+    Deployment, ExecRequest, HistoryEntry, Info, Job, JobRequest, List, LogLocation, Noun, Pod, Scale,
+    ScaleRequest, Status, StatusReason,
 };
+use super::past::Past;
 use super::route;
 use super::stream::{Exec, Watch};
 use crate::limits::{ANSWER_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
@@ -97,6 +98,20 @@ impl Client {
     /// All objects of a kind, or those with some labels (`app=web,tier!=test`).
     pub fn list<T: Noun + DeserializeOwned>(&self, selector: Option<&str>) -> Result<List<T>, ClientError> {
         self.fetch(&list_path::<T>(selector, None))
+    }
+
+    /// A part of the history, oldest first.
+    pub fn history(&self, past: &Past) -> Result<List<HistoryEntry>, ClientError> {
+        self.fetch(&with_parameters(HistoryEntry::PATH, &past.parameters()))
+    }
+
+    /// The same, and then each entry as it comes.
+    pub fn watch_history(&self, past: &Past) -> Result<Watch<'_, HistoryEntry>, ClientError> {
+        let mut parameters = past.parameters();
+        parameters.push("watch=true".to_owned());
+        let path = with_parameters(HistoryEntry::PATH, &parameters);
+        let response = self.open(Method::GET, &path, Bytes::new())?;
+        Ok(Watch::new(self, response.into_body()))
     }
 
     /// The daemon itself.
@@ -291,11 +306,15 @@ fn list_path<T: Noun>(selector: Option<&str>, watched: Option<Option<&str>>) -> 
         parameters.push("watch=true".to_owned());
         parameters.extend(name.map(|name| format!("fieldSelector=metadata.name%3D{}", escape(name))));
     }
-    if parameters.is_empty() { T::PATH.to_owned() } else { format!("{}?{}", T::PATH, parameters.join("&")) }
+    with_parameters(T::PATH, &parameters)
+}
+
+fn with_parameters(path: &str, parameters: &[String]) -> String {
+    if parameters.is_empty() { path.to_owned() } else { format!("{path}?{}", parameters.join("&")) }
 }
 
 /// For a step of a path or a value of a query: all but letters, digits, `-`, `.`, `_` as `%XX`.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     use fmt::Write;
     text.bytes().fold(String::with_capacity(text.len()), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {

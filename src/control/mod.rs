@@ -8,6 +8,7 @@
 mod body;
 pub mod client;
 pub mod objects;
+pub mod past;
 mod places;
 pub mod request;
 pub mod route;

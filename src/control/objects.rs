@@ -9,6 +9,7 @@ mod cronjob;
 mod deployment;
 mod event;
 mod exec;
+mod history;
 mod info;
 mod job;
 mod list;
@@ -31,6 +32,7 @@ pub use cronjob::*;
 pub use deployment::*;
 pub use event::*;
 pub use exec::*;
+pub use history::*;
 pub use info::*;
 pub use job::*;
 pub use list::*;
@@ -91,6 +93,8 @@ pub enum Object {
     Unit(Box<Unit>),
     /// See [`Run`].
     Run(Box<Run>),
+    /// See [`HistoryEntry`].
+    HistoryEntry(Box<HistoryEntry>),
     /// See [`Info`].
     Info(Box<Info>),
     /// See [`LogLocation`].
@@ -125,6 +129,7 @@ noun!(Deployment, "apps/v1", "/apis/apps/v1/namespaces/default/deployments");
 noun!(Event, "v1", "/api/v1/namespaces/default/events");
 noun!(Unit, "supd/v1", "/apis/supd/v1/units");
 noun!(Run, "supd/v1", "/apis/supd/v1/runs");
+noun!(HistoryEntry, "supd/v1", "/apis/supd/v1/history");
 
 impl<Spec, Status> Resource<Spec, Status>
 where
@@ -154,6 +159,7 @@ impl Object {
             Self::Event(object) => &object.metadata,
             Self::Unit(object) => &object.metadata,
             Self::Run(object) => &object.metadata,
+            Self::HistoryEntry(object) => &object.metadata,
             Self::Info(_) | Self::LogLocation(_) => return None,
         })
     }
@@ -169,6 +175,7 @@ impl Object {
             Self::Event(object) => &mut object.metadata,
             Self::Unit(object) => &mut object.metadata,
             Self::Run(object) => &mut object.metadata,
+            Self::HistoryEntry(object) => &mut object.metadata,
             Self::Info(_) | Self::LogLocation(_) => return None,
         })
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::*;
-use crate::engine::action::{About, Accepted, Refused, RefusedReason, Report, RunRecord};
+use crate::engine::action::{
+    About, Accepted, Decision, DecisionKind, Refused, RefusedReason, Report, RunRecord,
+};
 use crate::engine::event::{Exit, Outcome, Usage};
 use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::time::{Mono, Now, Wall};
@@ -34,7 +36,13 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn exit(outcome: Outcome, seconds: i64) -> Exit {
-    let usage = Usage { user_us: 1_500_000, system_us: 20_000, max_rss_bytes: 4_194_304, ..Usage::default() };
+    let usage = Usage {
+        user_us: 1_500_000,
+        system_us: 20_000,
+        max_rss_bytes: 4_194_304,
+        read_bytes: 8_192,
+        written_bytes: 10_485_760,
+    };
     Exit { outcome, usage, at: at(seconds) }
 }
 
@@ -327,8 +335,29 @@ fn runs() {
         started: Some(at(5)),
         exit: exit(Outcome::Signaled { signal: 15, core: false }, 12),
         reason: "Error".to_owned(),
+        message: String::new(),
+        scheduled: None,
     };
     golden("run", &Run::from(&record));
+
+    let scheduled = Some(at(-2).wall);
+    golden("history_run", &HistoryEntry::of_run(17, &RunRecord { scheduled, ..record.clone() }));
+    let exit = Exit { outcome: Outcome::Unknown, ..record.exit.clone() };
+    let unknown = RunRecord { exit, reason: "ContainerStatusUnknown".to_owned(), started: None, ..record };
+    assert_eq!(HistoryEntry::of_run(18, &unknown).status.exit_code, None);
+}
+
+#[test]
+fn decisions() {
+    let decision = Decision {
+        unit: name("backup"),
+        kind: DecisionKind::Missed,
+        slot: at(-60).wall,
+        count: 3,
+        at: at(0),
+        reason: "60s late, and catch_up = \"none\"".to_owned(),
+    };
+    golden("history_decision", &HistoryEntry::of_decision(19, &decision));
 }
 
 #[test]
@@ -350,6 +379,7 @@ fn the_daemon() {
             unit_directories: vec!["/etc/supd/units".into()],
             log_directory: "/var/log/supd/pods".into(),
             state_directory: None,
+            state_not_saved: None,
             warnings: vec!["no writable state directory: nothing survives a restart".to_owned()],
         }),
     );

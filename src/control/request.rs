@@ -7,6 +7,7 @@ use super::objects::{
     ApplyFiles, ExecRequest, KillOptions, Object, ReexecOptions, RunRequest, Selector, ShutdownOptions,
     Status,
 };
+use super::past::Past;
 use super::watch::WatchStream;
 use crate::engine::action::Accepted;
 use crate::engine::event::{Command, Target};
@@ -156,6 +157,8 @@ pub struct Filter {
     pub name: Option<String>,
     /// Only those with these labels.
     pub labels: Selector,
+    /// Of the history only this part.
+    pub past: Past,
 }
 
 /// A verb for a unit. What each does to each kind is the table in the manual.
@@ -215,6 +218,8 @@ pub enum Collection {
     Units,
     /// supd/v1 Run
     Runs,
+    /// supd/v1 HistoryEntry
+    History,
 }
 
 /// What the manager says.
@@ -255,6 +260,7 @@ impl Collection {
             Self::Events => "events",
             Self::Units => "units",
             Self::Runs => "runs",
+            Self::History => "history",
         }
     }
 
@@ -268,6 +274,7 @@ impl Collection {
             Self::Events => "Event",
             Self::Units => "Unit",
             Self::Runs => "Run",
+            Self::History => "HistoryEntry",
         }
     }
 
@@ -277,7 +284,7 @@ impl Collection {
             Self::Pods | Self::Events => "v1",
             Self::Jobs | Self::CronJobs => "batch/v1",
             Self::Deployments => "apps/v1",
-            Self::Units | Self::Runs => "supd/v1",
+            Self::Units | Self::Runs | Self::History => "supd/v1",
         }
     }
 
@@ -293,7 +300,13 @@ impl Filter {
         let Some(metadata) = object.metadata() else {
             return false;
         };
-        self.name.as_ref().is_none_or(|name| *name == metadata.name) && metadata.matches(&self.labels)
+        let is_past = match object {
+            Object::HistoryEntry(entry) => self.past.includes(entry.mention()),
+            _ => true,
+        };
+        self.name.as_ref().is_none_or(|name| *name == metadata.name)
+            && metadata.matches(&self.labels)
+            && is_past
     }
 }
 

@@ -10,6 +10,7 @@ use super::objects::{
     ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, ReexecOptions,
     ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason, SuspendRequest,
 };
+use super::past::Past;
 use super::request::{Collection, Filter, PodVerb, Request, UnitVerb};
 use crate::limits::{REPLICAS_MAX, REQUEST_BYTES_MAX, REQUEST_SMALL_BYTES_MAX};
 use crate::unit::name::UnitName;
@@ -54,6 +55,9 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
     let only_reads = matches!(route, Route::List(_) | Route::Get(..));
     if !only_reads && query != Query::default() {
         return Err(bad_request("`watch` and selectors are for lists and objects"));
+    }
+    if query.past != Past::default() && !matches!(route, Route::List(Collection::History)) {
+        return Err(bad_request("`about`, `sinceTime`, `untilTime`, `after` and `tail` are for the history"));
     }
     if method == Method::GET && !body.is_empty() {
         return Err(bad_request("a GET has no body"));
@@ -126,7 +130,7 @@ enum Route<'a> {
 
 /// The table.
 fn find<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
-    use Collection::{CronJobs, Deployments, Events, Jobs, Pods, Runs, Units};
+    use Collection::{CronJobs, Deployments, Events, History, Jobs, Pods, Runs, Units};
     let (collection, rest) = match steps {
         ["api", "v1", "namespaces", "default", "pods", rest @ ..] => (Pods, rest),
         ["api", "v1", "namespaces", "default", "events", rest @ ..] => (Events, rest),
@@ -135,6 +139,7 @@ fn find<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
         ["apis", "apps", "v1", "namespaces", "default", "deployments", rest @ ..] => (Deployments, rest),
         ["apis", "supd", "v1", "units", rest @ ..] => (Units, rest),
         ["apis", "supd", "v1", "runs", rest @ ..] => (Runs, rest),
+        ["apis", "supd", "v1", "history", rest @ ..] => (History, rest),
         _ => return find_single(method, steps),
     };
     Some(match (method, collection, rest) {
@@ -174,7 +179,7 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
 }
 
 fn list(collection: Collection, query: Query) -> Request {
-    let filter = Filter { name: query.name, labels: query.labels };
+    let filter = Filter { name: query.name, labels: query.labels, past: query.past };
     if query.watch { Request::Watch { collection, filter } } else { Request::List { collection, filter } }
 }
 
@@ -293,6 +298,7 @@ struct Query {
     watch: bool,
     name: Option<String>,
     labels: Selector,
+    past: Past,
 }
 
 impl Query {
@@ -306,6 +312,7 @@ impl Query {
                 "labelSelector" => query.labels = Selector::parse(&value).map_err(bad_request)?,
                 "fieldSelector" => query.name = named(&value)?,
                 _ if PASSED_OVER.contains(&key) => {}
+                _ if query.past.take(key, &value).map_err(bad_request)? => {}
                 _ => return Err(bad_request(format!("unknown parameter `{}`", key.escape_debug()))),
             }
         }

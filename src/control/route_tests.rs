@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::objects::ApplyFile;
+use crate::control::objects::{ApplyFile, Time};
+use crate::control::past::About;
 
 fn ask(method: &str, target: &str, body: &str) -> Result<Asked, Status> {
     let (path, query) = match target.split_once('?') {
@@ -44,6 +45,7 @@ fn lists_objects_and_watches() {
         (format!("{APPS}/deployments"), Collection::Deployments),
         (format!("{SUPD}/units"), Collection::Units),
         (format!("{SUPD}/runs"), Collection::Runs),
+        (format!("{SUPD}/history"), Collection::History),
     ] {
         let filter = Filter::default();
         assert_eq!(asked("GET", &path, ""), Request::List { collection, filter: filter.clone() });
@@ -51,15 +53,36 @@ fn lists_objects_and_watches() {
         let name = "web-0".to_owned();
         assert_eq!(asked("GET", &format!("{path}/web-0"), ""), Request::Get { collection, name });
 
-        let named = Filter { name: Some("web-0".to_owned()), labels: Selector::default() };
+        let named = Filter { name: Some("web-0".to_owned()), ..Filter::default() };
         let watch = Request::Watch { collection, filter: named };
         assert_eq!(asked("GET", &format!("{path}/web-0?watch=true"), ""), watch);
         assert_eq!(asked("GET", &format!("{path}?watch&fieldSelector=metadata.name%3Dweb-0"), ""), watch);
         let labels = Selector::parse("app=web").unwrap();
-        let filter = Filter { name: None, labels };
+        let filter = Filter { labels, ..Filter::default() };
         let list = Request::List { collection, filter };
         assert_eq!(asked("GET", &format!("{path}?limit=500&labelSelector=app%3Dweb"), ""), list);
     }
+}
+
+#[test]
+fn a_part_of_the_history() {
+    let query = "about=job%2Fbackup-29301&about=web&sinceTime=1970-01-01T00:01:40Z&after=6&tail=10";
+    let past = Past {
+        about: vec![About::Job("backup-29301".to_owned()), About::Any("web".to_owned())],
+        since: Some(Time(100)),
+        until: None,
+        after: Some(6),
+        tail: Some(10),
+    };
+    let (collection, filter) = (Collection::History, Filter { past, ..Filter::default() });
+    let path = format!("{SUPD}/history?{query}");
+    assert_eq!(asked("GET", &path, ""), Request::List { collection, filter: filter.clone() });
+    assert_eq!(asked("GET", &format!("{path}&watch=1"), ""), Request::Watch { collection, filter });
+    for other in ["runs", "history/17"] {
+        let (code, message) = refused("GET", &format!("{SUPD}/{other}?tail=10"), "");
+        assert_eq!(code, 400, "{message}");
+    }
+    assert_eq!(refused("GET", &format!("{SUPD}/history?tail=x"), "").1, "tail: `x` is no number");
 }
 
 #[test]

@@ -197,6 +197,7 @@ fn info(watchers: usize) -> Info {
         unit_directories: Vec::new(),
         log_directory: "/".into(),
         state_directory: None,
+        state_not_saved: None,
         warnings: Vec::new(),
     })
 }

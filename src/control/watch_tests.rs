@@ -63,8 +63,8 @@ fn what_is_there_then_what_changes() {
 fn filters() {
     let mut watchers = Watchers::new(0);
     let present = || vec![object("a", 1), object("b", 1)];
-    let named = Filter { name: Some("a".to_owned()), labels: Selector::default() };
-    let labelled = Filter { name: None, labels: Selector::parse("app!=a").unwrap() };
+    let named = Filter { name: Some("a".to_owned()), ..Filter::default() };
+    let labelled = Filter { labels: Selector::parse("app!=a").unwrap(), ..Filter::default() };
     let mut by_name = watchers.subscribe(Collection::Units, named, present());
     let mut by_label = watchers.subscribe(Collection::Units, labelled, present());
     for name in ["a", "b"] {
@@ -130,6 +130,7 @@ fn what_has_no_name_is_not_watched() {
         unit_directories: Vec::new(),
         log_directory: "/".into(),
         state_directory: None,
+        state_not_saved: None,
         warnings: Vec::new(),
     });
     assert!(!Filter::default().matches(&info.into()));

@@ -157,6 +157,12 @@ pub struct RunRecord {
     pub exit: Exit,
     /// Kubernetes' reason.
     pub reason: String,
+    /// In words, why it could not be started or was ended, where that is known.
+    #[serde(default)]
+    pub message: String,
+    /// The slot of a cronjob that it ran for.
+    #[serde(default)]
+    pub scheduled: Option<Wall>,
 }
 
 /// Something that was noticed or done.

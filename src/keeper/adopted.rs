@@ -133,7 +133,7 @@ fn unreaped(pid: i32, pidfd: BorrowedFd<'_>) -> Option<(How, Usage)> {
         return None;
     }
     let micros = |ticks: u64| ticks * (TICK_NS / 1_000);
-    let usage = Usage { user_us: micros(stat.user), system_us: micros(stat.system), max_rss_bytes: 0 };
+    let usage = Usage { user_us: micros(stat.user), system_us: micros(stat.system), ..Usage::default() };
     Some((How::from_wait_status(stat.status), usage))
 }
 

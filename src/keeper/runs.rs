@@ -107,8 +107,7 @@ impl Keeper {
 
     /// A run has ended, and is about to be reaped.
     pub(super) fn on_ended(&mut self, slot: u16, ended: Ended) {
-        let (user_us, system_us, max_rss_bytes) = ended.usage;
-        let usage = Usage { user_us, system_us, max_rss_bytes };
+        let usage = ended.used.into();
         self.end_run(slot, End { how: Some(ended.how), pid: ended.pid, usage, at: Instant::now() });
     }
 

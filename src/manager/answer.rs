@@ -192,9 +192,9 @@ impl Manager {
                     Err(status) => Err(status),
                 }
             }
-            Collection::Events | Collection::Runs => {
+            Collection::Events | Collection::Runs | Collection::History => {
                 let message =
-                    format!("{} are not deleted: they make room by themselves", collection.as_str());
+                    format!("of {} nothing is deleted: it makes room by itself", collection.as_str());
                 Err(Status::failure(StatusReason::MethodNotAllowed, message))
             }
         };

@@ -36,7 +36,8 @@ pub(super) struct Sources {
     applied: PathBuf,
     /// What is being checked before it is kept.
     staged: PathBuf,
-    state_is_writable: bool,
+    /// Why files that are applied could not be kept at the last load, if they could not.
+    unkept: Option<String>,
     as_root: bool,
     /// Instances of templates that somebody started, and that no unit asks for.
     instances: BTreeSet<UnitName>,
@@ -48,19 +49,15 @@ impl Sources {
     /// Makes the directory for applied units, as far as that goes.
     pub(super) fn new(settings: &Settings) -> Self {
         let applied = settings.state_dir.join("units");
-        let state_is_writable = match fs::create_dir_all(&applied).and_then(|()| can_write(&applied)) {
-            Ok(()) => true,
-            Err(error) => {
-                let directory = settings.state_dir.display();
-                tracing::warn!("`{directory}` cannot be written ({error}): nothing survives a restart");
-                false
-            }
-        };
+        let unkept = can_write(&applied).err().map(|error| {
+            tracing::warn!("`{}` cannot be written ({error}): {UNKEPT}", applied.display());
+            error.to_string()
+        });
         Self {
             named: settings.units.clone(),
             staged: settings.state_dir.join("units.staged"),
             applied,
-            state_is_writable,
+            unkept,
             as_root: nix::unistd::geteuid().is_root(),
             instances: BTreeSet::new(),
             faults: Vec::new(),
@@ -75,18 +72,15 @@ impl Sources {
     /// What an operator should know.
     pub(super) fn warnings(&self) -> Vec<String> {
         let mut warnings = self.faults.clone();
-        if !self.state_is_writable {
-            warnings.push("the state directory cannot be written: nothing survives a restart".to_owned());
+        if let Some(why) = &self.unkept {
+            warnings.push(format!("`{}` could not be written ({why}): {UNKEPT}", self.applied.display()));
         }
         warnings
     }
 
-    pub(super) fn state_is_writable(&self) -> bool {
-        self.state_is_writable
-    }
-
     /// Loads all units, and remembers what was wrong with them.
     pub(super) fn load(&mut self) -> Loaded {
+        self.unkept = can_write(&self.applied).err().map(|error| error.to_string());
         let loaded = self.load_from(&self.paths());
         self.faults = loaded.faults.iter().map(one_line).collect();
         // A fault that several units share is told at one of them; `status` is asked for the others, too.
@@ -365,7 +359,12 @@ fn one_line(fault: &Diagnostic) -> String {
     format!("{field}: {} [{reason}]", fault.message)
 }
 
+/// What follows from that for whoever applies files. What else is lost where the disk cannot be written, the
+/// store says.
+const UNKEPT: &str = "no files can be applied";
+
 fn can_write(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
     let probe = directory.join(".writable");
     fs::write(&probe, b"")?;
     fs::remove_file(probe)

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use crate::control::objects::{
-    CronJob, Deployment, Event, Info, InfoStatus, Job, LogLocation, Object, Pod, Run, RunLog, Scale, Status,
-    StatusReason, SystemState, Time, Unit,
+    CronJob, Deployment, Event, Info, InfoStatus, Job, LogLocation, LostWith, Object, Pod, Run, RunLog,
+    Scale, StateNotSaved, Status, StatusReason, SystemState, Time, Unit,
 };
 use crate::control::request::{Collection, Filter};
 use crate::engine::view::{JobView, PodView, ProcessState, UnitState, UnitView, View};
 use crate::runtime::plan;
-use crate::store::StoredEvent;
+use crate::store::{Place, StoredEvent};
 use crate::unit::model::Kind;
 use crate::unit::name::UnitName;
 
@@ -19,6 +19,7 @@ impl Manager {
     /// The objects of a kind, by name.
     pub(super) fn list(&mut self, collection: Collection, filter: &Filter) -> Vec<Object> {
         let mut objects: Vec<Object> = match collection {
+            Collection::History => return self.history_objects(filter),
             Collection::Units => self.unit_objects(),
             Collection::Pods => self.pod_objects(),
             Collection::Jobs => self.engine.view().jobs.iter().map(|job| Job::from(job).into()).collect(),
@@ -53,6 +54,7 @@ impl Manager {
                 let job = pod.job.as_ref().and_then(|job| self.engine.job_view(job));
                 Ok(self.pod_object(&pod, job.as_ref()))
             }
+            Collection::History => self.history_object(name).ok_or_else(missing),
             Collection::Units | Collection::Events | Collection::Runs => {
                 self.list(collection, &filter).pop().ok_or_else(missing)
             }
@@ -126,7 +128,9 @@ impl Manager {
             pods: number(view.pods.len()),
             unit_directories: self.sources.paths(),
             log_directory: self.settings.log_dir.clone(),
-            state_directory: self.sources.state_is_writable().then(|| self.settings.state_dir.clone()),
+            state_directory: matches!(self.store.place(), Place::Disk)
+                .then(|| self.settings.state_dir.clone()),
+            state_not_saved: not_saved(self.store.place()),
             warnings: self.sources.warnings(),
         })
         .into()
@@ -191,6 +195,18 @@ impl Manager {
         object.status.cpu_percent = used.map(|used| used.cpu_percent);
         object.status.memory_bytes = used.map(|used| used.memory_bytes);
         object.into()
+    }
+}
+
+/// Why what must survive is not on disk, if it is not.
+fn not_saved(place: &Place) -> Option<StateNotSaved> {
+    match place {
+        Place::Disk => None,
+        Place::Memory { since, why, kept } => Some(StateNotSaved {
+            since: (*since).into(),
+            reason: why.clone(),
+            lost_with: if *kept { LostWith::Supd } else { LostWith::Manager },
+        }),
     }
 }
 

@@ -50,6 +50,7 @@ mod hear;
 mod hold;
 mod look;
 mod own_log;
+mod past;
 mod perform;
 mod publish;
 mod recall;

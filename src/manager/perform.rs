@@ -204,8 +204,12 @@ impl Manager {
             Record::Pod(pod) => self.pod_is_final(pod.uid)?,
             Record::Decision(_) => {}
         }
+        let is_history = !matches!(record, Record::Pod(_));
         if let Some(oldest) = self.store.record(record) {
             self.forget_logs(oldest.uid, &oldest.unit, &oldest.name)?;
+        }
+        if is_history {
+            self.publish_newest();
         }
         Ok(())
     }

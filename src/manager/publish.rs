@@ -13,6 +13,7 @@ use crate::runtime::clock;
 use super::Manager;
 use super::look::{bare_pod, collection_of, event_object};
 use super::own_log::EVENTS;
+use super::past::entry;
 
 /// What watchers were told of.
 #[derive(Default)]
@@ -26,6 +27,9 @@ pub(super) struct Seen {
 impl Manager {
     /// Begins a watch.
     pub(super) fn watch(&mut self, collection: Collection, filter: Filter) -> WatchStream {
+        if collection == Collection::History {
+            return self.watch_history(filter);
+        }
         let present = self.list(collection, &Filter::default());
         for object in &present {
             self.seen.keep(collection, object);
@@ -81,6 +85,14 @@ impl Manager {
     pub(super) fn publish_run(&mut self, run: &RunRecord) {
         let batch = self.batch_of_now();
         self.watchers.publish_after(batch, Collection::Runs, Change::Added, || Some(Run::from(run).into()));
+    }
+
+    /// The history has a new entry.
+    pub(super) fn publish_newest(&mut self) {
+        let batch = self.batch_of_now();
+        let newest = self.store.history.newest();
+        self.watchers
+            .publish_after(batch, Collection::History, Change::Added, || newest.map(|new| entry(new).into()));
     }
 
     /// Into the list of events and into supd's own log.
@@ -145,8 +157,8 @@ impl Manager {
 
 impl Seen {
     fn keep(&mut self, collection: Collection, object: &Object) {
-        // Events and runs only come; they do not go while somebody could see it.
-        if matches!(collection, Collection::Events | Collection::Runs) {
+        // These only come; they do not go while somebody could see it.
+        if matches!(collection, Collection::Events | Collection::Runs | Collection::History) {
             return;
         }
         if let Some(metadata) = object.metadata() {

@@ -161,6 +161,7 @@ impl Safe {
             unit_directories: self.settings.units.clone(),
             log_directory: self.settings.log_dir.clone(),
             state_directory: None,
+            state_not_saved: None,
             warnings: vec![self.reason.clone()],
         })
     }

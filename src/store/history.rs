@@ -100,6 +100,16 @@ impl History {
         self.entries.iter().map(|(sequence, entry)| Numbered { sequence: *sequence, entry })
     }
 
+    /// The entry of a number, if it is kept.
+    pub fn get(&self, sequence: u64) -> Option<Numbered<'_>> {
+        self.entries.get(&sequence).map(|entry| Numbered { sequence, entry })
+    }
+
+    /// The newest entry.
+    pub fn newest(&self) -> Option<Numbered<'_>> {
+        self.entries.last_key_value().map(|(sequence, entry)| Numbered { sequence: *sequence, entry })
+    }
+
     /// Runs, oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &RunRecord> {
         self.entries.values().filter_map(Entry::run)

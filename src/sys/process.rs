@@ -11,8 +11,40 @@ pub struct Ended {
     pub pid: i32,
     /// How.
     pub how: How,
-    /// What it used: user and system time in microseconds, peak memory in bytes.
-    pub usage: (u64, u64, u64),
+    /// What it used.
+    pub used: Used,
+}
+
+/// What a process used, children included that it waited for: see getrusage(2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Microseconds of CPU in user mode.
+    pub user_us: u64,
+    /// Microseconds of CPU in the kernel.
+    pub system_us: u64,
+    /// Peak memory of the largest of them, in bytes; what it shared with us before it executed included.
+    pub max_rss_bytes: u64,
+    /// Bytes read from storage.
+    pub read_bytes: u64,
+    /// Bytes written to storage.
+    pub written_bytes: u64,
+}
+
+/// A block of `ru_inblock` and `ru_oublock`, whatever the file system's own is.
+const BLOCK_BYTES: u64 = 512;
+
+impl From<&libc::rusage> for Used {
+    fn from(usage: &libc::rusage) -> Self {
+        let amount = |number: libc::c_long| u64::try_from(number).unwrap_or(0);
+        let micros = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
+        Self {
+            user_us: micros(usage.ru_utime),
+            system_us: micros(usage.ru_stime),
+            max_rss_bytes: amount(usage.ru_maxrss).saturating_mul(1024),
+            read_bytes: amount(usage.ru_inblock).saturating_mul(BLOCK_BYTES),
+            written_bytes: amount(usage.ru_oublock).saturating_mul(BLOCK_BYTES),
+        }
+    }
 }
 
 /// How a process ended.
@@ -74,9 +106,7 @@ pub fn wait(which: Which<'_>, reap: bool) -> io::Result<Option<Ended>> {
         libc::CLD_EXITED => How::Exited(number),
         code => How::Signaled(number, code == libc::CLD_DUMPED),
     };
-    let micros = |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
-    let peak = u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024;
-    Ok(Some(Ended { pid, how, usage: (micros(usage.ru_utime), micros(usage.ru_stime), peak) }))
+    Ok(Some(Ended { pid, how, used: Used::from(&usage) }))
 }
 
 /// A descriptor of a process, that is readable when it has ended. Of a child that we have not reaped, or it

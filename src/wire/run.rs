@@ -1,6 +1,7 @@
 //! A run as the wire knows it: who, since when, how it ended.
 
 use super::codec::{Malformed, Reader, Writer};
+use crate::sys::process::Used;
 
 /// The identity of a run: `engine::id::RunId` as plain numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +34,10 @@ pub struct Usage {
     pub system_us: u64,
     /// Peak memory of its largest process, in bytes.
     pub max_rss_bytes: u64,
+    /// Bytes read from storage.
+    pub read_bytes: u64,
+    /// Bytes written to storage.
+    pub written_bytes: u64,
 }
 
 /// How a run ended.
@@ -184,11 +189,25 @@ impl Usage {
     /// Writes it.
     pub fn put(&self, to: &mut Writer<'_>) {
         to.u64(self.user_us).u64(self.system_us).u64(self.max_rss_bytes);
+        to.u64(self.read_bytes).u64(self.written_bytes);
     }
 
     /// Reads it.
     pub fn get(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { user_us: from.u64()?, system_us: from.u64()?, max_rss_bytes: from.u64()? })
+        Ok(Self {
+            user_us: from.u64()?,
+            system_us: from.u64()?,
+            max_rss_bytes: from.u64()?,
+            read_bytes: from.u64()?,
+            written_bytes: from.u64()?,
+        })
+    }
+}
+
+impl From<Used> for Usage {
+    fn from(used: Used) -> Self {
+        let Used { user_us, system_us, max_rss_bytes, read_bytes, written_bytes } = used;
+        Self { user_us, system_us, max_rss_bytes, read_bytes, written_bytes }
     }
 }
 

@@ -114,7 +114,7 @@ impl Bytes {
 }
 
 /// What the first word says; its low half numbers the layout. Another layout, another number.
-pub const MAGIC: u64 = 0x7375_7064_0000_0002;
+pub const MAGIC: u64 = 0x7375_7064_0000_0003;
 /// Tickets have 24 bits: a Spawn would have to be read sixteen million starts late to find its own again.
 const TICKET_MASK: u32 = 0xff_ffff;
 const HEADER_WORDS: usize = 16 + 2 * OWNERS;

@@ -26,7 +26,7 @@ fn jobs_of(supd: &Supd, unit: &str) -> Vec<String> {
 }
 
 /// Waits until the clock's schedule has come `count` times from now on.
-fn slots_pass(supd: &Supd, count: usize) {
+pub fn slots_pass(supd: &Supd, count: usize) {
     let before = jobs_of(supd, "clock");
     let mut seen = std::collections::BTreeSet::new();
     supd.until("jobs", |job| {

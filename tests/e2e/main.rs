@@ -8,6 +8,7 @@ mod confined;
 mod cron;
 mod environment;
 mod faults;
+mod history;
 mod jobs;
 mod keeper_death;
 mod last_good;

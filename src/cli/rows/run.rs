@@ -10,8 +10,22 @@ use crate::control::objects::Run;
 
 impl Tabular for Run {
     const NOUN: name::Noun = name::Noun::Run;
-    const HEADERS: (&'static [&'static str], usize) =
-        (&["POD", "PROCESS", "ATTEMPT", "STARTED", "DURATION", "EXIT", "REASON", "CPU", "PEAK MEMORY"], 7);
+    const HEADERS: (&'static [&'static str], usize) = (
+        &[
+            "POD",
+            "PROCESS",
+            "ATTEMPT",
+            "STARTED",
+            "DURATION",
+            "EXIT",
+            "REASON",
+            "CPU",
+            "PEAK MEMORY",
+            "READ",
+            "WRITTEN",
+        ],
+        7,
+    );
 
     fn cells(&self, look: Look) -> Vec<Cell> {
         let status = &self.status;
@@ -27,6 +41,8 @@ impl Tabular for Run {
             Cell::toned(status.reason.as_str(), self.tone()),
             span(cpu).into(),
             size(status.usage.max_rss_bytes).into(),
+            size(status.usage.read_bytes).into(),
+            size(status.usage.written_bytes).into(),
         ]
     }
 
@@ -40,7 +56,7 @@ impl Tabular for Run {
 }
 
 /// Seconds with their parts where these count: `0.42s`, `3m12s`.
-fn span(seconds: f64) -> String {
+pub(super) fn span(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default();
     if whole < Duration::from_secs(10) {
         return format!("{seconds:.2}s");

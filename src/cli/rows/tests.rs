@@ -6,7 +6,7 @@ use super::super::fixture::{self, ago, read};
 use super::super::style::Screen;
 use super::super::table::Table;
 use super::*;
-use crate::control::objects::{CronJob, Deployment, Event, Job, Pod, Run};
+use crate::control::objects::{CronJob, Deployment, Event, HistoryEntry, Job, Pod, Run};
 
 fn table<T: Tabular>(objects: &[T], wide: bool) -> String {
     let look = Look { wide, ..fixture::LOOK };
@@ -18,7 +18,8 @@ fn table<T: Tabular>(objects: &[T], wide: bool) -> String {
 }
 
 fn usage() -> Value {
-    json!({"userCpuSeconds": 1.5, "systemCpuSeconds": 0.25, "maxRssBytes": 12 << 20})
+    json!({"userCpuSeconds": 1.5, "systemCpuSeconds": 0.25, "maxRssBytes": 12 << 20,
+        "readBytes": 4096, "writtenBytes": 10 << 20})
 }
 
 fn container(name: &str, state: Value) -> Value {
@@ -185,9 +186,70 @@ fn events_and_runs() {
             "reason": "OOMKilled", "startedAt": ago(200), "finishedAt": ago(10), "durationSeconds": 190.0,
             "usage": usage()}}));
     insta::assert_snapshot!(table(&[run], true), @r"
-    POD     PROCESS   ATTEMPT   STARTED     DURATION   EXIT   REASON        CPU   PEAK MEMORY
-    web-0   main      0         3m20s ago   3m10s      137    OOMKilled   1.75s   12Mi
+    POD     PROCESS   ATTEMPT   STARTED     DURATION   EXIT   REASON        CPU   PEAK MEMORY   READ   WRITTEN
+    web-0   main      0         3m20s ago   3m10s      137    OOMKilled   1.75s          12Mi    4Ki      10Mi
     ");
+}
+
+fn entry(status: Value) -> HistoryEntry {
+    let mut whole = json!({"sequence": 1, "time": ago(10), "unit": "backup", "reason": "Completed"});
+    for (key, value) in status.as_object().into_iter().flatten() {
+        whole[key] = value.clone();
+    }
+    read(json!({"apiVersion": "supd/v1", "kind": "HistoryEntry", "metadata": {"name": "1"}, "status": whole}))
+}
+
+fn run_entry(code: Value, reason: &str, changes: Value) -> HistoryEntry {
+    let mut status = json!({"job": "backup-29301", "pod": "backup-29301-1", "process": "main", "attempt": 0,
+        "reason": reason, "exitCode": code, "startedAt": ago(200), "finishedAt": ago(10),
+        "durationSeconds": 190.0, "usage": usage(), "scheduledTime": ago(201)});
+    for (key, value) in changes.as_object().into_iter().flatten() {
+        status[key] = value.clone();
+    }
+    entry(status)
+}
+
+fn decision(kind: &str, count: u64, reason: &str) -> HistoryEntry {
+    entry(json!({"decision": kind, "count": count, "scheduledTime": ago(60), "reason": reason}))
+}
+
+#[test]
+fn history() {
+    let never = json!({"message": "exec /bin/x: no such file (ENOENT)", "startedAt": null, "durationSeconds": null,
+        "attempt": 2});
+    let entries = [
+        run_entry(json!(0), "Completed", json!({})),
+        run_entry(json!(3), "Error", json!({"process": "migrate"})),
+        run_entry(json!(137), "Error", json!({"exitSignal": 9})),
+        run_entry(json!(139), "Error", json!({"exitSignal": 11, "coreDumped": true})),
+        run_entry(json!(137), "OOMKilled", json!({"exitSignal": 9})),
+        run_entry(json!(128), "StartError", never),
+        run_entry(json!(null), "ContainerStatusUnknown", json!({})),
+        decision("missed", 3, "a later time runs instead"),
+        decision("forbidden", 1, "job backup-29300 is still active"),
+        decision("suspended", 2, "suspended"),
+        decision("replaced", 1, "job \u{1b}[2J was ended\nfor the next one"),
+    ];
+    insta::assert_snapshot!(table(&entries, false), @r"
+    TIME              NAME             WHAT                            DURATION     CPU   PEAK MEMORY   REASON
+    Nov 23 13:25:52   backup-29301-1   exit 0                          3m10s      1.75s          12Mi   Completed
+    Nov 23 13:25:52   backup-29301-1   migrate: exit 3                 3m10s      1.75s          12Mi   Error
+    Nov 23 13:25:52   backup-29301-1   signal 9 (KILL)                 3m10s      1.75s          12Mi   Error
+    Nov 23 13:25:52   backup-29301-1   signal 11 (SEGV), core dumped   3m10s      1.75s          12Mi   Error
+    Nov 23 13:25:52   backup-29301-1   OOMKilled                       3m10s      1.75s          12Mi   OOMKilled
+    Nov 23 13:25:52   backup-29301-1   not started                                1.75s          12Mi   exec /bin/x: no such file (ENOENT)
+    Nov 23 13:25:52   backup-29301-1   exit status unknown             3m10s      1.75s          12Mi   ContainerStatusUnknown
+    Nov 23 13:25:52   backup           missed 3                                                         a later time runs instead
+    Nov 23 13:25:52   backup           forbidden                                                        job backup-29300 is still active
+    Nov 23 13:25:52   backup           suspended 2                                                      suspended
+    Nov 23 13:25:52   backup           replaced                                                         job \x1b[2J was ended\x0afor the next one
+    ");
+    insta::assert_snapshot!(table(&entries[..1], true), @r"
+    TIME              NAME             WHAT     DURATION     CPU   PEAK MEMORY   REASON      READ   WRITTEN    USER   SYSTEM   PROCESS   ATTEMPT   JOB            SLOT
+    Nov 23 13:25:52   backup-29301-1   exit 0   3m10s      1.75s          12Mi   Completed    4Ki      10Mi   1.50s    0.25s   main      0         backup-29301   Nov 23 13:22:41
+    ");
+    let states: Vec<String> = entries.iter().map(Tabular::state).collect();
+    assert_eq!((states[1].as_str(), states[7].as_str()), ("Error", "missed"));
 }
 
 #[test]

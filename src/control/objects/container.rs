@@ -106,16 +106,26 @@ pub struct ContainerTerminated {
     pub usage: ResourceUsage,
 }
 
-/// What a run used, children included that it waited for.
+/// What a run used, as the kernel tells whoever reaps it (getrusage(2)): the run itself, and of what it
+/// started whatever it waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceUsage {
-    /// CPU time in user mode.
+    /// CPU time in user mode, exact to the microsecond.
     pub user_cpu_seconds: f64,
-    /// CPU time in the kernel.
+    /// CPU time in the kernel, exact to the microsecond.
     pub system_cpu_seconds: f64,
-    /// Peak memory of its largest process.
+    /// Peak memory of its largest process, exact to the KiB. Never less than supd's spawner itself had (a
+    /// few MiB), since a new process has its parent's memory until it executes.
     pub max_rss_bytes: u64,
+    /// Bytes read from storage, in blocks of 512. What the page cache had is not read; not every file system
+    /// counts.
+    #[serde(default)]
+    pub read_bytes: u64,
+    /// Bytes that it gave to the page cache to be written to storage, in blocks of 512; what is cut off or
+    /// deleted before it is written counts as written. Not every file system counts.
+    #[serde(default)]
+    pub written_bytes: u64,
 }
 
 impl ContainerStatus {
@@ -170,6 +180,8 @@ impl From<Usage> for ResourceUsage {
             user_cpu_seconds: seconds(usage.user_us),
             system_cpu_seconds: seconds(usage.system_us),
             max_rss_bytes: usage.max_rss_bytes,
+            read_bytes: usage.read_bytes,
+            written_bytes: usage.written_bytes,
         }
     }
 }

@@ -52,11 +52,36 @@ pub struct InfoStatus {
     /// Where the logs of pods are.
     #[serde(serialize_with = "lossy")]
     pub log_directory: PathBuf,
-    /// Where it keeps what must survive; absent where there is no writable disk.
+    /// Where it keeps what must survive; absent while it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "lossy_some")]
     pub state_directory: Option<PathBuf>,
+    /// Why not, while it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_not_saved: Option<StateNotSaved>,
     /// What an operator should know: files that were refused, what the host does not allow.
     pub warnings: Vec<String>,
+}
+
+/// What must survive is not on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StateNotSaved {
+    /// Since when.
+    pub since: Time,
+    /// Why, as the system says it.
+    pub reason: String,
+    /// With whose end it is lost, unless it is saved before.
+    pub lost_with: LostWith,
+}
+
+/// Who holds what is not on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LostWith {
+    /// The manager alone.
+    Manager,
+    /// The keeper, too: it outlives managers.
+    Supd,
 }
 
 /// The whole in one word, as `systemctl is-system-running` has it.

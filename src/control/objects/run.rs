@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::container::{core_dumped, not_started};
+use super::container::core_dumped;
 use super::{Metadata, Noun, ResourceUsage, Time, is_default};
 use crate::engine::action::RunRecord;
 use crate::unit::name::UnitName;
@@ -48,7 +48,7 @@ pub struct RunStatus {
     pub core_dumped: bool,
     /// Kubernetes' reason.
     pub reason: String,
-    /// Why it could not be started.
+    /// What there is to say beside the reason: why it could not be started, or was ended.
     #[serde(default, skip_serializing_if = "is_default")]
     pub message: String,
     /// When it was started, if it was.
@@ -89,7 +89,7 @@ impl From<&RunRecord> for Run {
                 signal: exit.signal(),
                 core_dumped: core_dumped(exit),
                 reason: record.reason.clone(),
-                message: not_started(exit),
+                message: super::history::message(record),
                 started_at: record.started.map(Into::into),
                 finished_at: exit.at.into(),
                 duration_seconds: record.started.map(|start| exit.at.mono.since(start.mono).as_secs_f64()),

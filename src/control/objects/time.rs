@@ -1,6 +1,7 @@
 //! Times as Kubernetes writes them: RFC 3339, whole seconds, UTC (CST-008).
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -45,8 +46,15 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let timestamp: Timestamp = text.parse().map_err(de::Error::custom)?;
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl FromStr for Time {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let timestamp: Timestamp = text.parse()?;
         Ok(Self(timestamp.as_nanosecond().div_euclid(1_000_000_000) as i64))
     }
 }

@@ -78,6 +78,8 @@ impl Engine {
             started,
             exit: exit.clone(),
             reason: reason.clone(),
+            message: message.clone(),
+            scheduled: pod.scheduled,
         };
         let last_exit =
             LastExit { pod: pod.name.clone(), exit: exit.clone(), reason: reason.clone(), failed };

@@ -442,11 +442,13 @@ fn exit(exited: &Exited<'_>) -> Exit {
         Ending::NotStarted(fault) => fault::outcome(fault),
         Ending::Unknown => Outcome::Unknown,
     };
+    let used = exited.usage;
     let usage = Usage {
-        user_us: exited.usage.user_us,
-        system_us: exited.usage.system_us,
-        max_rss_bytes: exited.usage.max_rss_bytes,
-        ..Usage::default()
+        user_us: used.user_us,
+        system_us: used.system_us,
+        max_rss_bytes: used.max_rss_bytes,
+        read_bytes: used.read_bytes,
+        written_bytes: used.written_bytes,
     };
     Exit { outcome, usage, at: now(exited.at) }
 }

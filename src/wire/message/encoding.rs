@@ -458,7 +458,7 @@ mod tests {
                 run: RUN,
                 pid: 3,
                 ending,
-                usage: Usage { user_us: 4, system_us: 5, max_rss_bytes: 6 },
+                usage: Usage { user_us: 4, system_us: 5, max_rss_bytes: 6, read_bytes: 7, written_bytes: 8 },
                 started: AT,
                 at: AT,
                 limits_refused: 1 << 7,

@@ -21,7 +21,7 @@ pub struct End {
 }
 
 /// Words of an end: the kind, what was used, when.
-pub(super) const WORDS: usize = 6;
+pub(super) const WORDS: usize = 8;
 
 /// A number that stands for each way to end; 0 is none.
 mod kind {
@@ -40,8 +40,10 @@ impl Table {
             Some(How::Signaled(signal, false)) => (kind::SIGNALED, signal),
             Some(How::Signaled(signal, true)) => (kind::DUMPED, signal),
         };
-        let Usage { user_us, system_us, max_rss_bytes } = end.usage;
-        let words = [user_us, system_us, max_rss_bytes, end.at.mono, end.at.wall.cast_unsigned()];
+        let Usage { user_us, system_us, max_rss_bytes, read_bytes, written_bytes } = end.usage;
+        let at = end.at;
+        let words =
+            [user_us, system_us, max_rss_bytes, read_bytes, written_bytes, at.mono, at.wall.cast_unsigned()];
         for (index, word) in words.into_iter().enumerate() {
             self.store(slot, field::END + 1 + index, word);
         }
@@ -62,8 +64,14 @@ impl Table {
             _ => return None,
         };
         let word = |index: usize| self.load(slot, field::END + index);
-        let usage = Usage { user_us: word(1), system_us: word(2), max_rss_bytes: word(3) };
-        let at = Instant { mono: word(4), wall: word(5).cast_signed() };
+        let usage = Usage {
+            user_us: word(1),
+            system_us: word(2),
+            max_rss_bytes: word(3),
+            read_bytes: word(4),
+            written_bytes: word(5),
+        };
+        let at = Instant { mono: word(6), wall: word(7).cast_signed() };
         Some(End { how, pid: (first as u32).cast_signed(), usage, at })
     }
 

@@ -121,7 +121,7 @@ fn an_end_reads_back_and_is_gone_with_the_next_run() {
     let other = Table::map(fd.as_fd()).unwrap();
     describe(&table, 5, Run::default());
     assert_eq!(other.end(5), None);
-    let usage = Usage { user_us: 1, system_us: u64::MAX, max_rss_bytes: 3 };
+    let usage = Usage { user_us: 1, system_us: u64::MAX, max_rss_bytes: 3, read_bytes: 4, written_bytes: 5 };
     let at = Instant { mono: 4, wall: -5 };
     for how in [
         None,
