@@ -17,6 +17,8 @@ pub const PLAN_INLINE_BYTES_MAX: usize = 64 * 1024;
 pub const PLAN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Spawners at once: the first and its stand-ins while it hangs on somebody's disk.
 pub const SPAWNERS_MAX: usize = 8;
+/// A start is begun again when its spawner dies, so often: what kills spawners must come to an end.
+pub const LOST_STARTS_MAX: u8 = 3;
 /// How long a start may stay with a spawner before a stand-in is asked for.
 pub const SPAWN_STUCK_MS: u64 = 100;
 /// At most one sweep for strangers in this time: waitid(P_ALL) walks all children.

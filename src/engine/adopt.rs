@@ -72,7 +72,10 @@ impl Engine {
             let end = ends.iter().find(|(run, _)| run.pod == uid);
             let Some(pod) = self.pods.get_mut(&uid) else { continue };
             let process = pod.template().process(pod.current);
-            let failed = end.is_some_and(|(_, exit)| !exit.succeeded(&process.success_exit));
+            let failed = end.is_some_and(|(_, exit)| {
+                let exhausted = matches!(exit.outcome, Outcome::NotStarted { exhausted: true, .. });
+                !exit.succeeded(&process.success_exit) && !exhausted
+            });
             if failed && pod.template().restart_policy == RestartPolicy::Never && has_index(&pod.owner) {
                 // Of itself: it is counted as any other, and the later one came for it.
             } else if end.is_some() {
@@ -115,6 +118,11 @@ impl Engine {
         // A start that is under way has no time yet: a deadline must not be counted from the epoch.
         let started = if pid.is_some() { started } else { recall.now };
         let known = self.pods.contains_key(&run.pod);
+        // Asked to end before it was there, it has heard of nothing.
+        let unasked = self.pods.get(&run.pod).is_some_and(|pod| {
+            let starting = matches!(pod.present().state, ProcessState::Starting);
+            pod.leaving.is_some() && starting && pod.run() == run && pid.is_some() && exit.is_none()
+        });
         let taken = match known {
             true => self.catch_up(run, &label, (pid, started)),
             false => self.adopt_new((run, &label), (pid, started), exit.is_some(), recall, out),
@@ -127,6 +135,9 @@ impl Engine {
             label.scheduled.is_none() && label.job.as_ref().is_some_and(|job| job != label.unit.as_str());
         if let Some(entry) = self.entry_mut(&label.unit).filter(|entry| entry.wanted && !by_hand) {
             entry.released = true;
+        }
+        if unasked {
+            self.signal_late(recall.now, run.pod, out);
         }
         if exit.is_none() {
             self.resume_probe(recall.now, run, ready, out);

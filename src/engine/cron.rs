@@ -241,15 +241,9 @@ impl Engine {
         }
     }
 
-    /// The wall clock jumped: every alarm that follows it is set anew.
+    /// The wall clock jumped: every alarm that follows it is set anew, and every time that is shown.
     pub(super) fn on_clock_stepped(&mut self) {
-        let cronjobs: Vec<UnitName> = self
-            .units
-            .iter()
-            .filter(|(_, entry)| matches!(entry.kind, KindState::CronJob(_)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        cronjobs.iter().for_each(|name| self.mark(name));
+        self.marked.extend(self.units.keys().cloned());
     }
 
     /// A job is finished: its cronjob takes note.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-use crate::limits::SLOTS;
+use crate::limits::{LOST_STARTS_MAX, SLOTS};
 use crate::wire::table::end::End;
 
 /// The book of one slot.
@@ -27,6 +27,10 @@ pub(super) struct Book {
     pub(super) announced_unborn: bool,
     /// What the logger was told.
     pub(super) told: Told,
+    /// How many spawners have died with this start in their hands.
+    pub(super) lost_starts: u8,
+    /// Its start was called off: it is not begun again.
+    pub(super) given_up: bool,
 }
 
 /// What the logger knows of a slot.
@@ -153,6 +157,11 @@ impl Books {
 }
 
 impl Book {
+    /// Whether a start that a spawner took with it is begun again: not one that is deadly to spawners.
+    pub(super) fn may_start_again(&self) -> bool {
+        !self.given_up && self.lost_starts < LOST_STARTS_MAX
+    }
+
     /// Whether nobody needs the slot any more.
     pub(super) fn is_done(&self) -> bool {
         self.acknowledged && self.settled && self.end.is_some() && self.pipes.iter().all(Option::is_none)

@@ -66,16 +66,16 @@ impl Keeper {
         };
         let Some(pid) = pid else { return };
         // One that a keeper before us has started is somebody else's to wait for; it has ended all the same.
-        if self.spawners.is_adopted(pid) {
-            return self.on_other_death(pid, How::Signaled(9, false));
-        }
         if token == Token::TrialEnded {
             // Whatever it has left in its process group goes with it, while the number is its own.
             let _ = kill(-pid, libc::SIGKILL);
         }
-        if let Ok(Some(ended)) = process::wait(Which::Pid(pid), true) {
-            self.on_other_death(pid, ended.how);
-        }
+        let how = match process::wait(Which::Pid(pid), true) {
+            Ok(Some(ended)) => ended.how,
+            _ if self.spawners.is_adopted(pid) => How::Exited(0),
+            _ => return,
+        };
+        self.on_other_death(pid, how);
     }
 
     /// Not a run: a role, or a stranger.

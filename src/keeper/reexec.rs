@@ -231,7 +231,7 @@ impl Keeper {
             since: self.since,
             nofile: self.nofile,
             // The manager's end counts, so that the next one knows that it is not the first.
-            deaths: (self.manager.deaths.total + 1, self.logger.deaths),
+            deaths: (self.manager.deaths.total.saturating_add(1), self.logger.deaths),
             strangers: self.reaping.strangers,
             replaced: self.reexec.replaced + 1,
             listener_file: self.manager.listener.file(),
@@ -276,16 +276,16 @@ impl Keeper {
         };
         let role = Role::Keeper { resume: Some(state.as_raw_fd()) };
         let image = image_of(binary, &self.settings, role);
-        let error = match self.inherit(&state, FdFlag::empty()) {
+        let error = match self.mark_heirlooms(&state, FdFlag::empty()) {
             Ok(()) => image.execute(),
             Err(error) => error,
         };
-        let _ = self.inherit(&state, FdFlag::FD_CLOEXEC);
+        let _ = self.mark_heirlooms(&state, FdFlag::FD_CLOEXEC);
         error
     }
 
     /// Says of everything that goes along whether it is closed when we execute.
-    fn inherit(&self, state: &OwnedFd, flag: FdFlag) -> io::Result<()> {
+    fn mark_heirlooms(&self, state: &OwnedFd, flag: FdFlag) -> io::Result<()> {
         let all = self.heirlooms().map(|(_, fd)| fd).chain([state.as_fd()]);
         for fd in all {
             fcntl(fd, FcntlArg::F_SETFD(flag))?;

@@ -204,6 +204,11 @@ impl Keeper {
                 self.table.set_running(slot);
             }
             self.on_born(slot);
+        } else if self.table.fault(slot).is_none() && self.books.of(slot).may_start_again() {
+            // There is no child: the kernel would have written its pid. The Spawn will be sent again.
+            let lost_starts = self.books.of(slot).lost_starts + 1;
+            *self.books.of(slot) = Book { lost_starts, ..Book::default() };
+            self.table.unclaim(slot);
         } else {
             if self.table.fault(slot).is_none() {
                 self.table.set_fault(slot, Step::SpawnerDied, 0, b"");
@@ -230,6 +235,7 @@ impl Keeper {
             self.signal_run(slot, signal, all);
         } else if signal == libc::SIGKILL && !self.books.of(slot).settled {
             // No child yet, or none any more and a spawner that does not come back: its death settles it.
+            self.books.of(slot).given_up = true;
             self.spawners.kill(owner);
         }
     }

@@ -3,7 +3,7 @@
 /// Whether a start that a dying spawner has lost is begun anew. Until it is, it counts as a failure of the pod,
 /// and the tests that kill spawners ask only that each run is started once, and that the work gets done.
 pub fn lost_starts_are_repeated() -> bool {
-    const BUILT: bool = false;
+    const BUILT: bool = true;
     BUILT || std::env::var_os("SUPD_STRICT").is_some()
 }
 

@@ -2,7 +2,8 @@
 //! program that cannot take over is refused, with nothing changed.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,15 +12,15 @@ use super::space::{Death, Space, Supd};
 
 const SLEEPER: &str = "exec = ['/bin/sleep', 'infinity']\n";
 
+/// How often supd says that it was replaced.
 fn replaced(supd: &Supd) -> u64 {
-    let list = std::process::Command::new("curl")
-        .args(["-s", "--unix-socket"])
-        .arg(supd.path().join("run/control.sock"))
-        .arg("http://supd/apis/supd/v1/info")
-        .output()
-        .unwrap();
-    let info: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
-    info["status"]["replaced"].as_u64().unwrap()
+    let mut stream = UnixStream::connect(supd.path().join("run/control.sock")).unwrap();
+    let request = "GET /apis/supd/v1/info HTTP/1.1\r\nHost: supd\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (_, rest) = answer.split_once("\"replaced\":").unwrap();
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
 fn program(pid: i32) -> std::path::PathBuf {

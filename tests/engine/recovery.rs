@@ -377,3 +377,18 @@ fn what_a_found_run_required_was_there() {
         .runs(&["db-0", "import-0", "import-1"])
         .signalled("import-0", &[]);
 }
+
+#[test]
+fn who_was_asked_to_end_before_it_was_there_is_asked_again() {
+    world("the order was read between two managers")
+        .unit("web", "exec = ['/x']\n[stop]\ngrace = '10s'\n")
+        .unread("web-0")
+        .begin()
+        .stop("web")
+        .stored()
+        .read("web-0")
+        .manager_dies()
+        .runs(&[])
+        .signalled("web-0", &[15])
+        .state("web", UnitState::Stopped);
+}

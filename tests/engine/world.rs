@@ -180,10 +180,16 @@ impl World {
 
     // ---- what happens
 
-    /// The manager hears that this pod's process was started.
-    pub fn started(mut self, pod: &str) -> Self {
+    /// A spawner reads the order; the manager does not hear of it.
+    pub fn read(mut self, pod: &str) -> Self {
         self.unread.remove(pod);
         self.hanging.remove(pod);
+        self
+    }
+
+    /// The manager hears that this pod's process was started.
+    pub fn started(mut self, pod: &str) -> Self {
+        self = self.read(pod);
         let run = self.run_of(pod);
         let at = self.now;
         self.event(Event::Started { run, pid: 1000, at })

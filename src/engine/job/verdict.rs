@@ -56,8 +56,11 @@ impl Engine {
         }
         let unit = job.unit.name.clone();
         if !on {
+            // What the end of supd cuts off has failed, as where a node shuts down; what an operator stops
+            // has not.
+            let count = if self.ending.is_some() { Count::Failed } else { Count::Nothing };
             if self.may_stop(&unit) {
-                self.remove_job_pods(now, name, Count::Nothing, out);
+                self.remove_job_pods(now, name, count, out);
             }
             return;
         }

@@ -64,7 +64,7 @@ impl Engine {
 
     /// The polite signal once more, for one that was not there to hear it. Its grace goes on, or begins anew
     /// where it was over before there was anybody to kill.
-    pub(super) fn signal_late(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    pub(in crate::engine) fn signal_late(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let left = self.time_left(now.mono);
         let Some(pod) = self.pods.get(&uid) else { return };
         let grace = pod.template().stop.grace.max(GRACE_MIN).min(left);

@@ -465,7 +465,14 @@ impl Site {
         let Some(manager) = &self.manager else { return };
         let (first, actions) = revived(self.now, begin);
         for action in &actions {
-            let harmless = matches!(action, Action::Changed(_) | Action::Probe { .. } | Action::Report(_));
+            let harmless = matches!(
+                action,
+                // KILL once more, for one whose grace is over, changes nothing.
+                Action::Changed(_)
+                    | Action::Probe { .. }
+                    | Action::Report(_)
+                    | Action::Signal { signal: KILL, .. }
+            );
             assert!(harmless, "a new manager would do this at once: {action:?}");
         }
         let (mut stored, mut engine) = (self.stored.clone(), first);
