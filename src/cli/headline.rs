@@ -83,7 +83,7 @@ impl Headline<'_> {
     /// `state not saved since 12:03:04 (no space left on device); kept in memory until supd ends`
     pub fn not_saved(&self, look: Look) -> Option<String> {
         let StateNotSaved { since, reason, lost_with } = self.info.status.state_not_saved.as_ref()?;
-        let (since, reason) = (look.clock(*since), printable(reason));
+        let (since, reason) = (look.clock(*since), brief(&printable(reason)));
         let whose = match lost_with {
             LostWith::Supd => "supd",
             LostWith::Manager => "supd's manager",
@@ -161,6 +161,14 @@ impl Headline<'_> {
         }
         text
     }
+}
+
+/// `… cannot be written: No space left on device (os error 28)` in brief: `no space left on device`.
+fn brief(reason: &str) -> String {
+    let words = reason.split(" (os error").next().unwrap_or_default();
+    let words = words.rsplit(": ").next().unwrap_or_default();
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// Services come first, then jobs, cronjobs, targets.

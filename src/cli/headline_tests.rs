@@ -40,7 +40,8 @@ fn state_that_is_not_saved_is_told_at_the_head() {
     let mut info = info();
     info.status.state_not_saved = Some(StateNotSaved {
         since: Time(NOW.0 - 4_978),
-        reason: "no space left on device".to_owned(),
+        reason: "`/var/lib/supd/state.redb` cannot be written: No space left on device (os error 28)"
+            .to_owned(),
         lost_with: LostWith::Supd,
     });
     let text = headline(&info, &units()).render(terminal(120), LOOK);
