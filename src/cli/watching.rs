@@ -4,12 +4,12 @@
 //! meanwhile is shown then, and nothing twice.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::context::Context;
 use super::exit::Failure;
+use super::follow::{Away, again};
 use super::format::{self, Format};
 use super::get::{Item, Options, Section, table};
 use super::name::Noun;
@@ -21,11 +21,7 @@ use crate::control::client::{Client, ClientError};
 use crate::control::objects::{
     Change, CronJob, Deployment, Event, HistoryEntry, Job, Metadata, Pod, Run, Unit,
 };
-use crate::limits::SUPD_AWAY_MAX;
 use crate::unit::model::Kind;
-
-/// How long to wait before each try to reach supd again.
-const RETRY: Duration = Duration::from_millis(200);
 
 /// What was shown so far.
 struct Watching<'a> {
@@ -35,14 +31,6 @@ struct Watching<'a> {
     /// In whose columns rows are shown.
     above: Table,
     seen: Vec<Item>,
-}
-
-/// Why a watch is over.
-enum End {
-    /// It cannot be gone on with.
-    Failed(Failure),
-    /// supd is away: it may come back.
-    Away(ClientError),
 }
 
 /// Prints each change as it happens: its row again, in the columns of the table above.
@@ -76,57 +64,53 @@ impl Watching<'_> {
         look: Look,
         kind: fn(&T) -> Option<Kind>,
     ) -> Result<(), Failure> {
-        let mut away_since = None;
         let mut first = true;
-        loop {
-            let client = match first {
-                true => self.once(server.client(), true, look, kind, &mut away_since),
-                false => Client::connect(server.socket())
-                    .map_err(End::Away)
-                    .and_then(|client| self.once(&client, false, look, kind, &mut away_since)),
-            };
-            first = false;
-            let error = match client {
-                Ok(()) => None,
-                Err(End::Failed(failure)) => return Err(failure),
-                Err(End::Away(error)) => Some(error),
-            };
-            if away_since.get_or_insert_with(Instant::now).elapsed() > SUPD_AWAY_MAX
-                && let Some(error) = error
-            {
-                return Err(server::failure(&error, Asker::Question));
-            }
-            std::thread::sleep(RETRY);
+        let mut unprinted = None;
+        let ended = again(|away| {
+            let begins = std::mem::replace(&mut first, false);
+            let client = Client::connect(server.socket())?;
+            let failed = self.once(&client, begins, look, kind, away)?;
+            let stops = failed.is_some();
+            unprinted = failed;
+            Ok(stops)
+        });
+        match unprinted {
+            Some(failure) => Err(failure),
+            None => ended.map_err(|error| server::failure(&error, Asker::Question)),
         }
     }
 
+    /// One watch, to its end. A failure: what changes cannot be printed.
     fn once<T: Tabular>(
         &mut self,
         client: &Client,
-        first: bool,
+        begins: bool,
         look: Look,
         kind: fn(&T) -> Option<Kind>,
-        away_since: &mut Option<Instant>,
-    ) -> Result<(), End> {
+        away: &mut Away,
+    ) -> Result<Option<Failure>, ClientError> {
         let selector = self.options.selector.as_deref();
         // First the watch, then the list: so nothing can happen between them unseen.
-        let changes = client.watch::<T>(None, selector).map_err(End::of)?;
-        if !first {
-            let present = client.list::<T>(selector).map_err(End::of)?.items;
-            self.keep_only(present.iter().map(T::metadata)).map_err(End::Failed)?;
-        }
-        *away_since = None;
-        for event in changes {
-            let event = event.map_err(End::of)?;
-            if event.change == Change::Error {
-                continue;
+        let changes = client.watch::<T>(None, selector)?;
+        if !begins {
+            let present = client.list::<T>(selector)?.items;
+            if let Err(failure) = self.keep_only(present.iter().map(T::metadata)) {
+                return Ok(Some(failure));
             }
-            let look = Look { now: self.context.look().now, ..look };
-            let mut item = Item::new(&event.object, look).map_err(End::Failed)?;
-            item.kind = kind(&event.object);
-            self.tell(item, event.change == Change::Deleted).map_err(End::Failed)?;
         }
-        Ok(())
+        away.is_back();
+        for event in changes {
+            let event = event?;
+            let look = Look { now: self.context.look().now, ..look };
+            let told = Item::new(&event.object, look).and_then(|mut item| {
+                item.kind = kind(&event.object);
+                self.tell(item, event.change == Change::Deleted)
+            });
+            if let Err(failure) = told {
+                return Ok(Some(failure));
+            }
+        }
+        Ok(None)
     }
 
     /// A watch begins with what there is, and that was printed. What goes is shown once more.
@@ -170,15 +154,6 @@ impl Watching<'_> {
             Format::Yaml => format!("---\n{}", format::yaml(&item.value)?),
             Format::Name => format!("{}/{}\n", self.section.noun.singular(), item.name),
         })
-    }
-}
-
-impl End {
-    fn of(error: ClientError) -> Self {
-        match error {
-            ClientError::Unreachable { .. } | ClientError::Lost(_) => Self::Away(error),
-            _ => Self::Failed(server::failure(&error, Asker::Question)),
-        }
     }
 }
 
