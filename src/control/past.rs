@@ -5,7 +5,8 @@ use super::client::escape;
 use super::objects::{HistoryEntry, Time};
 use crate::limits::HISTORY_NAMES_MAX;
 
-/// A part of the history. The default is all of it.
+/// A part of the history. The default is all of it. There is no `limit`: in Kubernetes' words that is the size
+/// of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Past {
     /// `about=`: entries of any of these; none: of all.

@@ -193,8 +193,10 @@ impl Manager {
                 }
             }
             Collection::Events | Collection::Runs | Collection::History => {
-                let message =
-                    format!("of {} nothing is deleted: it makes room by itself", collection.as_str());
+                let message = format!(
+                    "nothing is deleted from {}: what is old makes room by itself",
+                    collection.as_str()
+                );
                 Err(Status::failure(StatusReason::MethodNotAllowed, message))
             }
         };
