@@ -133,7 +133,9 @@ impl Engine {
         // It was started, so what its unit requires was there. A job made by hand asks for nothing.
         let by_hand =
             label.scheduled.is_none() && label.job.as_ref().is_some_and(|job| job != label.unit.as_str());
-        if let Some(entry) = self.entry_mut(&label.unit).filter(|entry| entry.wanted && !by_hand) {
+        if let Some(entry) =
+            self.entry_mut(&label.unit).filter(|entry| entry.wanted && !entry.deleting && !by_hand)
+        {
             entry.released = true;
         }
         if unasked {
