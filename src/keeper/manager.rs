@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::deaths::{Deaths, Next};
@@ -94,6 +95,15 @@ impl Manager {
         // A snapshot that waits looks again soon.
         let waiting = self.snapshot_waits_since.map(|_| Instant::now().mono + 1_000_000);
         [self.not_before, silence, waiting].into_iter().flatten().min()
+    }
+
+    /// It has closed its end of the channel, whether or not its process is seen to have ended.
+    pub(super) fn has_left(&self) -> bool {
+        let Some(channel) = &self.channel else { return true };
+        let mut fds = [PollFd::new(channel.as_fd(), PollFlags::empty())];
+        let hung_up =
+            |fd: &PollFd<'_>| fd.revents().is_some_and(|events| events.contains(PollFlags::POLLHUP));
+        matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1)) && fds.iter().any(hung_up)
     }
 
     pub(super) fn kill(&self) {

@@ -235,9 +235,17 @@ impl Keeper {
         }
         // A Spawn that it had read and not claimed is lost with it.
         self.manager.spawner_gone = true;
-        if !self.spawners.all.iter().any(|other| other.epoch == current) {
-            self.start_spawner(false);
+        if self.spawners.all.iter().any(|other| other.epoch == current) {
+            return;
         }
+        if self.manager.has_left() {
+            // Its queue is closed, and every spawner would end at once, until its death is seen: it may be
+            // held by a tracer, or write its core for long.
+            self.manager.kill();
+            self.spawners.retry = Some(Instant::now().mono + 1_000_000_000);
+            return;
+        }
+        self.start_spawner(false);
     }
 
     pub(super) fn kill_spawners(&mut self) {

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -81,6 +82,20 @@ fn chosen(mut points: Vec<(String, u32)>, sample: usize) -> Vec<(String, u32)> {
     points
 }
 
+/// strace may wait for the threads of a dead process in an order in which they do not come, and nobody is told
+/// of a death that its tracer holds: it is ended as soon as it has seen one.
+fn let_go_of_the_dead(tracer: Pid, calls: &Path) {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC).unwrap();
+    inotify.add_watch(calls, AddWatchFlags::IN_MODIFY).unwrap();
+    let dead = |list: String| list.contains("+++ killed by SIGKILL") || list.contains("= ?");
+    while !fs::read_to_string(calls).is_ok_and(dead) {
+        if inotify.read_events().is_err() {
+            return;
+        }
+    }
+    let _ = kill(tracer, Signal::SIGKILL);
+}
+
 /// A strace that counts a role's calls, or kills it at one.
 struct Strace {
     strace: Child,
@@ -122,6 +137,8 @@ impl Strace {
         assert!(line.contains("attached"), "strace: {line:?}");
         // Whatever else it says is of no interest, but it must be able to say it.
         std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
+        let (tracer, calls) = (Pid::from_raw(strace.id() as i32), list.clone());
+        std::thread::spawn(move || let_go_of_the_dead(tracer, &calls));
         Self { strace, death, list }
     }
 

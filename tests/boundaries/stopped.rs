@@ -29,7 +29,6 @@ fn f36_back_off_goes_on_over_the_managers_death() {
 }
 
 #[test]
-#[ignore = "a time of the calendar has run twice: see its message"]
 fn f94_supd_is_away_at_a_time_of_the_calendar() {
     for how in [Signal::SIGTERM, Signal::SIGKILL] {
         let clock = "exec = ['@/program']\n[cron]\nschedule = '* * * * * *'\nconcurrency_policy = 'Forbid'\n\
