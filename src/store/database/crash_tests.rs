@@ -60,7 +60,7 @@ fn history() -> (Vec<Done>, Vec<Content>) {
         let writes = (0..30).map(|index: usize| Write {
             table: Table::ALL[index % 3],
             key: vec![(index * 31 + round * 7) as u8],
-            value: ((index + round) % 4 > 0).then(|| vec![round as u8; index * round * 9]),
+            value: (!(index + round).is_multiple_of(4)).then(|| vec![round as u8; index * round * 9]),
         });
         let batch = Batch { number: 0, whole: round % 5 == 0, writes: writes.collect() };
         if batch.whole {
