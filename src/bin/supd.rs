@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use supd::keeper::place::Surroundings;
+use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
 use supd::{keeper, logs, manager, spawner};
 
@@ -38,8 +39,8 @@ fn main() -> ExitCode {
 
 /// What this version must be able to read beside the keeper's state, before it takes over: said in words if
 /// it cannot.
-fn what_must_be_readable(_settings: &Settings) -> Result<(), String> {
-    Ok(())
+fn what_must_be_readable(settings: &Settings) -> Result<(), String> {
+    supd::store::trial::trial(&settings.state_dir, clock::now())
 }
 
 /// A reader that has gone is no fault of ours.

@@ -35,6 +35,7 @@ pub mod legacy;
 pub mod mark;
 pub mod ready;
 mod recalled;
+pub mod trial;
 
 pub use database::Place;
 pub use events::{Events, StoredEvent};

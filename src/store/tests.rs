@@ -51,3 +51,57 @@ fn marks_of_readiness_outlive_their_manager() {
     marks.set(run, false).unwrap();
     assert!(!marks.contains(run));
 }
+
+/// Waits until the store has said that all is stored.
+fn settle(store: &mut Store) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        while store.stored() + 1 < store.open_batch() {
+            store.ready().await.unwrap();
+            while let Some(news) = store.take_in(Now::default()) {
+                assert_eq!(news, News::Stored(store.stored()));
+            }
+        }
+    });
+}
+
+#[test]
+fn what_was_handed_over_is_recalled() {
+    let directory = tempfile::tempdir().unwrap();
+    let unit = UnitName::parse("web").unwrap();
+    let version = |text: &str| Version {
+        name: unit.clone(),
+        path: "/etc/supd/units/web.toml".into(),
+        drop_ins: Vec::new(),
+        text: text.into(),
+    };
+    let keeper = KeeperMark { boot: "this".into(), since: Now::default() };
+    let mark = Mark { keeper: keeper.clone(), exits: 7, faults: vec!["a fault".into()], ..Mark::default() };
+    let open = || Store::open(directory.path(), None, Now::default()).unwrap();
+
+    let (mut store, recalled) = open();
+    assert!(recalled.mark.is_none() && recalled.findings.is_empty(), "{:?}", recalled.findings);
+    store.put_unit(&unit, Some(&SavedUnit::disabled(unit.clone(), Now::default())));
+    store.put_version(1, || version("one"));
+    store.put_version(2, || version("two"));
+    store.keep_versions(&BTreeSet::from([2]));
+    store.use_uid(5);
+    store.begin_whole();
+    store.put_unit(&unit, Some(&SavedUnit::disabled(unit.clone(), Now::default())));
+    store.hand_over(&mark, Now::default());
+    settle(&mut store);
+    drop(store);
+
+    let (mut store, recalled) = open();
+    let found = recalled.mark.unwrap();
+    assert_eq!((found.exits, found.keeper, found.faults), (7, keeper, vec!["a fault".to_owned()]));
+    assert!(found.uids > 5 && store.uid_floor() == found.uids);
+    assert_eq!(recalled.saved.units.len(), 1);
+    assert_eq!(recalled.versions, BTreeMap::from([(2, version("two"))]));
+    assert_eq!(trial::trial(directory.path(), Now::default()), Ok(()));
+    store.put_unit(&unit, None);
+    store.hand_over(&mark, Now::default());
+    settle(&mut store);
+    drop(store);
+    assert!(open().1.saved.units.is_empty());
+}
