@@ -6,9 +6,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
 use super::{Recalled, Store};
 use crate::engine::time::Now;
-use crate::sys::memory::memfd;
 
 /// Copies that are made, at most.
 const COPIES_MAX: u32 = 3;
@@ -37,7 +38,7 @@ pub fn trial(state_directory: &Path, now: Now) -> Result<(), String> {
 
 fn copied(path: &Path) -> io::Result<File> {
     let mut from = File::open(path)?;
-    let mut copy = File::from(memfd(c"supd-trial")?);
+    let mut copy = File::from(memfd_create(c"supd-trial", MFdFlags::MFD_CLOEXEC)?);
     io::copy(&mut from, &mut copy)?;
     Ok(copy)
 }
