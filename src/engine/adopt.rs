@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::action::{Action, Actions, Spawn};
+use super::action::{Action, Actions};
 use super::entry::KindState;
 use super::event::{Adopted, Exit, Label, Outcome, Usage};
 use super::id::{JobName, PodUid, RunId};
@@ -336,15 +336,7 @@ impl Engine {
             // It may have run: what it logged is its own.
             pod.present_mut().attempt += 1;
         }
-        let Some(pod) = self.pods.get(&uid) else { return };
-        let spawn = Spawn {
-            run: pod.run(),
-            unit: Arc::clone(&pod.unit),
-            label: pod.label(),
-            attempt: pod.present().attempt,
-            durable: self.is_durable(pod),
-        };
-        out.push(Action::Spawn(Box::new(spawn)));
+        self.order_start(uid, out);
     }
 }
 

@@ -94,6 +94,13 @@ impl Engine {
                 }
             }
         }
+        self.timers.clear(&Timer::Restart(uid));
+        self.order_start(uid, out);
+        self.set_process(uid, ProcessState::Starting, out);
+    }
+
+    /// Orders the start of the present run.
+    pub(in crate::engine) fn order_start(&self, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
         let spawn = Spawn {
             run: pod.run(),
@@ -102,14 +109,12 @@ impl Engine {
             attempt: pod.present().attempt,
             durable: self.is_durable(pod),
         };
-        self.timers.clear(&Timer::Restart(uid));
         out.push(Action::Spawn(Box::new(spawn)));
-        self.set_process(uid, ProcessState::Starting, out);
     }
 
     /// Whether what is known must be stored before this start. A slot of a cronjob must not run twice,
     /// whatever dies, so it is stored before its first run.
-    pub(in crate::engine) fn is_durable(&self, pod: &Pod) -> bool {
+    fn is_durable(&self, pod: &Pod) -> bool {
         let Owner::Job { job, .. } = &pod.owner else { return false };
         let Some(job) = self.jobs.get(job) else { return false };
         // Of a slot with several pods at once any may be the first to run: so it holds for each of them.
