@@ -22,12 +22,12 @@ pub fn settle(supd: &Supd, units: &[Unit]) -> Vec<String> {
             || unit.group == Group::Dependent && unit.text.contains("[job]")
     });
     let mut open = Vec::new();
+    for unit in units.iter().filter(|unit| unit.group == Group::Hit) {
+        // Late enough that what a killed client has asked for is done.
+        insist(supd, &format!("resume {}", unit.name), end);
+    }
     for job in jobs {
-        if job.group == Group::Hit {
-            // Late enough that what a killed client has asked for is done.
-            insist(supd, &format!("resume {}", job.name), end);
-        }
-        let left = end.saturating_duration_since(Instant::now()).as_secs().clamp(1, 30);
+        let left = end.saturating_duration_since(Instant::now()).as_secs().max(1);
         let output = supd.ctl(&format!("wait job/{} --for=complete --timeout={left}s", job.name));
         if output.code != 0 {
             open.push(format!("{} is not complete: {}", job.name, output.stderr.trim()));

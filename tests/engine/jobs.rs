@@ -348,3 +348,18 @@ fn a_job_by_hand_from_a_cronjob() {
         .command(Command::CreateJob { name: "once".into(), from: name("c") })
         .refused("there is a `once` already");
 }
+
+#[test]
+fn job_081_a_pod_that_is_done_when_it_is_stopped_has_succeeded() {
+    let text = "exec = ['/x']\nrestart_policy = 'Never'\n[job]\ncompletions = 2\n";
+    world("no completion is forgotten")
+        .unit("import", text)
+        .begin()
+        .stubborn("import-0")
+        .command(Command::Suspend("import".into()))
+        .exit("import-0", 0)
+        .counts("import", (0, 1, 0))
+        .command(Command::Resume("import".into()))
+        .exit("import-1", 0)
+        .state("import", UnitState::Complete);
+}

@@ -163,7 +163,11 @@ impl Engine {
             ProcessState::Ended(end) => end.exit.at.mono,
             _ => now.mono,
         };
-        let succeeded = phase == Phase::Succeeded && count.is_none();
+        // One that was asked to end and had done its work is done, as in Kubernetes, which looks at the phase;
+        // one that was too many is not.
+        let wanted = job.completions.is_none_or(|completions| job.succeeded < completions);
+        let counts = count.is_none() || (count == Some(Count::Nothing) && wanted);
+        let succeeded = phase == Phase::Succeeded && counts;
         if succeeded {
             let new = index.is_none_or(|index| job.completed.insert(index));
             job.succeeded += u32::from(new);
