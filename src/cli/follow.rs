@@ -208,31 +208,21 @@ fn feed(noun: Noun, socket: &Path, news: SyncSender<News>) {
     let _ = std::thread::Builder::new().name(format!("watch {}", noun.plural())).spawn(run);
 }
 
-/// Since when supd cannot be reached, if it cannot.
-#[derive(Debug, Default)]
-pub struct Away(Option<Instant>);
-
-impl Away {
-    /// It answers.
-    pub fn is_back(&mut self) {
-        self.0 = None;
-    }
-
-    fn for_too_long(&mut self) -> bool {
-        self.0.get_or_insert_with(Instant::now).elapsed() > SUPD_AWAY_MAX
-    }
-}
-
 /// Watches anew each time a watch has ended, until one says that nobody listens any more (`true`). A supd
 /// that is away comes back, or has ended.
-pub fn again(mut watch: impl FnMut(&mut Away) -> Result<bool, ClientError>) -> Result<(), ClientError> {
-    let mut away = Away::default();
+pub fn again(mut watch: impl FnMut() -> Result<bool, ClientError>) -> Result<(), ClientError> {
+    let mut away_since = None;
     loop {
-        match watch(&mut away) {
+        match watch() {
             Ok(true) => return Ok(()),
-            Ok(false) => away.is_back(),
-            Err(error) if !comes_back(&error) || away.for_too_long() => return Err(error),
-            Err(_) => {}
+            Err(error) if !comes_back(&error) => return Err(error),
+            Err(error @ ClientError::Unreachable { .. }) => {
+                if away_since.get_or_insert_with(Instant::now).elapsed() > SUPD_AWAY_MAX {
+                    return Err(error);
+                }
+            }
+            // Somebody took the connection: supd is there, if only its keeper for now.
+            Ok(false) | Err(_) => away_since = None,
         }
         std::thread::sleep(RETRY);
     }
@@ -255,7 +245,7 @@ fn watch<T: Tabular>(
     news: &SyncSender<News>,
     wrap: fn(T) -> Subject,
 ) -> Result<(), ClientError> {
-    again(|away| watch_once(socket, news, wrap, away))
+    again(|| watch_once(socket, news, wrap))
 }
 
 /// One watch, to its end. True where nobody listens any more.
@@ -263,13 +253,11 @@ fn watch_once<T: Tabular>(
     socket: &Path,
     news: &SyncSender<News>,
     wrap: fn(T) -> Subject,
-    away: &mut Away,
 ) -> Result<bool, ClientError> {
     let client = Client::connect(socket)?;
     // First the watch, then the list: so nothing can happen between them unseen.
     let changes = client.watch::<T>(None, None)?;
     let present = client.list::<T>(None)?.items.into_iter().map(wrap).collect();
-    away.is_back();
     let noun = if matches!(T::NOUN, Noun::Pod | Noun::Job) { T::NOUN } else { Noun::Unit };
     if news.send(News::Present(noun, present)).is_err() {
         return Ok(true);
@@ -338,13 +326,9 @@ mod tests {
             Ok(false),
             Err(ClientError::Lost(String::new())),
         ];
-        assert!(again(|_| ends.pop().unwrap()).is_ok());
+        assert!(again(|| ends.pop().unwrap()).is_ok());
         assert!(ends.is_empty());
-        assert!(again(|_| Err(ClientError::Garbled(String::new()))).is_err());
-        let mut away = Away(Instant::now().checked_sub(SUPD_AWAY_MAX * 2));
-        assert!(away.for_too_long());
-        away.is_back();
-        assert!(!away.for_too_long());
+        assert!(again(|| Err(ClientError::Garbled(String::new()))).is_err());
     }
 
     #[test]

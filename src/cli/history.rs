@@ -154,11 +154,10 @@ fn follow(
 ) -> Result<(), Failure> {
     let mut last = last.map(|entry| (entry.status.sequence, entry.status.time));
     let mut unprinted = None;
-    let ended = again(|away| {
+    let ended = again(|| {
         let client = Client::connect(server.socket())?;
         let after = last.map_or(0, |(sequence, _)| sequence);
         let changes = client.watch_history(&Past { after: Some(after), tail: None, ..past.clone() })?;
-        away.is_back();
         for change in changes {
             let entry = change?.object;
             let (sequence, time) = (entry.status.sequence, entry.status.time);

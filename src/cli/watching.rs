@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::exit::Failure;
-use super::follow::{Away, again};
+use super::follow::again;
 use super::format::{self, Format};
 use super::get::{Item, Options, Section, table};
 use super::name::Noun;
@@ -66,10 +66,10 @@ impl Watching<'_> {
     ) -> Result<(), Failure> {
         let mut first = true;
         let mut unprinted = None;
-        let ended = again(|away| {
+        let ended = again(|| {
             let begins = std::mem::replace(&mut first, false);
             let client = Client::connect(server.socket())?;
-            let failed = self.once(&client, begins, look, kind, away)?;
+            let failed = self.once(&client, begins, look, kind)?;
             let stops = failed.is_some();
             unprinted = failed;
             Ok(stops)
@@ -87,7 +87,6 @@ impl Watching<'_> {
         begins: bool,
         look: Look,
         kind: fn(&T) -> Option<Kind>,
-        away: &mut Away,
     ) -> Result<Option<Failure>, ClientError> {
         let selector = self.options.selector.as_deref();
         // First the watch, then the list: so nothing can happen between them unseen.
@@ -98,7 +97,6 @@ impl Watching<'_> {
                 return Ok(Some(failure));
             }
         }
-        away.is_back();
         for event in changes {
             let event = event?;
             let look = Look { now: self.context.look().now, ..look };

@@ -24,6 +24,7 @@ mod clients;
 mod dice;
 mod ledger;
 mod namespace;
+mod operator;
 mod processes;
 mod program;
 mod promised;

@@ -8,6 +8,7 @@ use nix::unistd::Pid;
 
 use super::clients::Clients;
 use super::dice::Dice;
+use super::operator::Operator;
 use super::processes::{command_line, members};
 use super::space::{Supd, children};
 use super::units::Unit;
@@ -21,6 +22,7 @@ pub struct Trouble<'a> {
     /// Stopped processes, and when they may go on.
     stopped: Vec<(Instant, i32)>,
     pub clients: Clients,
+    operator: Operator,
     /// Clients that did not end.
     pub stuck: Vec<String>,
     /// How often each role was killed or stopped.
@@ -37,6 +39,7 @@ impl<'a> Trouble<'a> {
             dice: Dice::new(seed),
             stopped: Vec::new(),
             clients: Clients::default(),
+            operator: Operator::new(),
             stuck: Vec::new(),
             done: BTreeMap::new(),
             killed: BTreeSet::new(),
@@ -52,12 +55,17 @@ impl<'a> Trouble<'a> {
             self.one();
             while Instant::now() < next {
                 self.clients.go();
+                self.operator.go(self.supd);
                 self.let_go_on(Instant::now());
                 // The pace of the trouble, no wait for anything.
                 std::thread::sleep(Duration::from_millis(5));
             }
         }
         self.let_go_on(end + Duration::from_secs(3_600));
+        self.operator.end(self.supd);
+        if self.operator.asked > 0 {
+            self.done.insert("asked supd out of safe mode".to_owned(), self.operator.asked);
+        }
         self.stuck = self.clients.end();
     }
 
