@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Exit, Label, OpId};
 use super::id::{JobName, ObjectRef, PodName, PodUid, RunId};
 use super::time::{Now, Wall};
-use crate::unit::model::Unit;
+use crate::unit::model::{HookKind, ProbeKind, Unit};
 use crate::unit::name::UnitName;
 
 /// The orders of one event, in the order in which they are carried out.
@@ -28,12 +28,25 @@ pub enum Action {
         /// To everything that descends from it, too.
         all: bool,
     },
-    /// Begin to ask whether a run is ready. Ends by itself when the run ends.
+    /// Begin to ask a run. Answered by `Probed`, and again at each change; ends by itself when the run ends.
     Probe {
         /// Which.
         run: RunId,
-        /// What it was made from; its `readiness` says how.
+        /// What it was made from; this probe of its process says how.
         unit: Arc<Unit>,
+        /// What is asked.
+        probe: ProbeKind,
+    },
+    /// Run a hook of a run. Answered by one `Hooked`, unless the run ends before.
+    Hook {
+        /// Which.
+        run: RunId,
+        /// What it was made from; this hook of its process says what is done.
+        unit: Arc<Unit>,
+        /// Which hook.
+        hook: HookKind,
+        /// It is ended, and has failed, after this time.
+        within: Duration,
     },
     /// Something ended that is worth remembering.
     Record(Record),

@@ -17,7 +17,7 @@ use super::time::Now;
 use super::timer::Timer;
 use super::view::{JobOwner, Phase};
 use super::{Engine, places::Place, report};
-use crate::unit::model::{Body, Handler, RestartPolicy, Unit};
+use crate::unit::model::{Body, ProbeKind, RestartPolicy, Unit};
 use crate::unit::name::UnitName;
 
 const SIGKILL: i32 = 9;
@@ -286,22 +286,19 @@ impl Engine {
         if pod.run() != run || pod.current != pod.main_place() || pod.leaving.is_some() {
             return;
         }
-        let (readiness, deadline) = (pod.template().readiness.clone(), pod.template().startup_deadline);
+        let main = &pod.template().main;
+        let (readiness, deadline) = (main.readiness.clone(), main.start_deadline);
         if (ready || readiness.is_none()) && !pod.ready {
             (pod.ready, pod.was_ready, pod.ready_since) = (true, true, Some(since));
         }
         let (is_ready, unit) = (pod.ready, Arc::clone(&pod.unit));
-        let Some(readiness) = readiness else { return };
+        if readiness.is_none() {
+            return;
+        }
         if let (false, Some(deadline), None) = (is_ready, deadline, &pod.present().condemned) {
             self.timers.set(Timer::StartDeadline(run.pod), ready_by(now, since, deadline));
         }
-        let asks = matches!(
-            readiness.handler,
-            Handler::Tcp { .. } | Handler::Http { .. } | Handler::Exec(_) | Handler::Notify | Handler::Fd(_)
-        );
-        if asks {
-            out.push(Action::Probe { run, unit });
-        }
+        out.push(Action::Probe { run, unit, probe: ProbeKind::Readiness });
     }
 
     /// A pod that was stored as running, and of which no run was found. Returns an end that is to be judged.

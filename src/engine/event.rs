@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{JobName, PodName, PodUid, RunId};
 use super::saved::{Continuity, Saved};
 use super::time::{Now, Wall};
-use crate::unit::model::Unit;
+use crate::unit::model::{HookKind, ProbeKind, Unit};
 use crate::unit::name::UnitName;
 
 /// Something that happened.
@@ -46,14 +46,34 @@ pub enum Event {
         /// How.
         exit: Exit,
     },
-    /// The readiness of a run was found out, or has changed.
-    Readiness {
-        /// Which.
+    /// What a probe asks was found out, or has changed.
+    Probed {
+        /// Of which run.
         run: RunId,
+        /// What was asked.
+        probe: ProbeKind,
         /// The verdict, thresholds applied.
-        ready: bool,
+        good: bool,
         /// In words, for `status`.
         message: String,
+    },
+    /// A probe was answered badly; for people, the verdict is `Probed` (PRB-017).
+    ProbeFailed {
+        /// Of which run.
+        run: RunId,
+        /// What was asked.
+        probe: ProbeKind,
+        /// In words.
+        message: String,
+    },
+    /// A hook is done.
+    Hooked {
+        /// Of which run.
+        run: RunId,
+        /// Which.
+        hook: HookKind,
+        /// Why it has failed, if it has.
+        failure: Option<String>,
     },
     /// A process told something about itself (`STATUS=` of sd_notify).
     StatusText {

@@ -22,6 +22,10 @@ pub enum Class {
     Probe,
     /// `supctl exec`.
     Exec,
+    /// A process beside the application, for as long as it runs.
+    Sidecar,
+    /// A hook of a process: bounded output, no history.
+    Hook,
 }
 
 /// One execution of one process of one pod. An event of an older run is recognised and dropped.
@@ -31,8 +35,8 @@ pub struct RunId {
     pub pod: PodUid,
     /// What it is for.
     pub class: Class,
-    /// Place of the process in the pod: init steps from 0 in order, then main. For probes and execs a
-    /// number that the manager chose.
+    /// Place of the process in the pod: init steps and sidecars from 0 in order, then main, then those beside
+    /// it. For probes, hooks and execs a number that the manager chose.
     pub process: u16,
     /// 0 for the first run of this process in this pod.
     pub attempt: u32,
@@ -63,17 +67,21 @@ impl Class {
             Self::Init => 1,
             Self::Probe => 2,
             Self::Exec => 3,
+            Self::Sidecar => 4,
+            Self::Hook => 5,
         }
     }
 
     /// From a number of the wire.
     pub fn from_wire(number: u8) -> Option<Self> {
-        [Self::Main, Self::Init, Self::Probe, Self::Exec].into_iter().nth(usize::from(number))
+        [Self::Main, Self::Init, Self::Probe, Self::Exec, Self::Sidecar, Self::Hook]
+            .into_iter()
+            .nth(usize::from(number))
     }
 
     /// A process of the pod itself, whose end the engine decides upon.
     pub fn is_process(self) -> bool {
-        matches!(self, Self::Main | Self::Init)
+        matches!(self, Self::Main | Self::Init | Self::Sidecar)
     }
 }
 

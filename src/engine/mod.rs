@@ -59,6 +59,7 @@ use time::{Mono, Now};
 use timer::{Timer, Timers};
 use tracked::Tracked;
 
+use crate::unit::model::ProbeKind;
 use crate::unit::name::UnitName;
 
 /// What differs from place to place.
@@ -124,7 +125,10 @@ impl Engine {
             Event::Loaded { units, apply } => self.on_loaded(now, units, apply, out),
             Event::Started { run, pid, at } => self.on_started(now, run, pid, at, out),
             Event::Exited { run, exit } => self.on_exited(now, run, exit, out),
-            Event::Readiness { run, ready, message } => self.on_readiness(now, run, ready, message, out),
+            Event::Probed { run, probe: ProbeKind::Readiness, good, message } => {
+                self.on_readiness(now, run, good, message, out)
+            }
+            Event::Probed { .. } | Event::ProbeFailed { .. } | Event::Hooked { .. } => {}
             Event::StatusText { run, text } => self.on_status_text(run, text, out),
             Event::Lifted { unit, adopted } => self.on_lifted(now, &unit, adopted, out),
             Event::Deadline => {}

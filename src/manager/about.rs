@@ -39,9 +39,13 @@ pub(super) fn about<'a>(pods: &'a HashMap<PodUid, Box<PodFacts>>, event: &'a Eve
     match event {
         Event::Started { run, .. } => of_run("started", "start of ", *run, ""),
         Event::Exited { run, .. } => of_run("exit", "exit of ", *run, ""),
-        Event::Readiness { run, ready, .. } => {
-            of_run("ready", "readiness of ", *run, if *ready { "ready" } else { "" })
+        Event::Probed { run, probe, good, .. } => {
+            of_run("probed", "a probe of ", *run, &format!("{probe:?} {good}"))
         }
+        Event::ProbeFailed { run, probe, .. } => {
+            of_run("probe-failed", "a failed probe of ", *run, &format!("{probe:?}"))
+        }
+        Event::Hooked { run, hook, .. } => of_run("hooked", "a hook of ", *run, &format!("{hook:?}")),
         Event::StatusText { run, text } => of_run("status", "status text of ", *run, text),
         Event::Command { command, .. } => {
             of_unit(fingerprint(("command", format!("{command:?}"))), unit_of(command))

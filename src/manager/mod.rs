@@ -314,7 +314,7 @@ impl Manager {
     /// What probes, notify sockets and readiness pipes found out.
     fn take_in_told(&mut self, told: Vec<Event>) {
         for event in told {
-            if let Event::Readiness { run, ready, .. } = &event {
+            if let Event::Probed { run, good: ready, .. } = &event {
                 self.mark_ready(*run, *ready);
             }
             self.take_in(event);
@@ -327,7 +327,7 @@ impl Manager {
         let Some(marks) = &self.marks else { return };
         let facts = self.pods.get(&run.pod);
         let has_readiness =
-            facts.and_then(|facts| facts.unit.pod()).is_some_and(|pod| pod.readiness.is_some());
+            facts.and_then(|facts| facts.unit.pod()).is_some_and(|pod| pod.main.readiness.is_some());
         if run.class != Class::Main || !has_readiness {
             return;
         }

@@ -12,7 +12,7 @@ use crate::logs::relay::Relay;
 use crate::runtime::plan::{self, Joined, Start};
 use crate::runtime::probe::{self, Answer, Note, Subject};
 use crate::runtime::{clock, label};
-use crate::unit::model::{Handler, Probe, Unit};
+use crate::unit::model::{Handler, Probe, ProbeKind, Unit};
 use crate::unit::name::UnitName;
 
 use super::commands::Question;
@@ -38,7 +38,8 @@ impl Manager {
             Action::Spawn(spawn) if spawn.durable => self.start_durably(spawn),
             Action::Spawn(spawn) => self.start_noted(*spawn)?,
             Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
-            Action::Probe { run, unit } => self.begin_probe(run, &unit),
+            Action::Probe { run, unit, probe: _ } => self.begin_probe(run, &unit),
+            Action::Hook { .. } => {}
             Action::Record(record) => self.record(record)?,
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,
             Action::Report(report) => self.report(report),
@@ -123,7 +124,7 @@ impl Manager {
         let question = plan::question(&probe.handler, &start);
         if was_ready {
             let message = "as before supd's manager was started again".to_owned();
-            self.take_in(Event::Readiness { run, ready: true, message });
+            self.take_in(Event::Probed { run, probe: ProbeKind::Readiness, good: true, message });
         }
         if let Some(question) = question {
             let started = started.unwrap_or_else(clock::mono);
@@ -249,7 +250,7 @@ impl Manager {
 
 /// How a unit's pods become ready.
 pub(super) fn readiness(unit: &Unit) -> Option<&Probe> {
-    unit.pod()?.readiness.as_deref()
+    unit.pod()?.main.readiness.as_deref()
 }
 
 /// A pipe for the output of a command: the end that we read, and the one that it writes to.

@@ -208,17 +208,23 @@ pub fn question(handler: &Handler, start: &Start<'_>) -> Option<Question> {
         text.parse::<u16>().map_err(|_| Question::Impossible(format!("`{text}` is no port number")))
     };
     Some(match handler {
-        Handler::Notify | Handler::Fd(_) => return None,
+        Handler::Notify | Handler::Fd(_) | Handler::Watchdog(_) => return None,
+        // Their keys are refused until they are built.
+        Handler::Unix(_) | Handler::Log(_) | Handler::File(_) | Handler::Grpc { .. } => return None,
         Handler::Tcp { host, port: text } => match port(text) {
             Ok(port) => Question::Tcp { host: expand(host, start), port },
             Err(impossible) => impossible,
         },
-        Handler::Http { host, port: text, path, headers } => match port(text) {
+        Handler::Http(http) => match port(&http.port) {
             Ok(port) => Question::Http(Get {
-                host: expand(host, start),
+                host: expand(&http.host, start),
                 port,
-                path: expand(path, start),
-                headers: headers.iter().map(|(name, value)| (name.clone(), expand(value, start))).collect(),
+                path: expand(&http.path, start),
+                headers: http
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.clone(), expand(value, start)))
+                    .collect(),
             }),
             Err(impossible) => impossible,
         },
@@ -279,7 +285,7 @@ fn rfc3339(at: Wall) -> String {
 
 /// Only the application tells its readiness; an init step is done when it has ended.
 fn readiness_fd(pod: &PodTemplate, class: Class) -> Option<u32> {
-    match pod.readiness.as_ref().map(|probe| &probe.handler) {
+    match pod.main.readiness.as_ref().map(|probe| &probe.handler) {
         Some(Handler::Fd(number)) if class == Class::Main => u32::try_from(*number).ok(),
         _ => None,
     }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::diagnostic::{Code, Diagnostic, Faults};
 use super::hash;
 use super::keys::{self, UNIT};
-use super::model::{Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Service, Unit};
+use super::model::{
+    Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Rollout, Service, Unit,
+};
 use super::name::UnitName;
 use super::reader::{Allowed, Reader, short};
 use super::source::{Sources, Span};
@@ -101,6 +103,7 @@ impl Reader<'_> {
             relations: relations(&links),
             essential,
             body,
+            manifest: None,
             origin: Origin { path: draft.path.clone(), drop_ins: draft.drop_ins.clone() },
             template_hash: 0,
             hash: 0,
@@ -170,7 +173,7 @@ impl Reader<'_> {
             Kind::Service => {
                 let replicas = self.replicas(table);
                 self.check_restarts(table, policy, "an ended pod of such a service stays as it is");
-                Some(Body::Service(Box::new(Service { pod: pod?, replicas })))
+                Some(Body::Service(Box::new(Service { pod: pod?, replicas, rollout: Rollout::default() })))
             }
             Kind::Job => Some(Body::Job(Box::new(self.job(table, &draft.name, pod, policy)?))),
             Kind::CronJob => {
@@ -322,7 +325,8 @@ mod tests {
 
     use crate::unit::load::parse_one;
     use crate::unit::model::{
-        Account, Body, CatchUp, CompletionMode, ConcurrencyPolicy, Handler, Kind, RestartPolicy, Sink, Unit,
+        Account, Body, CatchUp, CompletionMode, ConcurrencyPolicy, Handler, Http, Kind, RestartPolicy, Sink,
+        Unit,
     };
 
     fn unit(text: &str) -> Unit {
@@ -339,14 +343,18 @@ mod tests {
         let Body::Service(service) = &unit.body else { panic!("{:?}", unit.kind()) };
         let pod = &service.pod;
         assert_eq!((service.replicas, pod.restart_policy), (1, RestartPolicy::Always));
-        assert_eq!((pod.stop.signal, pod.stop.grace), (15, 30 * SECOND));
+        assert_eq!((pod.main.stop.signal, pod.grace), (15, 30 * SECOND));
         assert_eq!(
             (pod.backoff.initial, pod.backoff.factor, pod.backoff.max),
             (10 * SECOND, 2.0, 300 * SECOND)
         );
         assert_eq!((pod.backoff.jitter, pod.backoff.reset_after), (0.0, 600 * SECOND));
         assert_eq!((pod.logs.stdout, pod.logs.stderr), (Sink::Default, Sink::Default));
-        assert!(pod.readiness.is_none() && pod.active_deadline.is_none() && pod.startup_deadline.is_none());
+        assert!(
+            pod.main.readiness.is_none()
+                && pod.active_deadline.is_none()
+                && pod.main.start_deadline.is_none()
+        );
         assert_eq!((pod.main.name.as_str(), &pod.main.success_exit[..]), ("main", &[0][..]));
         assert!(!unit.essential);
     }
@@ -413,12 +421,12 @@ mod tests {
         let files: Vec<_> = main.env_file.iter().map(|file| (file.path.to_string(), file.optional)).collect();
         assert_eq!(files, [("/a".to_owned(), true), ("/b".to_owned(), false)]);
         assert_eq!(main.rlimits.iter().map(|limit| limit.value).collect::<Vec<_>>(), [10, 1024, u64::MAX]);
-        assert_eq!((pod.stop.signal, pod.stop.grace), (2, 90 * SECOND));
-        assert_eq!((pod.active_deadline, pod.startup_deadline), (Some(86_400 * SECOND), Some(5 * SECOND)));
-        let probe = pod.readiness.as_ref().unwrap();
+        assert_eq!((pod.main.stop.signal, pod.grace), (2, 90 * SECOND));
+        assert_eq!((pod.active_deadline, pod.main.start_deadline), (Some(86_400 * SECOND), Some(5 * SECOND)));
+        let probe = pod.main.readiness.as_ref().unwrap();
         assert_eq!((probe.period, probe.timeout, probe.initial_delay), (2 * SECOND, 3 * SECOND, 4 * SECOND));
         assert_eq!((probe.success_threshold, probe.failure_threshold), (5, 6));
-        let Handler::Http { host, port, path, .. } = &probe.handler else { panic!("{probe:?}") };
+        let Handler::Http(Http { host, port, path, .. }) = &probe.handler else { panic!("{probe:?}") };
         assert_eq!([host, port, path].map(ToString::to_string), ["127.0.0.1", "80", "/z"]);
         assert_eq!((pod.logs.stdout, pod.logs.stderr), (Sink::Default, Sink::Null));
     }

@@ -5,7 +5,8 @@
 //! choose a colliding unit can as well write the one they want.
 
 use super::model::{
-    Account, Backoff, Body, CronJob, Handler, Job, PodTemplate, Probe, Process, Relation, Unit,
+    Account, Backoff, Body, CronJob, ExitCodes, FailureRule, FailureWhen, Handler, Hook, HookKind, Http, Job,
+    PodTemplate, Probe, Process, Relation, Rollout, Share, Unit,
 };
 use super::text::Text;
 
@@ -37,10 +38,14 @@ pub(super) fn unit(unit: &Unit, literal: bool) -> u64 {
     fnv.relations("after", &relations.after);
     fnv.relations("before", &relations.before);
     fnv.number("essential", u64::from(unit.essential));
+    fnv.text("manifest", unit.manifest.as_deref().unwrap_or(""));
     fnv.number("literal", u64::from(literal));
     match &unit.body {
         Body::Target => {}
-        Body::Service(service) => fnv.number("replicas", u64::from(service.replicas) + 1),
+        Body::Service(service) => {
+            fnv.number("replicas", u64::from(service.replicas) + 1);
+            fnv.rollout(&service.rollout);
+        }
         Body::Job(job) => fnv.job(job),
         Body::CronJob(cron) => fnv.cron(cron),
     }
@@ -123,13 +128,12 @@ impl Fnv {
         }
         self.bytes(b"main");
         self.process(&pod.main);
-        self.backoff("backoff", &pod.backoff);
-        self.number("signal", pod.stop.signal.unsigned_abs().into());
-        self.duration("grace", Some(pod.stop.grace));
-        if let Some(probe) = &pod.readiness {
-            self.probe("readiness", probe);
+        for process in &pod.beside {
+            self.text("beside", &process.name);
+            self.process(process);
         }
-        self.duration("startup", pod.startup_deadline);
+        self.backoff("backoff", &pod.backoff);
+        self.duration("grace", Some(pod.grace));
         self.number("stdout", pod.logs.stdout as u64);
         self.number("stderr", pod.logs.stderr as u64);
     }
@@ -162,6 +166,51 @@ impl Fnv {
             self.option(&limit.name, Some(limit.value));
         }
         process.success_exit.iter().for_each(|code| self.option("success", Some(u64::from(*code))));
+        self.number("part", process.part as u64);
+        self.number("own_policy", process.restart_policy as u64);
+        for rule in &process.restart_rules {
+            self.number("rule", rule.action as u64 + 1);
+            self.exit_codes(&rule.exit_codes);
+        }
+        self.number("signal", process.stop.signal.unsigned_abs().into());
+        for (tag, kind) in [("post_start", HookKind::PostStart), ("pre_stop", HookKind::PreStop)] {
+            if let Some(hook) = process.hook(kind) {
+                self.hook(tag, hook);
+            }
+        }
+        self.duration("startup", process.start_deadline);
+        let probes =
+            [("started", &process.startup), ("readiness", &process.readiness), ("alive", &process.liveness)];
+        for (tag, probe) in probes {
+            if let Some(probe) = probe {
+                self.probe(tag, probe);
+            }
+        }
+    }
+
+    fn exit_codes(&mut self, codes: &ExitCodes) {
+        self.number("operator", codes.operator as u64);
+        codes.values.iter().for_each(|code| self.option("code", Some(u64::from(*code))));
+    }
+
+    fn hook(&mut self, tag: &str, hook: &Hook) {
+        self.bytes(tag.as_bytes());
+        match hook {
+            Hook::Exec(exec) => exec.iter().for_each(|text| self.variable_text("hook", text)),
+            Hook::Http(http) => self.http(http),
+            Hook::Sleep(time) => self.duration("sleep", Some(*time)),
+        }
+    }
+
+    fn http(&mut self, http: &Http) {
+        self.variable_text("http", &http.host);
+        self.variable_text("port", &http.port);
+        self.variable_text("path", &http.path);
+        for (name, value) in &http.headers {
+            self.text("header", name);
+            self.variable_text("value", value);
+        }
+        self.number("tls", u64::from(http.tls));
     }
 
     fn backoff(&mut self, tag: &str, backoff: &Backoff) {
@@ -182,22 +231,24 @@ impl Fnv {
                 self.variable_text("tcp", host);
                 self.variable_text("port", port);
             }
-            Handler::Http { host, port, path, headers } => {
-                self.variable_text("http", host);
-                self.variable_text("port", port);
-                self.variable_text("path", path);
-                for (name, value) in headers {
-                    self.text("header", name);
-                    self.variable_text("value", value);
-                }
-            }
+            Handler::Http(http) => self.http(http),
             Handler::Exec(exec) => exec.iter().for_each(|text| self.variable_text("probe", text)),
+            Handler::Unix(path) => self.variable_text("unix", path),
+            Handler::Log(pattern) => self.text("log", pattern),
+            Handler::File(path) => self.variable_text("file", path),
+            Handler::Grpc { host, port, service } => {
+                self.variable_text("grpc", host);
+                self.variable_text("port", port);
+                self.text("service", service);
+            }
+            Handler::Watchdog(every) => self.duration("watchdog", Some(*every)),
         }
         self.duration("delay", Some(probe.initial_delay));
         self.duration("period", Some(probe.period));
         self.duration("timeout", Some(probe.timeout));
         self.number("successes", probe.success_threshold.into());
         self.number("failures", probe.failure_threshold.into());
+        self.duration("probe_grace", probe.grace);
     }
 
     fn job(&mut self, job: &Job) {
@@ -211,6 +262,49 @@ impl Fnv {
         self.duration("ttl", job.ttl_after_finished);
         self.number("durable", u64::from(job.durable));
         self.number("at_boot", job.at_boot as u64);
+        self.option("per_index", job.backoff_limit_per_index.map(u64::from));
+        self.option("max_failed", job.max_failed_indexes.map(u64::from));
+        self.number("replacement", job.pod_replacement_policy as u64);
+        for rule in &job.failure_policy {
+            self.failure_rule(rule);
+        }
+        for rule in &job.success_policy {
+            self.bytes(b"success_rule");
+            for (first, last) in rule.indexes.iter().flatten() {
+                self.option("first", Some(u64::from(*first)));
+                self.option("last", Some(u64::from(*last)));
+            }
+            self.option("count", rule.count.map(u64::from));
+        }
+    }
+
+    fn failure_rule(&mut self, rule: &FailureRule) {
+        self.number("failure_rule", rule.action as u64 + 1);
+        match &rule.when {
+            FailureWhen::ExitCodes { process, codes } => {
+                self.text("of", process.as_deref().unwrap_or(""));
+                self.exit_codes(codes);
+            }
+            FailureWhen::Signal(signals) => {
+                signals.iter().for_each(|signal| self.option("by", Some(u64::from(*signal))));
+            }
+            FailureWhen::Oom => self.bytes(b"oom"),
+            FailureWhen::Deleted => self.bytes(b"deleted"),
+        }
+    }
+
+    fn rollout(&mut self, rollout: &Rollout) {
+        self.number("strategy", rollout.strategy as u64);
+        for (tag, share) in [("unavailable", rollout.max_unavailable), ("surge", rollout.max_surge)] {
+            match share {
+                Share::Number(number) => self.option(tag, Some(number.into())),
+                Share::Percent(percent) => self.pair(tag, "%", &percent.to_string()),
+            }
+        }
+        self.duration("min_ready", Some(rollout.min_ready));
+        self.duration("progress", Some(rollout.progress_deadline));
+        self.number("revisions", rollout.history.into());
+        self.number("surplus", rollout.surplus as u64);
     }
 
     fn cron(&mut self, cron: &CronJob) {
@@ -223,5 +317,6 @@ impl Fnv {
         self.option("successful", Some(cron.successful_history.into()));
         self.option("failed", Some(cron.failed_history.into()));
         self.number("catch_up", cron.catch_up as u64);
+        self.duration("jitter", Some(cron.jitter));
     }
 }

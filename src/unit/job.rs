@@ -6,7 +6,8 @@ use super::calendar::{Dst, Schedule};
 use super::diagnostic::Code;
 use super::keys;
 use super::model::{
-    AtBoot, Backoff, CatchUp, CompletionMode, ConcurrencyPolicy, CronJob, Job, PodTemplate, RestartPolicy,
+    AtBoot, Backoff, CatchUp, CompletionMode, ConcurrencyPolicy, CronJob, Job, PodReplacementPolicy,
+    PodTemplate, RestartPolicy,
 };
 use super::name::UnitName;
 use super::reader::{Reader, short};
@@ -84,6 +85,11 @@ impl Reader<'_> {
             parallelism: parallelism.unwrap_or(1),
             mode,
             backoff_limit,
+            backoff_limit_per_index: None,
+            max_failed_indexes: None,
+            failure_policy: Vec::new(),
+            success_policy: Vec::new(),
+            pod_replacement_policy: PodReplacementPolicy::TerminatingOrFailed,
             active_deadline,
             suspend,
             keep_pods,
@@ -185,6 +191,7 @@ impl Reader<'_> {
             successful_history,
             failed_history,
             catch_up,
+            jitter: Duration::ZERO,
         })
     }
 

@@ -30,6 +30,9 @@ pub struct Unit {
     pub essential: bool,
     /// What kind it is, with all that belongs to the kind.
     pub body: Body,
+    /// Made from a manifest of this kind (`Deployment`): Kubernetes' rules hold to the letter where ours
+    /// differ, and what is immutable there is so here.
+    pub manifest: Option<String>,
     /// Where it was written.
     pub origin: Origin,
     /// Changes exactly when something that a running pod was made from changes (not replicas, labels of
@@ -130,20 +133,29 @@ pub struct PodTemplate {
     pub restart_policy: RestartPolicy,
     /// The pod fails with `DeadlineExceeded` after this time (PHS-009).
     pub active_deadline: Option<Duration>,
-    /// Steps before, in order; each must succeed (INI-001).
+    /// Steps before, and sidecars, in the order of their start (INI-001, SID-001).
     pub init: Vec<Process>,
     /// The application.
     pub main: Process,
+    /// Further processes of the application (`[[process]]`), started and stopped with main.
+    pub beside: Vec<Process>,
     /// Delays of restarts in place (RST-006ff).
     pub backoff: Backoff,
-    /// How it is stopped.
-    pub stop: Stop,
-    /// When it is ready; `None`: as soon as main has started.
-    pub readiness: Option<Box<Probe>>,
-    /// Not ready this long after the start of main is a failed start: it is killed and restarted by policy.
-    pub startup_deadline: Option<Duration>,
+    /// From the wish to stop a pod to KILL, hooks included (TRM-001).
+    pub grace: Duration,
     /// Where its output goes.
     pub logs: Logs,
+}
+
+/// What a process is to its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// The application: main, or a `[[process]]` beside it. The pod is done when all of them are.
+    Application,
+    /// A step before: the next one starts when it has succeeded.
+    Init,
+    /// Started at its place among the steps, and there for as long as the application is (SID-001ff).
+    Sidecar,
 }
 
 /// One process of a pod.
@@ -173,6 +185,73 @@ pub struct Process {
     pub rlimits: Vec<Rlimit>,
     /// Exit codes that count as success; `[0]` unless written.
     pub success_exit: Vec<u8>,
+    /// What it is to its pod.
+    pub part: Part,
+    /// When it runs again: its own policy or its pod's, as it comes out for its part. Of an init step:
+    /// `OnFailure` or `Never` (INI-002); of a sidecar: `Always` (SID-002).
+    pub restart_policy: RestartPolicy,
+    /// Exits that are treated otherwise; the first that matches counts (CRR-002).
+    pub restart_rules: Vec<RestartRule>,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// Runs right after the start, beside the process (HOK-001).
+    pub post_start: Option<Box<Hook>>,
+    /// Not started and ready this long after the start is a failed start: it is killed and restarted by
+    /// policy.
+    pub start_deadline: Option<Duration>,
+    /// Holds the other two back until its first success (PRB-009).
+    pub startup: Option<Box<Probe>>,
+    /// When it is ready; `None`: as soon as it has started.
+    pub readiness: Option<Box<Probe>>,
+    /// Failing it restarts the process (PRB-007).
+    pub liveness: Option<Box<Probe>>,
+}
+
+/// A restart that the policy alone would not decide (CRR-002).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestartRule {
+    /// Which exits.
+    pub exit_codes: ExitCodes,
+    /// What follows.
+    pub action: RestartAction,
+}
+
+/// What a [`RestartRule`] does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestartAction {
+    /// The process runs again, whatever its policy.
+    Restart,
+    /// All processes of the pod are killed, and it begins anew at its first step (CRR-004).
+    RestartAllContainers,
+}
+
+/// A set of exit codes; a death by signal `n` is `128 + n`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitCodes {
+    /// Whether the code is to be one of the values, or none of them.
+    pub operator: Operator,
+    /// In ascending order.
+    pub values: Vec<u8>,
+}
+
+/// In the set, or outside of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operator {
+    /// One of the values.
+    In,
+    /// None of them.
+    NotIn,
+}
+
+/// What runs at a moment of a process's life (HOK-001ff).
+#[derive(Clone, Debug)]
+pub enum Hook {
+    /// A command, as the process's own user and with its environment.
+    Exec(Vec<Text>),
+    /// A GET.
+    Http(Http),
+    /// Nothing but time.
+    Sleep(Duration),
 }
 
 /// One resource limit.
@@ -219,13 +298,13 @@ pub struct Backoff {
     pub reset_after: Duration,
 }
 
-/// How a pod is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a process is stopped.
+#[derive(Clone, Debug)]
 pub struct Stop {
-    /// The first signal, to the main process.
+    /// The first signal, to the process itself.
     pub signal: i32,
-    /// After this, KILL to all of it.
-    pub grace: Duration,
+    /// Runs before it; the grace has begun (HOK-002, HOK-003).
+    pub pre: Option<Box<Hook>>,
 }
 
 /// Where output goes.
@@ -263,10 +342,33 @@ pub struct Probe {
     pub period: Duration,
     /// An answer later than this is a failure.
     pub timeout: Duration,
-    /// Successes in a row that make it ready.
+    /// Successes in a row that make the verdict good.
     pub success_threshold: u32,
-    /// Failures in a row that make it unready.
+    /// Failures in a row that make it bad.
     pub failure_threshold: u32,
+    /// Instead of the pod's, where this probe's failure stops the process (PRB-015).
+    pub grace: Option<Duration>,
+}
+
+/// A moment of a process's life at which something may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HookKind {
+    /// Right after its start.
+    PostStart,
+    /// Before it is asked to end.
+    PreStop,
+}
+
+/// Which of its three probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProbeKind {
+    /// `[startup]`
+    Startup,
+    /// `[readiness]`
+    Readiness,
+    /// `[liveness]`
+    Liveness,
 }
 
 /// How a probe asks.
@@ -284,18 +386,42 @@ pub enum Handler {
         port: Text,
     },
     /// A GET that answers 200 to 399 (PRB-013).
-    Http {
+    Http(Http),
+    /// A command that exits 0, as the process's own user and with its environment.
+    Exec(Vec<Text>),
+    /// A connection to a unix socket that is accepted.
+    Unix(Text),
+    /// A line of its output that matches this regular expression. Thresholds and times do not apply.
+    Log(String),
+    /// A file that is there.
+    File(Text),
+    /// `grpc.health.v1.Health/Check` says SERVING (PRB-014).
+    Grpc {
         /// Host name or address.
         host: Text,
         /// Port, after variables.
         port: Text,
-        /// Path with query.
-        path: Text,
-        /// Further headers.
-        headers: Vec<(String, Text)>,
+        /// Whose health; empty: the server's.
+        service: String,
     },
-    /// A command that exits 0, as the process's own user and with its environment.
-    Exec(Vec<Text>),
+    /// `WATCHDOG=1` on `$NOTIFY_SOCKET` at least this often (liveness only). Thresholds and times do not
+    /// apply.
+    Watchdog(Duration),
+}
+
+/// A GET.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// By TLS; the certificate is not looked at (PRB-013).
+    pub tls: bool,
+    /// Host name or address.
+    pub host: Text,
+    /// Port, after variables.
+    pub port: Text,
+    /// Path with query.
+    pub path: Text,
+    /// Further headers.
+    pub headers: Vec<(String, Text)>,
 }
 
 /// A service: pods that are kept at a number.
@@ -305,6 +431,68 @@ pub struct Service {
     pub pod: PodTemplate,
     /// How many.
     pub replicas: u32,
+    /// How a changed template comes to them.
+    pub rollout: Rollout,
+}
+
+/// How a changed template comes to the pods of a service (DEP-001ff).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rollout {
+    /// Side by side, or one after the other.
+    pub strategy: Strategy,
+    /// Pods that may be missing meanwhile; rounded down.
+    pub max_unavailable: Share,
+    /// Pods that may be too many meanwhile; rounded up.
+    pub max_surge: Share,
+    /// A pod is available once it has been ready for so long (DEP-006).
+    pub min_ready: Duration,
+    /// Without any progress for so long it is said to have failed; it goes on (DEP-005).
+    pub progress_deadline: Duration,
+    /// Old revisions that are kept (DEP-004).
+    pub history: u32,
+    /// Which pods go first where there are too many.
+    pub surplus: Surplus,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::RollingUpdate,
+            max_unavailable: Share::Number(1),
+            max_surge: Share::Number(0),
+            min_ready: Duration::ZERO,
+            progress_deadline: Duration::from_secs(600),
+            history: 10,
+            surplus: Surplus::Highest,
+        }
+    }
+}
+
+/// See [`Rollout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// Old pods go as new ones come.
+    RollingUpdate,
+    /// All old pods are gone before the first new one comes (DEP-003).
+    Recreate,
+}
+
+/// A number of pods, or a part of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Share {
+    /// So many.
+    Number(u32),
+    /// So many of a hundred.
+    Percent(u32),
+}
+
+/// Which pods go first where there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Surplus {
+    /// Those with the highest replica number.
+    Highest,
+    /// As Kubernetes chooses (RS-005).
+    Kubernetes,
 }
 
 /// A job: pods until enough have succeeded.
@@ -320,6 +508,16 @@ pub struct Job {
     pub mode: CompletionMode,
     /// Failures allowed (JOB-040, JOB-041).
     pub backoff_limit: u32,
+    /// Failures allowed of each index (BPI-001).
+    pub backoff_limit_per_index: Option<u32>,
+    /// Indexes that may fail before the job does (BPI-003).
+    pub max_failed_indexes: Option<u32>,
+    /// What failures of which kind mean; the first rule that matches counts (PFP-001ff).
+    pub failure_policy: Vec<FailureRule>,
+    /// Which successes are enough (SUC-001ff).
+    pub success_policy: Vec<SuccessRule>,
+    /// When a pod that was asked to end is replaced (PRP-001ff).
+    pub pod_replacement_policy: PodReplacementPolicy,
     /// The job fails this long after its start (JOB-060).
     pub active_deadline: Option<Duration>,
     /// Created at rest (JOB-080).
@@ -334,6 +532,64 @@ pub struct Job {
     pub durable: bool,
     /// What a finished job does when supd comes up anew.
     pub at_boot: AtBoot,
+}
+
+/// What a failure of a pod means (PFP-001ff).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureRule {
+    /// Which failures.
+    pub when: FailureWhen,
+    /// What follows.
+    pub action: FailureAction,
+}
+
+/// Which failures of a pod a [`FailureRule`] is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailureWhen {
+    /// A process has ended with one of these codes (PFP-004).
+    ExitCodes {
+        /// This one only; else any.
+        process: Option<String>,
+        /// Which codes; 0 never matches.
+        codes: ExitCodes,
+    },
+    /// A signal that supd did not send has ended a process.
+    Signal(Vec<u8>),
+    /// It was out of memory (CST-002).
+    Oom,
+    /// An operator has deleted it, or supd has ended under it: Kubernetes' `DisruptionTarget` (PFP-006).
+    Deleted,
+}
+
+/// What follows from a failure of a pod (PFP-003).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailureAction {
+    /// The job fails at once.
+    FailJob,
+    /// Its index fails, and is not tried again.
+    FailIndex,
+    /// It is not counted; a new pod comes after the back-off.
+    Ignore,
+    /// It is counted as any other; later rules are not looked at.
+    Count,
+}
+
+/// Which successes are enough (SUC-002).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuccessRule {
+    /// Among these indexes, as intervals; `None`: all of them.
+    pub indexes: Option<Vec<(u32, u32)>>,
+    /// So many; `None`: all of the set.
+    pub count: Option<u32>,
+}
+
+/// When a pod that was asked to end is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PodReplacementPolicy {
+    /// At once, after the back-off (PRP-001).
+    TerminatingOrFailed,
+    /// When it is gone (PRP-002).
+    Failed,
 }
 
 /// What a finished job does when supd comes up anew.
@@ -375,6 +631,8 @@ pub struct CronJob {
     pub failed_history: u32,
     /// What happens to times that were missed.
     pub catch_up: CatchUp,
+    /// A random delay of each run, less than this. The scheduled time stays what it is.
+    pub jitter: Duration,
 }
 
 /// What a due run does while another is active.
@@ -396,6 +654,8 @@ pub enum CatchUp {
     Last,
     /// They are gone.
     None,
+    /// All of them, one after the other, oldest first; as far back as `starting_deadline` goes.
+    All,
 }
 
 impl Unit {
@@ -429,10 +689,66 @@ impl Unit {
     }
 }
 
+impl Process {
+    /// What runs at this moment.
+    pub fn hook(&self, kind: HookKind) -> Option<&Hook> {
+        match kind {
+            HookKind::PostStart => self.post_start.as_deref(),
+            HookKind::PreStop => self.stop.pre.as_deref(),
+        }
+    }
+
+    /// Its probe of this kind.
+    pub fn probe(&self, kind: ProbeKind) -> Option<&Probe> {
+        match kind {
+            ProbeKind::Startup => self.startup.as_deref(),
+            ProbeKind::Readiness => self.readiness.as_deref(),
+            ProbeKind::Liveness => self.liveness.as_deref(),
+        }
+    }
+}
+
+impl ExitCodes {
+    /// Whether an exit code is meant. Success never is, not even by `NotIn` (PFP-004).
+    pub fn matches(&self, code: u8) -> bool {
+        let within = self.values.contains(&code);
+        code != 0 && within == (self.operator == Operator::In)
+    }
+}
+
+impl Share {
+    /// So many of `all`; parts of a pod count as one, or not at all.
+    pub fn of(self, all: u32, up: bool) -> u32 {
+        match self {
+            Self::Number(number) => number,
+            Self::Percent(percent) => {
+                let parts = u64::from(all) * u64::from(percent);
+                let whole = if up { parts.div_ceil(100) } else { parts / 100 };
+                u32::try_from(whole).unwrap_or(u32::MAX)
+            }
+        }
+    }
+}
+
 impl PodTemplate {
-    /// The process with this place in the pod: init steps in order, then main.
+    /// The process with this place in the pod: init steps and sidecars in order, then main, then those
+    /// beside it.
     pub fn process(&self, place: usize) -> &Process {
-        self.init.get(place).unwrap_or(&self.main)
+        match place.checked_sub(self.init.len()) {
+            None => &self.init[place],
+            Some(0) => &self.main,
+            Some(beside) => self.beside.get(beside - 1).unwrap_or(&self.main),
+        }
+    }
+
+    /// All of them, in the order of their places.
+    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+        self.init.iter().chain(std::iter::once(&self.main)).chain(&self.beside)
+    }
+
+    /// The place of main.
+    pub fn main_place(&self) -> usize {
+        self.init.len()
     }
 }
 

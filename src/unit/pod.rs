@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::diagnostic::Code;
 use super::keys::{self, TableSpec};
-use super::model::{Backoff, Handler, Logs, PodTemplate, Probe, Process, RestartPolicy, Sink, Stop};
+use super::model::{
+    Backoff, Handler, Http, Logs, Part, PodTemplate, Probe, Process, RestartPolicy, Sink, Stop,
+};
 use super::reader::{Reader, short};
 use super::text::Text;
 use super::tree::{Entry, Table, Value};
@@ -30,21 +32,30 @@ impl Reader<'_> {
     pub(super) fn pod(&mut self, unit: &Table, restart_policy: RestartPolicy) -> Option<PodTemplate> {
         let main = self.process("main".to_owned(), unit, unit);
         let active_deadline = self.deadline(unit, "active_deadline");
-        let init = self.init_steps(unit);
+        let mut init = self.init_steps(unit);
+        for step in &mut init {
+            step.part = Part::Init;
+            // INI-002.
+            step.restart_policy = match restart_policy {
+                RestartPolicy::Always => RestartPolicy::OnFailure,
+                policy => policy,
+            };
+        }
         let backoff = self.backoff(unit, "backoff", &keys::BACKOFF, RESTART_BACKOFF, unit);
-        let stop = self.stop(unit);
-        let readiness = self.readiness(unit);
-        let startup_deadline = self.startup(unit);
+        let (signal, grace) = self.stop(unit);
+        let readiness = self.readiness(unit).map(Box::new);
+        let start_deadline = self.startup(unit);
         let logs = self.logs(unit);
+        let stop = Stop { signal, pre: None };
+        let main = main.map(|main| Process { restart_policy, stop, readiness, start_deadline, ..main });
         Some(PodTemplate {
             restart_policy,
             active_deadline,
             init,
             main: main?,
+            beside: Vec::new(),
             backoff,
-            stop,
-            readiness: readiness.map(Box::new),
-            startup_deadline,
+            grace,
             logs,
         })
     }
@@ -127,18 +138,18 @@ impl Reader<'_> {
         backoff
     }
 
-    fn stop(&mut self, unit: &Table) -> Stop {
+    fn stop(&mut self, unit: &Table) -> (i32, Duration) {
         let table = self.table(unit, "stop");
-        let mut stop = Stop { signal: libc::SIGTERM, grace: Duration::from_secs(30) };
+        let (mut signal, mut grace) = (libc::SIGTERM, Duration::from_secs(30));
         // Kubernetes has the grace period at the top.
         let pasted = unit.get("termination_grace_period");
-        if let Some(grace) = self.duration(unit, "termination_grace_period", Duration::ZERO) {
-            stop.grace = grace;
+        if let Some(pasted) = self.duration(unit, "termination_grace_period", Duration::ZERO) {
+            grace = pasted;
         }
-        let Some(table) = table else { return stop };
+        let Some(table) = table else { return (signal, grace) };
         self.check_keys(table, &keys::STOP, unit);
-        if let Some(grace) = self.duration(table, "grace", Duration::ZERO) {
-            stop.grace = grace;
+        if let Some(own) = self.duration(table, "grace", Duration::ZERO) {
+            grace = own;
         }
         if let (Some(pasted), Some(own)) = (pasted, table.get("grace")) {
             let line = self.sources.line(own.key_span);
@@ -147,19 +158,19 @@ impl Reader<'_> {
                 .label(format!("`grace` is written in line {line} already"));
         }
         if let Some(entry) = table.get("signal") {
-            let signal = match &entry.node.value {
+            let named = match &entry.node.value {
                 Value::String(name) => value::signal(name),
                 Value::Integer(number, _) => {
                     number.and_then(|n| i32::try_from(n).ok()).filter(|n| (1..=64).contains(n))
                 }
                 _ => None,
             };
-            match signal {
-                Some(signal) => stop.signal = signal,
+            match named {
+                Some(named) => signal = named,
                 None => self.bad_signal(entry),
             }
         }
-        stop
+        (signal, grace)
     }
 
     fn bad_signal(&mut self, entry: &Entry) {
@@ -227,7 +238,8 @@ impl Reader<'_> {
         if matches!(handler, Handler::Notify | Handler::Fd(_)) {
             self.no_times(table, &written[0].key);
         }
-        Some(Probe { handler, initial_delay, period, timeout, success_threshold, failure_threshold })
+        let grace = None;
+        Some(Probe { handler, initial_delay, period, timeout, success_threshold, failure_threshold, grace })
     }
 
     /// `notify` and `fd` are told, they do not ask.
@@ -282,7 +294,8 @@ impl Reader<'_> {
         let endpoint = self.endpoint(entry, &keys::HTTP, unit);
         let Some(table) = entry.node.as_table() else {
             let (host, port) = endpoint?;
-            return Some(Handler::Http { host, port, path: Text::literal("/"), headers: Vec::new() });
+            let path = Text::literal("/");
+            return Some(Handler::Http(Http { tls: false, host, port, path, headers: Vec::new() }));
         };
         if let Some((scheme, span)) = self.string(table, "scheme") {
             match scheme.to_ascii_lowercase().as_str() {
@@ -318,7 +331,7 @@ impl Reader<'_> {
             headers.extend(self.text(value, header.node.span).map(|value| (header.key.clone(), value)));
         }
         let (host, port) = endpoint?;
-        Some(Handler::Http { host, port, path: path?, headers })
+        Some(Handler::Http(Http { tls: false, host, port, path: path?, headers }))
     }
 
     /// Where a probe asks: `8080`, `{ port = 8080, host = "…" }`.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::diagnostic::Code;
 use super::keys::nearest;
-use super::model::{Account, EnvFile, Process, Rlimit};
+use super::model::{Account, EnvFile, Part, Process, RestartPolicy, Rlimit, Stop};
 use super::reader::{Reader, short};
 use super::source::Span;
 use super::text::Text;
@@ -52,6 +52,15 @@ impl Reader<'_> {
             umask,
             rlimits,
             success_exit,
+            part: Part::Application,
+            restart_policy: RestartPolicy::Always,
+            restart_rules: Vec::new(),
+            stop: Stop { signal: libc::SIGTERM, pre: None },
+            post_start: None,
+            start_deadline: None,
+            startup: None,
+            readiness: None,
+            liveness: None,
         })
     }
 

@@ -12,7 +12,7 @@ use supd::engine::id::{ObjectRef, PodUid, RunId};
 use supd::engine::time::{Mono, Now, Wall};
 use supd::engine::view::{JobView, Phase, PodView, ProcessState, UnitState, UnitView};
 use supd::engine::{Engine, EngineOptions};
-use supd::unit::model::Unit;
+use supd::unit::model::{ProbeKind, Unit};
 use supd::unit::name::UnitName;
 
 use crate::outside::Outside;
@@ -270,6 +270,7 @@ impl World {
                 }
                 Vec::new()
             }
+            Action::Hook { .. } => Vec::new(),
             Action::Record(Record::Pod(pod)) => {
                 self.finished.insert(pod.uid, *pod);
                 Vec::new()
@@ -339,7 +340,7 @@ impl World {
 
     pub fn ready(mut self, pod: &str, ready: bool) -> Self {
         let run = self.run_of(pod);
-        self.feed(Event::Readiness { run, ready, message: "told so".into() });
+        self.feed(Event::Probed { run, probe: ProbeKind::Readiness, good: ready, message: "told so".into() });
         self
     }
 

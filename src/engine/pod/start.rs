@@ -11,6 +11,7 @@ use crate::engine::time::{Mono, Now};
 use crate::engine::timer::Timer;
 use crate::engine::view::JobOwner;
 use crate::engine::{Engine, report};
+use crate::unit::model::ProbeKind;
 
 impl Engine {
     /// Makes a pod, and starts its first process.
@@ -165,14 +166,14 @@ impl Engine {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let (run, unit) = (pod.run(), Arc::clone(&pod.unit));
         let template = pod.template();
-        if template.readiness.is_none() {
+        if template.main.readiness.is_none() {
             (pod.ready, pod.was_ready, pod.ready_since) = (true, true, Some(at));
             return;
         }
-        if let Some(deadline) = template.startup_deadline {
+        if let Some(deadline) = template.main.start_deadline {
             self.timers.set(Timer::StartDeadline(uid), ready_by(now, at, deadline));
         }
-        out.push(Action::Probe { run, unit });
+        out.push(Action::Probe { run, unit, probe: ProbeKind::Readiness });
     }
 
     pub(in crate::engine) fn on_readiness(

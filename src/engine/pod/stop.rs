@@ -38,7 +38,7 @@ impl Engine {
         pod.leaving = Some(Leaving { count });
         pod.ready = false;
         pod.ready_since = None;
-        let grace = pod.template().stop.grace.max(GRACE_MIN).min(left);
+        let grace = pod.template().grace.max(GRACE_MIN).min(left);
         let (up, unit) = (pod.is_up(), pod.unit.name.clone());
         self.timers.clear(&Timer::Restart(uid));
         self.timers.clear(&Timer::PodDeadline(uid));
@@ -57,7 +57,7 @@ impl Engine {
     /// The polite signal, and CONT after it: a stopped process could not hear it (F26).
     pub(super) fn signal_stop(&self, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        let (run, signal) = (pod.run(), pod.template().stop.signal);
+        let (run, signal) = (pod.run(), pod.template().main.stop.signal);
         out.push(Action::Signal { run, signal, all: false });
         out.push(Action::Signal { run, signal: SIGCONT, all: false });
     }
@@ -67,7 +67,7 @@ impl Engine {
     pub(in crate::engine) fn signal_late(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let left = self.time_left(now.mono);
         let Some(pod) = self.pods.get(&uid) else { return };
-        let grace = pod.template().stop.grace.max(GRACE_MIN).min(left);
+        let grace = pod.template().grace.max(GRACE_MIN).min(left);
         if self.timers.get(&Timer::Kill(uid)).is_none() {
             self.timers.set(Timer::Kill(uid), now.mono + grace);
         }
@@ -88,8 +88,8 @@ impl Engine {
     /// Main did not become ready in time: a failed start.
     pub(in crate::engine) fn on_start_deadline(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let Some(deadline) = pod.template().startup_deadline else { return };
-        let grace = pod.template().stop.grace.max(GRACE_MIN);
+        let Some(deadline) = pod.template().main.start_deadline else { return };
+        let grace = pod.template().grace.max(GRACE_MIN);
         let why = format!("not ready within {}s", deadline.as_secs_f64());
         let about = ("Pod", pod.name.as_str(), &pod.unit.name);
         report(out, true, "Unhealthy", about, format!("{why}, stopping it"));

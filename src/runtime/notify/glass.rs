@@ -10,6 +10,7 @@ use nix::unistd::{pipe2, read};
 use super::{Mark, Pipe};
 use crate::engine::event::Event;
 use crate::limits::NOTIFY_PER_TURN_MAX;
+use crate::unit::model::ProbeKind;
 
 /// A pipe of our own, empty between two looks.
 pub(super) struct Glass {
@@ -51,7 +52,12 @@ impl Glass {
                 Err(Errno::EAGAIN) => return None,
                 Err(_) => (false, "the readiness descriptor cannot be read"),
             };
-            return Some(Event::Readiness { run, ready, message: message.into() });
+            return Some(Event::Probed {
+                run,
+                probe: ProbeKind::Readiness,
+                good: ready,
+                message: message.into(),
+            });
         }
         None
     }

@@ -33,6 +33,7 @@ use crate::engine::id::{PodUid, RunId};
 use crate::limits::{
     DESCRIPTORS_PER_MESSAGE_MAX, NOTIFY_BYTES_MAX, NOTIFY_PER_TURN_MAX, NOTIFY_READY_SOURCES_MAX,
 };
+use crate::unit::model::ProbeKind;
 
 mod glass;
 pub mod message;
@@ -300,7 +301,12 @@ fn judge(
         told.extend(match line {
             Line::Ready => {
                 mark(run);
-                Some(Event::Readiness { run, ready: true, message: "READY=1".into() })
+                Some(Event::Probed {
+                    run,
+                    probe: ProbeKind::Readiness,
+                    good: true,
+                    message: "READY=1".into(),
+                })
             }
             Line::Status(text) => Some(Event::StatusText { run, text }),
             Line::Other(key) => {

@@ -23,7 +23,7 @@ fn told(act: impl FnOnce(&mut Tellers, &Path)) -> Vec<String> {
 
 fn show(event: &Event) -> String {
     match event {
-        Event::Readiness { run: RUN, ready, .. } => format!("ready {ready}"),
+        Event::Probed { run: RUN, good: ready, .. } => format!("ready {ready}"),
         Event::StatusText { run: RUN, text } => format!("status {text}"),
         other => format!("{other:?}"),
     }

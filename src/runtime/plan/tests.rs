@@ -33,16 +33,24 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         umask: None,
         rlimits: Vec::new(),
         success_exit: vec![0],
+        part: Part::Application,
+        restart_policy: RestartPolicy::Always,
+        restart_rules: Vec::new(),
+        stop: Stop { signal: 15, pre: None },
+        post_start: None,
+        start_deadline: None,
+        startup: None,
+        readiness: None,
+        liveness: None,
     };
     let pod = PodTemplate {
         restart_policy: RestartPolicy::Always,
         active_deadline: None,
         init: vec![Process { name: "prepare".into(), ..main.clone() }],
         main,
+        beside: Vec::new(),
         backoff,
-        stop: Stop { signal: 15, grace: Duration::ZERO },
-        readiness: None,
-        startup_deadline: None,
+        grace: Duration::ZERO,
         logs: Logs { stdout: Sink::Default, stderr: Sink::Default },
     };
     Arc::new(Unit {
@@ -53,6 +61,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         relations: Relations::default(),
         essential: false,
         body: body(pod),
+        manifest: None,
         origin: Origin { path: "/units/web.toml".into(), drop_ins: Vec::new() },
         template_hash: 0,
         hash: 0,
@@ -60,7 +69,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
 }
 
 fn service(pod: PodTemplate) -> Body {
-    Body::Service(Box::new(Service { pod, replicas: 3 }))
+    Body::Service(Box::new(Service { pod, replicas: 3, rollout: Rollout::default() }))
 }
 
 fn indexed(pod: PodTemplate) -> Body {
@@ -71,6 +80,11 @@ fn indexed(pod: PodTemplate) -> Body {
         parallelism: 1,
         mode: CompletionMode::Indexed,
         backoff_limit: 6,
+        backoff_limit_per_index: None,
+        max_failed_indexes: None,
+        failure_policy: Vec::new(),
+        success_policy: Vec::new(),
+        pod_replacement_policy: PodReplacementPolicy::TerminatingOrFailed,
         active_deadline: None,
         suspend: false,
         keep_pods: 1,

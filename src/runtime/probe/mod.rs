@@ -19,7 +19,7 @@ use crate::engine::event::Event;
 use crate::engine::id::RunId;
 use crate::engine::time::Mono;
 use crate::runtime::clock;
-use crate::unit::model::Probe;
+use crate::unit::model::{Probe, ProbeKind};
 
 pub mod http;
 pub mod threshold;
@@ -136,7 +136,8 @@ async fn ask_for_ever(subject: Subject, notes: mpsc::Sender<Note>) {
         let changed = verdict.observe(success).is_some();
         if changed || (message != last_message && success == verdict.ready()) {
             last_message.clone_from(&message);
-            let event = Event::Readiness { run: *run, ready: verdict.ready(), message };
+            let event =
+                Event::Probed { run: *run, probe: ProbeKind::Readiness, good: verdict.ready(), message };
             if notes.send(Note::Told(event)).await.is_err() {
                 return;
             }

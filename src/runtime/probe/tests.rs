@@ -21,6 +21,7 @@ fn subject(question: Question) -> Subject {
         timeout: Duration::from_secs(5),
         success_threshold: 1,
         failure_threshold: 2,
+        grace: None,
     };
     Subject { run: RUN, started: clock::mono(), was_ready: false, question, probe }
 }
@@ -28,7 +29,7 @@ fn subject(question: Question) -> Subject {
 /// The next verdict that is told.
 async fn verdict(notes: &mut mpsc::Receiver<Note>) -> (bool, String) {
     match notes.recv().await {
-        Some(Note::Told(Event::Readiness { run: RUN, ready, message })) => (ready, message),
+        Some(Note::Told(Event::Probed { run: RUN, good: ready, message, .. })) => (ready, message),
         other => panic!("expected a verdict, got {other:?}"),
     }
 }

@@ -59,6 +59,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             success_threshold,
             failure_threshold,
+            grace: None,
         };
         Verdict::new(&probe, false)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use supd::engine::event::{Command, Event, Outcome, Target};
 use supd::engine::id::{PodUid, RunId};
 use supd::engine::time::{Now, Wall};
+use supd::unit::model::ProbeKind;
 use supd::unit::name::UnitName;
 
 use super::keeper::{Run, Stage};
@@ -179,7 +180,12 @@ impl Life {
         if let Some(known) = self.site.keeper.runs.get_mut(&run) {
             known.ready = ready;
         }
-        self.site.feed(Event::Readiness { run, ready, message: "told so".into() });
+        self.site.feed(Event::Probed {
+            run,
+            probe: ProbeKind::Readiness,
+            good: ready,
+            message: "told so".into(),
+        });
     }
 
     /// The clock moves; at a deadline the manager wakes, or is late.

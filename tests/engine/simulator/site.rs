@@ -235,6 +235,7 @@ impl Site {
                     run.probed = true;
                 }
             }
+            Action::Hook { .. } => {}
             Action::Record(Record::Run(record)) => manager.fresh.runs.push(*record),
             Action::Record(Record::Pod(pod)) => manager.fresh.pods.push((pod.uid, pod.job)),
             Action::Record(Record::Decision(_)) | Action::Changed(_) | Action::Gone(_) => {}
@@ -520,7 +521,7 @@ fn brief(event: &Event) -> String {
     match event {
         Event::Started { run, .. } => format!("Started {run}"),
         Event::Exited { run, exit } => format!("Exited {run} {:?}", exit.outcome),
-        Event::Readiness { run, ready, .. } => format!("Readiness {run} {ready}"),
+        Event::Probed { run, good: ready, .. } => format!("Readiness {run} {ready}"),
         Event::Loaded { apply, .. } => format!("Loaded apply={apply}"),
         other => format!("{other:?}"),
     }
