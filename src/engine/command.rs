@@ -304,9 +304,13 @@ impl Engine {
         };
         let (unit, name) = (pod.unit.name.clone(), pod.name.clone());
         report(out, false, "Killing", ("Pod", &name, &unit), "stopped by an operator".to_owned());
-        match pod.owner {
-            Owner::Service { .. } => self.stop_pod(now, uid, Count::Nothing, out),
-            Owner::Job { .. } => self.stop_job_pod(now, uid, out),
+        let of_service = matches!(pod.owner, Owner::Service { .. });
+        if let Some(pod) = self.pods.get_mut(&uid) {
+            pod.disrupted |= pod.leaving.is_none();
+        }
+        match of_service {
+            true => self.stop_pod(now, uid, Count::Nothing, out),
+            false => self.stop_job_pod(now, uid, out),
         }
         accept(&unit, format!("{name}: {word}"))
     }

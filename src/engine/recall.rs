@@ -300,6 +300,7 @@ impl Engine {
             was_ready: saved.was_ready,
             ready_message: saved.ready_message,
             status_text: saved.status_text,
+            disrupted: saved.disrupted,
             reason: saved.reason,
             message: saved.message,
         };

@@ -146,6 +146,7 @@ impl Engine {
             was_ready: pod.was_ready,
             ready_message: pod.ready_message.clone(),
             status_text: pod.status_text.clone(),
+            disrupted: pod.disrupted,
             reason: pod.reason.clone(),
             message: pod.message.clone(),
             processes: pod.processes.iter().map(saved_process).collect(),

@@ -191,6 +191,8 @@ pub struct SavedPod {
     pub(super) was_ready: bool,
     pub(super) ready_message: String,
     pub(super) status_text: String,
+    #[serde(default)]
+    pub(super) disrupted: bool,
     pub(super) reason: String,
     pub(super) message: String,
     pub(super) processes: Vec<SavedProcess>,
