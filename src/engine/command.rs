@@ -106,7 +106,7 @@ impl Engine {
                     }
                     return;
                 }
-                job.failures_in_row = 0;
+                job.hurry();
                 let live: Vec<PodUid> = job.live.iter().copied().collect();
                 live.into_iter().for_each(|uid| self.hurry_pod(now, uid, out));
             }
@@ -328,12 +328,24 @@ impl Engine {
             for uid in self.pods_of(name) {
                 self.hurry_pod(now, uid, out);
             }
+            self.hurry_jobs(name);
         }
         let message = match unit {
             Some(name) => format!("{name}: back-off forgotten"),
             None => "back-off forgotten".to_owned(),
         };
         Ok(Accepted { unit: unit.cloned(), job: None, message })
+    }
+
+    /// Jobs of a unit wait no longer for their next pod.
+    fn hurry_jobs(&mut self, name: &UnitName) {
+        let own = self.jobs.values().filter(|job| &job.unit.name == name && !job.finished);
+        for job in own.map(|job| job.name.clone()).collect::<Vec<_>>() {
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.hurry();
+            }
+        }
+        self.mark(name);
     }
 
     /// Pods of a unit that are not final.

@@ -105,6 +105,8 @@ pub(in crate::engine) enum Count {
     Failed,
     /// It has been counted already (JOB-014), or its owner is gone.
     Already,
+    /// As any other, by its phase when it is gone (PRP-002).
+    AtEnd,
 }
 
 /// A pod was asked to end.
