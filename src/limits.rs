@@ -73,6 +73,11 @@ pub const REPLICAS_MAX: u32 = 10_000;
 /// `parallelism` of an Indexed job (JVL-003).
 pub const PARALLELISM_MAX: u32 = 100_000;
 
+/// Restart rules of one process (CRR-002).
+pub const RESTART_RULES_MAX: usize = 20;
+/// Exit codes of one rule (CRR-002): all that there are.
+pub const EXIT_CODES_MAX: usize = 255;
+
 /// Longest schedule of a cronjob: every value of every field written out takes half of it.
 pub const SCHEDULE_BYTES_MAX: usize = 1_024;
 /// How many years ahead a schedule is looked for. Whatever comes at all comes within eight: 29 February
