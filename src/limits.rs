@@ -208,8 +208,14 @@ pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
 pub const STATUS_TEXT_CHARS_MAX: usize = 256;
 /// Parents looked through for the run that a process belongs to: deeper than any tree of processes seen.
 pub const ANCESTORS_MAX: usize = 64;
-/// Bytes in which a probe's HTTP answer must show its status line.
-pub const PROBE_STATUS_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of the head of a probe's HTTP answer that are looked at: what servers themselves take of a request.
+pub const PROBE_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Redirects that a probe follows (Go's, and so the kubelet's).
+pub const PROBE_REDIRECTS_MAX: usize = 10;
+/// Bytes of a gRPC health answer: it has seven.
+pub const GRPC_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Frames of HTTP/2 in which it must come: some five are usual.
+pub const GRPC_FRAMES_MAX: usize = 64;
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
