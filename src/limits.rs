@@ -216,6 +216,8 @@ pub const PROBE_REDIRECTS_MAX: usize = 10;
 pub const GRPC_ANSWER_BYTES_MAX: usize = 4 * 1024;
 /// Frames of HTTP/2 in which it must come: some five are usual.
 pub const GRPC_FRAMES_MAX: usize = 64;
+/// Longest time that a postStart may take: Kubernetes sets none; who hangs for a day hangs.
+pub const POST_START_MAX: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 

@@ -168,8 +168,9 @@ impl Engine {
         };
         let mut sent = 0;
         for pod in pods.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.is_up()) {
-            out.push(Action::Signal { run: pod.run(), signal, all });
-            sent += 1;
+            let runs = if all { pod.runs_up().collect() } else { pod.foremost_runs() };
+            sent += runs.len();
+            out.extend(runs.into_iter().map(|run| Action::Signal { run, signal, all }));
         }
         match sent {
             0 => refuse(RefusedReason::Conflict, format!("`{unit}` has no process to send a signal to")),
@@ -304,9 +305,13 @@ impl Engine {
         };
         let (unit, name) = (pod.unit.name.clone(), pod.name.clone());
         report(out, false, "Killing", ("Pod", &name, &unit), "stopped by an operator".to_owned());
-        match pod.owner {
-            Owner::Service { .. } => self.stop_pod(now, uid, Count::Nothing, out),
-            Owner::Job { .. } => self.stop_job_pod(now, uid, out),
+        let of_service = matches!(pod.owner, Owner::Service { .. });
+        if let Some(pod) = self.pods.get_mut(&uid) {
+            pod.disrupted |= pod.leaving.is_none();
+        }
+        match of_service {
+            true => self.stop_pod(now, uid, Count::Nothing, out),
+            false => self.stop_job_pod(now, uid, out),
         }
         accept(&unit, format!("{name}: {word}"))
     }

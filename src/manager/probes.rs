@@ -128,9 +128,8 @@ impl Manager {
         if let Some(watched) = self.watched.get_mut(&run) {
             watched.watchdog = None;
         }
-        let probe = ProbeKind::Liveness;
-        self.take_in(Event::ProbeFailed { run, probe, message: message.clone() });
-        self.take_in(Event::Probed { run, probe, good: false, message });
+        // Nobody asked, so there was no single bad answer: the verdict is all that is told.
+        self.take_in(Event::Probed { run, probe: ProbeKind::Liveness, good: false, message });
     }
 
     /// A word that answers probes: each that waits for such a word.

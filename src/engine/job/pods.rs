@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Job;
 use crate::engine::action::{Action, Actions};
 use crate::engine::id::{ObjectRef, PodUid};
-use crate::engine::pod::{Count, Owner, Pod, PodSeed, ProcessState, words_of};
+use crate::engine::pod::{Count, Owner, Pod, PodSeed, words_of};
 use crate::engine::time::Now;
 use crate::engine::timer::Timer;
 use crate::engine::view::{JobOwner, Phase};
@@ -110,7 +110,7 @@ impl Engine {
             .filter_map(|uid| self.pods.get(uid).map(AsRef::as_ref))
             .filter(|pod: &&Pod| pod.leaving.is_none())
             .collect();
-        pods.sort_by_key(|pod| (pod.ready, pod.main_has_started(), std::cmp::Reverse(pod.uid)));
+        pods.sort_by_key(|pod| (pod.is_ready(), pod.main_has_started(), std::cmp::Reverse(pod.uid)));
         pods.into_iter().take(most).map(|pod| pod.uid).collect()
     }
 
@@ -123,7 +123,7 @@ impl Engine {
 
     /// Of those, the ready ones.
     pub(in crate::engine) fn ready_pods(&self, job: &Job) -> u32 {
-        let ready = job.live.iter().filter(|uid| self.pods.get(uid).is_some_and(|pod| pod.ready));
+        let ready = job.live.iter().filter(|uid| self.pods.get(uid).is_some_and(|pod| pod.is_ready()));
         u32::try_from(ready.count()).unwrap_or(u32::MAX)
     }
 
@@ -159,10 +159,7 @@ impl Engine {
         job.live.remove(&pod.uid);
         let count = pod.leaving.map(|leaving| leaving.count);
         let verdict_failed = job.verdict.is_some_and(|verdict| !verdict.is_complete());
-        let ended = match &pod.present().state {
-            ProcessState::Ended(end) => end.exit.at.mono,
-            _ => now.mono,
-        };
+        let ended = pod.ended_at(now);
         // One that was asked to end and had done its work is done, as in Kubernetes, which looks at the phase;
         // one that was too many is not.
         let wanted = job.completions.is_none_or(|completions| job.succeeded < completions);
@@ -178,10 +175,7 @@ impl Engine {
             job.failures_in_row += 1;
             job.last_failure = Some(ended);
             if !verdict_failed {
-                let words = match &pod.present().state {
-                    ProcessState::Ended(end) => words_of(end),
-                    _ => "stopped".to_owned(),
-                };
+                let words = pod.last_end().map_or_else(|| "stopped".to_owned(), words_of);
                 report(out, true, "Failed", ("Pod", &pod.name, &unit), words);
             }
         }
