@@ -107,7 +107,7 @@ impl Engine {
         }
         if apply {
             self.bring_into_force(now, name, out);
-            self.replace_outdated(name);
+            self.roll_out(now, name, out);
         }
     }
 
@@ -121,11 +121,8 @@ impl Engine {
             self.change_kind(now, name, &unit, out);
             return;
         }
-        if let KindState::Service(replicas) = &mut entry.kind {
-            replicas.scaled = None;
-        }
         match (&old.body, &unit.body) {
-            (Body::Service(_), _) if old.template_hash != unit.template_hash => self.replace_all(name, out),
+            (Body::Service(_), _) => self.redefine_service(now, name, &old, out),
             (Body::Job(_), Body::Job(_)) => self.change_job(name, &unit, out),
             (Body::CronJob(was), Body::CronJob(is)) => {
                 let edited = was.schedule.expression() != is.schedule.expression()

@@ -26,6 +26,7 @@ mod misplaced;
 mod pod;
 mod process;
 mod reader;
+mod service;
 mod source;
 mod tree;
 mod value;
