@@ -127,8 +127,11 @@ impl Engine {
         })
     }
 
-    /// Whether it matters since when a pod is ready (DEP-006).
-    fn ready_since_counts(&self, pod: &Pod) -> bool {
+    /// Whether it matters when a pod was ready: it counts since when it is (DEP-006), or that it no longer is.
+    fn readiness_counts(&self, pod: &Pod) -> bool {
+        if pod.was_ready && !pod.is_ready() {
+            return true;
+        }
         let service = self.units.get(&pod.unit.name).and_then(|entry| service_of(entry));
         service.is_some_and(|(service, _)| !service.rollout.min_ready.is_zero())
     }
@@ -136,7 +139,7 @@ impl Engine {
     /// What is to be stored of a pod; nothing once it is final, and nothing of one whose label at the keeper
     /// says all there is to know.
     pub fn saved_pod(&self, uid: PodUid) -> Option<SavedPod> {
-        let pod = self.pods.get(&uid).filter(|pod| has_history(pod) || self.ready_since_counts(pod))?;
+        let pod = self.pods.get(&uid).filter(|pod| has_history(pod) || self.readiness_counts(pod))?;
         Some(SavedPod {
             uid,
             hash: pod.unit.hash,

@@ -72,9 +72,7 @@ impl Engine {
             KindState::CronJob(_) | KindState::Target => (0, None),
         };
         let in_progress = match &entry.kind {
-            KindState::Service(_) => {
-                self.is_rolling(entry) || pods.iter().any(|pod| pod.leaving.is_some())
-            }
+            KindState::Service(_) => self.is_rolling(entry) || pods.iter().any(|pod| pod.leaving.is_some()),
             KindState::Job { again } => *again,
             KindState::CronJob(_) | KindState::Target => false,
         };

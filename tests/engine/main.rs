@@ -10,6 +10,7 @@ mod outside;
 mod quarantine;
 mod recovery;
 mod restarts;
+mod rollouts;
 mod services;
 mod simulator;
 mod store;

@@ -95,7 +95,8 @@ impl Engine {
     pub(super) fn active_pods_of<'a>(&'a self, entry: &'a Entry) -> impl Iterator<Item = &'a Pod> {
         let replicas = service_of(entry).map(|(_, replicas)| replicas);
         let live = replicas.into_iter().flat_map(|replicas| replicas.places.live());
-        live.filter_map(|uid| self.pods.get(&uid).map(AsRef::as_ref)).filter(|pod: &&Pod| pod.leaving.is_none())
+        live.filter_map(|uid| self.pods.get(&uid).map(AsRef::as_ref))
+            .filter(|pod: &&Pod| pod.leaving.is_none())
     }
 
     /// Whether pods are being replaced by others.

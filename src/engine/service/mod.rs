@@ -26,12 +26,12 @@ use super::places::{Done, Place};
 use super::pod::{Count, Pod};
 use super::time::Now;
 use super::view::{Phase, Progressing, ServiceView, UnitState};
-pub(super) use progress::Progress;
-pub(super) use replicas::{Replicas, Rolling, service_of};
-pub(super) use revisions::{Revision, Revisions};
 use super::{Engine, report};
 use crate::unit::model::{Body, RestartPolicy};
 use crate::unit::name::UnitName;
+pub(super) use progress::Progress;
+pub(super) use replicas::{Replicas, Rolling, service_of};
+pub(super) use revisions::{Revision, Revisions};
 
 /// Stopped and replaced pods whose logs are kept, for each service.
 const PAST_KEPT: usize = 5;

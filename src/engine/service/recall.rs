@@ -1,13 +1,16 @@
 //! A service after a death: what was stored of it, and what its unit has become meanwhile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Rolling, service_of};
 use crate::engine::Engine;
 use crate::engine::action::Actions;
 use crate::engine::places::Place;
+use crate::engine::pod::Pod;
 use crate::engine::recall::Recall;
 use crate::engine::saved::{SavedReplicas, SavedRolling};
+use crate::unit::model::Unit;
 use crate::unit::name::UnitName;
 
 impl Engine {
@@ -20,9 +23,9 @@ impl Engine {
         recall: &Recall,
         out: &mut Actions,
     ) {
-        let Some(unit) = self.units.get(name).map(|entry| std::sync::Arc::clone(&entry.unit)) else { return };
+        let Some(unit) = self.units.get(name).map(|entry| Arc::clone(&entry.unit)) else { return };
         let edited = unit.hash != hash;
-        let before = recall.exactly(hash).unwrap_or(&unit);
+        let before = recall.exactly(hash);
         let Some(replicas) = self.replicas_mut(name) else { return };
         replicas.scaled = saved.scaled.filter(|_| !edited);
         replicas.changes = saved.changes.saturating_add(u32::from(edited));
@@ -54,14 +57,15 @@ impl Engine {
     fn recall_edited(
         &mut self,
         name: &UnitName,
-        before: &std::sync::Arc<crate::unit::model::Unit>,
+        before: Option<&Arc<Unit>>,
         recall: &Recall,
         out: &mut Actions,
     ) {
-        let Some(entry) = self.units.get(name) else { return };
-        let unit = std::sync::Arc::clone(&entry.unit);
+        let Some(unit) = self.units.get(name).map(|entry| Arc::clone(&entry.unit)) else { return };
         let Some(replicas) = self.replicas_mut(name) else { return };
-        let present = std::sync::Arc::clone(replicas.present(before));
+        // Of a version that is not known any more nobody can say whether it is another template.
+        let unknown = before.is_none();
+        let present = Arc::clone(replicas.present(before.unwrap_or(&unit)));
         if replicas.is_paused() {
             let rolling = replicas.rolling_mut();
             rolling.undone = false;
@@ -71,7 +75,7 @@ impl Engine {
         let changed = present.template_hash != unit.template_hash;
         self.take_template(recall.now, name, &present, "changed while supd was away", out);
         if let Some(replicas) = self.replicas_mut(name) {
-            replicas.held = changed && !recall.is_anew();
+            replicas.held = (changed || unknown) && !recall.is_anew();
         }
     }
 
@@ -79,7 +83,7 @@ impl Engine {
     pub(in crate::engine) fn hold_unknown(&mut self, known: &BTreeMap<UnitName, bool>) {
         let unknown = self.units.iter().filter(|(name, entry)| {
             let Some((_, replicas)) = service_of(entry) else { return false };
-            let outdated = |pod: &crate::engine::pod::Pod| replicas.is_outdated(&entry.unit, pod);
+            let outdated = |pod: &Pod| replicas.is_outdated(&entry.unit, pod);
             !known.contains_key(*name) && self.active_pods_of(entry).any(outdated)
         });
         for name in unknown.map(|(name, _)| name.clone()).collect::<Vec<_>>() {

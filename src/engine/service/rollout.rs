@@ -36,8 +36,6 @@ struct Bounds {
     rollout: Rollout,
     /// Pods that are to be available.
     least: u32,
-    /// There are old pods among the others.
-    mixed: bool,
     /// Old pods are replaced now.
     rolls: bool,
     /// Pods there may be.
@@ -63,14 +61,7 @@ impl Engine {
         }
     }
 
-    fn make_replica(
-        &mut self,
-        now: Now,
-        name: &UnitName,
-        ordinal: u32,
-        unit: Arc<Unit>,
-        out: &mut Actions,
-    ) {
+    fn make_replica(&mut self, now: Now, name: &UnitName, ordinal: u32, unit: Arc<Unit>, out: &mut Actions) {
         let seed = PodSeed {
             name: format!("{}-{ordinal}", unit.name.pod_stem()),
             unit,
@@ -117,7 +108,6 @@ impl Engine {
         let mixed = census.old > 0;
         Some(Bounds {
             rollout: service.rollout,
-            mixed,
             least: census.wanted.saturating_sub(unavailable),
             rolls: replicas.rolls() && census.old + census.old_leaving > 0,
             most: census.wanted.saturating_add(if mixed { surge } else { 0 }),
@@ -178,7 +168,7 @@ impl Engine {
             let old = replicas.is_outdated(&entry.unit, pod);
             meant(pod, old).then(|| (pod.uid, Standing::of(pod, old, now, min_ready)))
         });
-        who_goes_first(now, pods, bounds.rollout.surplus, bounds.mixed)
+        who_goes_first(now, pods, bounds.rollout.surplus, bounds.rolls)
     }
 
     /// While a rollout is paused halfway, each of its two templates keeps its share of the pods, as in
@@ -204,7 +194,9 @@ impl Engine {
     /// Says what a rollout does, as Kubernetes' events do.
     fn tell_step(&self, now: Now, name: &UnitName, step: &Step, out: &mut Actions) {
         let Some(entry) = self.units.get(name) else { return };
-        let (Some((_, replicas)), Some(census)) = (service_of(entry), self.census(now, entry)) else { return };
+        let (Some((_, replicas)), Some(census)) = (service_of(entry), self.census(now, entry)) else {
+            return;
+        };
         if !replicas.rolls() || census.old + census.old_leaving == 0 {
             return;
         }
@@ -215,9 +207,8 @@ impl Engine {
             let words = format!("scaled up revision {revision} from {there} to {}", there + made);
             report(out, false, "ScalingReplicaSet", about, words);
         }
-        let stops = |uid: &&PodUid| {
-            self.pods.get(*uid).is_some_and(|pod| replicas.is_outdated(&entry.unit, pod))
-        };
+        let stops =
+            |uid: &&PodUid| self.pods.get(*uid).is_some_and(|pod| replicas.is_outdated(&entry.unit, pod));
         let stopped = u32::try_from(step.stop.iter().filter(stops).count()).unwrap_or(u32::MAX);
         if stopped > 0 {
             let words = format!("scaled down old pods from {} to {}", census.old, census.old - stopped);
