@@ -70,6 +70,9 @@ pub const UNITS_MAX: usize = 100_000;
 pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
 /// Replicas of one service, and slots of one job: as many as there are slots for runs.
 pub const REPLICAS_MAX: u32 = 10_000;
+/// Old revisions of one service that can be gone back to (`rollout.history`): more than anybody looks through,
+/// and few enough to be kept for each of a thousand services.
+pub const REVISIONS_MAX: u32 = 100;
 /// `parallelism` of an Indexed job (JVL-003).
 pub const PARALLELISM_MAX: u32 = 100_000;
 /// Failed indexes, and pods at once, of a job with a limit for each index and more than 100,000 completions

@@ -14,7 +14,7 @@ use crate::limits::REPLICAS_MAX;
 use crate::unit::model::{Kind, Unit};
 use crate::unit::name::UnitName;
 
-type Answer = Result<Accepted, Refused>;
+pub(super) type Answer = Result<Accepted, Refused>;
 
 impl Engine {
     pub(super) fn on_command(&mut self, now: Now, command: Command, out: &mut Actions) -> Answer {
@@ -30,6 +30,9 @@ impl Engine {
             Command::Restart(unit) => self.restart_unit(now, &unit, out),
             Command::Kill { target, signal, all } => self.kill(&target, signal, all, out),
             Command::Scale { unit, replicas } => self.scale(&unit, replicas, out),
+            Command::Pause(unit) => self.pause_rollout(&unit, out),
+            Command::Unpause(unit) => self.resume_rollout(now, &unit, out),
+            Command::Undo { unit, to, template } => self.undo_rollout(now, &unit, to, template, out),
             Command::Suspend(name) => self.suspend(&name, true, out),
             Command::Resume(name) => self.suspend(&name, false, out),
             Command::Enable { unit, enabled, now: at_once } => self.enable(now, &unit, enabled, at_once, out),
@@ -136,9 +139,10 @@ impl Engine {
         if !wanted {
             return self.start_unit(now, name, out);
         }
+        self.refuse_paused(name, "restarted")?;
         self.bring_into_force(now, name, out);
         match kind {
-            Kind::Service => self.replace_all(name, out),
+            Kind::Service => self.renew_pods(name, out),
             Kind::Job => {
                 if let Some(KindState::Job { again }) = self.kind_mut(name) {
                     *again = true;
@@ -193,7 +197,10 @@ impl Engine {
                 format!("{count} replicas are more than the {REPLICAS_MAX} that are possible"),
             );
         }
-        replicas.scaled = Some(count);
+        let before = replicas.scaled.replace(count);
+        if before != Some(count) {
+            replicas.changes = replicas.changes.saturating_add(1);
+        }
         out.push(Action::Changed(ObjectRef::Unit(name.clone())));
         self.mark(name);
         accept(name, format!("{name}: scaled to {count}"))
@@ -372,10 +379,10 @@ impl Engine {
     }
 }
 
-fn accept(unit: &UnitName, message: String) -> Answer {
+pub(super) fn accept(unit: &UnitName, message: String) -> Answer {
     Ok(Accepted { unit: Some(unit.clone()), job: None, message })
 }
 
-fn refuse(reason: RefusedReason, message: String) -> Answer {
+pub(super) fn refuse(reason: RefusedReason, message: String) -> Answer {
     Err(Refused { reason, message })
 }

@@ -1,13 +1,13 @@
 //! A unit as the engine holds it: what runs, what is on disk, what is wanted.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::action::{Action, Actions};
 use super::cron::Calendar;
-use super::id::{ObjectRef, PodUid};
-use super::places::Places;
+use super::id::ObjectRef;
+use super::service::Replicas;
 use super::time::{Now, Wall};
+use super::timer::Timer;
 use super::view::{LastExit, Stale, UnitState, Waiting};
 use super::{Engine, order};
 use crate::unit::model::{Body, Unit};
@@ -76,19 +76,6 @@ pub(super) enum KindState {
     CronJob(Box<Calendar>),
 }
 
-/// The pods of a service.
-#[derive(Debug, Default)]
-pub(super) struct Replicas {
-    /// An operator's number; else the unit's.
-    pub(super) scaled: Option<u32>,
-    /// By replica number. A pod that is on its way out keeps its place: its port, its files.
-    pub(super) places: Places,
-    /// Pods that are to be replaced, one by one.
-    pub(super) replace: BTreeSet<PodUid>,
-    /// Pods that were replaced or stopped, oldest first: kept for their logs.
-    pub(super) past: std::collections::VecDeque<(PodUid, String)>,
-}
-
 impl Entry {
     /// A unit that was just loaded: at rest.
     pub(super) fn new(now: Now, unit: Arc<Unit>) -> Self {
@@ -125,10 +112,12 @@ impl Entry {
 
     /// Why what runs and what is on disk differ.
     pub(super) fn stale(&self) -> Option<Stale> {
+        // An operator has gone back to an older template: the file says otherwise.
+        let undone = matches!(&self.kind, KindState::Service(replicas) if replicas.is_undone());
         match (self.removed, &self.pending) {
             (true, _) => Some(Stale::Removed),
             (false, Some(_)) => Some(Stale::Changed),
-            (false, None) => None,
+            (false, None) => undone.then_some(Stale::Changed),
         }
     }
 }
@@ -268,7 +257,8 @@ impl Engine {
         for job in jobs {
             self.forget_job(&job, out);
         }
-        self.timers.clear(&super::timer::Timer::Slot(name.clone()));
+        self.timers.clear(&Timer::Slot(name.clone()));
+        self.timers.clear(&Timer::Rollout(name.clone()));
         self.units.remove(name);
         self.rebuild_graph();
         out.push(Action::Gone(ObjectRef::Unit(name.clone())));

@@ -129,6 +129,19 @@ pub enum Command {
         /// How many.
         replicas: u32,
     },
+    /// `rollout pause UNIT`: templates do not come to its pods.
+    Pause(UnitName),
+    /// `rollout resume UNIT`
+    Unpause(UnitName),
+    /// `rollout undo UNIT`
+    Undo {
+        /// Which service.
+        unit: UnitName,
+        /// To which revision; else to the one before.
+        to: Option<u32>,
+        /// The version of the unit that this revision came with, if its text is still known.
+        template: Option<Arc<Unit>>,
+    },
     /// `suspend NAME`: a unit, or a job made by a cronjob.
     Suspend(String),
     /// `resume NAME`

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::unit::name::UnitName;
 
 /// The number of a pod: new for every pod ever made, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PodUid(pub u64);
 
 /// What a run is for.

@@ -12,7 +12,7 @@
 //!
 //! ```text
 //!   unit    wanted or not; released once what it requires is there        entry, order, reload
-//!    ├─ service   keeps a number of pods                                  service
+//!    ├─ service   keeps a number of pods, brings a template to them       service
 //!    ├─ job       makes pods until enough have succeeded                  job
 //!    ├─ cronjob   makes jobs at times of a calendar                       cron
 //!    └─ target    reached when what it requires is
@@ -51,7 +51,7 @@ use std::collections::BTreeSet;
 use action::{About, Action, Actions, Report};
 use entry::Entry;
 use event::Event;
-use id::{JobName, PodUid};
+use id::{JobName, ObjectRef, PodUid};
 use job::Job;
 use pod::Pod;
 use shutdown::Ending;
@@ -86,6 +86,8 @@ pub struct Engine {
     marked: BTreeSet<UnitName>,
     /// The last uid given.
     last_uid: u64,
+    /// When it last heard of anything: what is shown is as of then.
+    as_of: Now,
     /// Set once supd is to end.
     ending: Option<Ending>,
     /// Events of runs that are no more: counted, and otherwise ignored.
@@ -104,6 +106,7 @@ impl Engine {
             graph: order::Graph::default(),
             marked: BTreeSet::new(),
             last_uid: 0,
+            as_of: Now::default(),
             ending: None,
             stale_events: 0,
         }
@@ -119,6 +122,7 @@ impl Engine {
     /// all news are taken in before any deadline is judged, so a manager that was held up for a while sees
     /// no timeout where there was none. [`Engine::settle`] follows.
     pub fn take_in(&mut self, now: Now, event: Event, out: &mut Actions) {
+        self.as_of = now;
         match event {
             Event::Begin(begin) => self.on_begin(now, *begin, out),
             Event::Loaded { units, apply } => self.on_loaded(now, units, apply, out),
@@ -153,6 +157,7 @@ impl Engine {
 
     /// Fires what is due, and reconciles what is marked, until nothing is left of either.
     pub fn settle(&mut self, now: Now, out: &mut Actions) {
+        self.as_of = now;
         loop {
             while let Some(name) = self.marked.pop_first() {
                 self.reconcile(now, &name, out);
@@ -175,6 +180,10 @@ impl Engine {
             Timer::JobDeadline(uid) | Timer::JobBackoff(uid) => self.mark_job(uid),
             Timer::JobTtl(uid) => self.on_job_ttl(uid, out),
             Timer::Slot(unit) => self.mark(&unit),
+            Timer::Rollout(unit) => {
+                self.mark(&unit);
+                out.push(Action::Changed(ObjectRef::Unit(unit)));
+            }
             Timer::Shutdown => self.on_shutdown_deadline(out),
         }
     }

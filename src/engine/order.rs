@@ -123,8 +123,9 @@ impl Engine {
             }
             KindState::Service(replicas) => {
                 let desired = self.desired(entry) as usize;
+                // In a rollout there may be more than are wanted for a while.
                 let all = |test: &dyn Fn(&Place) -> bool| {
-                    desired > 0 && replicas.places.len() >= desired && replicas.places.all().all(test)
+                    desired > 0 && replicas.places.all().filter(|place| test(place)).count() >= desired
                 };
                 match condition {
                     Condition::Started => all(&|place| match place {

@@ -93,15 +93,6 @@ impl Places {
         })
     }
 
-    /// The pods that are not final from this number on, from the highest.
-    pub(super) fn live_beyond(&self, range: RangeFrom<u32>) -> impl Iterator<Item = PodUid> + '_ {
-        let beyond = self.sorted.iter().rev().take_while(move |(ordinal, _)| *ordinal >= range.start);
-        beyond.filter_map(|(_, place)| match place {
-            Place::Live(uid) => Some(*uid),
-            Place::Done(_) => None,
-        })
-    }
-
     /// Takes out the bare pods that are final, from this number on.
     pub(super) fn take_done(&mut self, range: RangeFrom<u32>) -> Vec<Done> {
         let mut taken = Vec::new();
@@ -133,7 +124,6 @@ mod tests {
         let done = Done { uid: PodUid(9), name: "web-1".into(), succeeded: true, restarts: 0 };
         places.set(1, Place::Done(Box::new(done)));
         assert_eq!(places.live().collect::<Vec<_>>(), [PodUid(0), PodUid(2)]);
-        assert_eq!(places.live_beyond(1..).collect::<Vec<_>>(), [PodUid(2)]);
         assert_eq!(places.take_done(0..).len(), 1);
         assert!(!places.has(1) && places.has(2));
         places.free(2);

@@ -17,7 +17,7 @@ use super::job::{Job, Terms};
 use super::places::Place;
 use super::pod::{Leaving, Owner, Pod, Process, ProcessState, class_of, narrow};
 use super::saved::{
-    Continuity, Saved, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit,
+    Continuity, Saved, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedReplicas, SavedUnit,
 };
 use super::time::{Mono, Now};
 use super::timer::Timer;
@@ -54,15 +54,20 @@ impl Recall {
         Self { now, continuity: Continuity::Manager, shift: 0, versions: BTreeMap::new() }
     }
 
+    /// The version of this hash, if it is known.
+    pub(super) fn exactly(&self, hash: u64) -> Option<&Arc<Unit>> {
+        self.versions.get(&hash)
+    }
+
     fn mono(&self, at: Mono) -> Mono {
         Mono(at.0.saturating_add(self.shift))
     }
 
-    fn time(&self, at: Now) -> Now {
+    pub(super) fn time(&self, at: Now) -> Now {
         Now { mono: self.mono(at.mono), wall: at.wall }
     }
 
-    fn is_anew(&self) -> bool {
+    pub(super) fn is_anew(&self) -> bool {
         self.continuity == Continuity::Anew
     }
 
@@ -115,6 +120,7 @@ impl Engine {
             self.recall_pod(saved, &recall, out);
         }
         self.adopt_all(begin.adopted, &recall, out);
+        self.hold_unknown(&known);
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));
     }
@@ -152,7 +158,6 @@ impl Engine {
         let Some(entry) = self.units.get_mut(&name) else {
             return forget_all(&name, saved.kind, out);
         };
-        let edited = entry.unit.hash != saved.hash;
         entry.enabled = saved.enabled;
         entry.stopped = saved.stopped;
         entry.created = recall.time(saved.created);
@@ -173,19 +178,8 @@ impl Engine {
             (entry.state, entry.since) = (saved.state, recall.time(saved.since));
         }
         match (&mut entry.kind, saved.kind) {
-            (KindState::Service(replicas), SavedKind::Service { scaled, replace, done, past }) => {
-                replicas.scaled = scaled.filter(|_| !edited);
-                replicas.past = past.into();
-                if recall.is_anew() {
-                    // Services are brought up again, and those that had come to their end with them.
-                    replicas.past.extend(done.into_iter().map(|(_, done)| (done.uid, done.name)));
-                } else {
-                    replicas.replace = replace.into_iter().collect();
-                    for (ordinal, done) in done {
-                        replicas.places.set(ordinal, Place::Done(Box::new(done)));
-                    }
-                }
-                self.trim_past(&name, out);
+            (KindState::Service(_), SavedKind::Service(replicas)) => {
+                self.recall_service(&name, saved.hash, replicas, recall, out);
             }
             (KindState::Job { again }, SavedKind::Job { again: was }) => *again = was,
             (KindState::CronJob(calendar), SavedKind::CronJob(saved)) => {
@@ -356,7 +350,7 @@ impl Engine {
 
 /// A pod's logs go with what knew of it.
 fn forget_all(unit: &UnitName, kind: SavedKind, out: &mut Actions) {
-    let SavedKind::Service { done, past, .. } = kind else { return };
+    let SavedKind::Service(SavedReplicas { done, past, .. }) = kind else { return };
     let done = done.into_iter().map(|(_, done)| (done.uid, done.name));
     let pods: Vec<(PodUid, String)> = done.chain(past).collect();
     out.extend(pods.into_iter().map(|(uid, name)| Action::ForgetPod { uid, unit: unit.clone(), name }));

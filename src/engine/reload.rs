@@ -106,7 +106,7 @@ impl Engine {
         }
         if apply && !self.is_refused(name, out) {
             self.bring_into_force(now, name, out);
-            self.replace_outdated(name);
+            self.roll_out(now, name, out);
         }
     }
 
@@ -131,11 +131,8 @@ impl Engine {
             self.change_kind(now, name, &unit, out);
             return;
         }
-        if let KindState::Service(replicas) = &mut entry.kind {
-            replicas.scaled = None;
-        }
         match (&old.body, &unit.body) {
-            (Body::Service(_), _) if old.template_hash != unit.template_hash => self.replace_all(name, out),
+            (Body::Service(_), _) => self.redefine_service(now, name, &old, out),
             (Body::Job(was), Body::Job(_)) => self.change_job(name, (was, &unit), out),
             (Body::CronJob(was), Body::CronJob(is)) => {
                 let edited = was.schedule != is.schedule || was.jitter != is.jitter;

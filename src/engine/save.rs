@@ -7,7 +7,10 @@ use super::entry::{Entry, KindState};
 use super::id::{JobName, PodUid};
 use super::job::Job;
 use super::pod::{Owner, Pod, Process, ProcessState, Stage, narrow};
-use super::saved::{SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit};
+use super::saved::{
+    SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedReplicas, SavedRolling, SavedUnit,
+};
+use super::service::{Replicas, service_of};
 use super::timer::Timer;
 use crate::unit::model::Body;
 use crate::unit::name::UnitName;
@@ -64,7 +67,8 @@ impl Engine {
             units.flat_map(|entry| [Some(entry.unit.hash), entry.pending.as_ref().map(|unit| unit.hash)]);
         let of_jobs = self.jobs.values().map(|job| Some(job.unit.hash));
         let of_pods = self.pods.values().map(|pod| Some(pod.unit.hash));
-        of_units.chain(of_jobs).chain(of_pods).flatten().collect()
+        let of_revisions = self.units.values().flat_map(|entry| template_versions(entry).map(Some));
+        of_units.chain(of_jobs).chain(of_pods).chain(of_revisions).flatten().collect()
     }
 
     /// What is to be stored of a unit; nothing once it is gone.
@@ -126,10 +130,19 @@ impl Engine {
         })
     }
 
+    /// Whether it matters when a pod was ready: it counts since when it is (DEP-006), or that it no longer is.
+    fn readiness_counts(&self, pod: &Pod) -> bool {
+        if pod.was_ready && !pod.is_ready() {
+            return true;
+        }
+        let service = self.units.get(&pod.unit.name).and_then(|entry| service_of(entry));
+        service.is_some_and(|(service, _)| !service.rollout.min_ready.is_zero())
+    }
+
     /// What is to be stored of a pod; nothing once it is final, and nothing of one whose label at the keeper
     /// says all there is to know.
     pub fn saved_pod(&self, uid: PodUid) -> Option<SavedPod> {
-        let pod = self.pods.get(&uid).filter(|pod| has_history(pod))?;
+        let pod = self.pods.get(&uid).filter(|pod| has_history(pod) || self.readiness_counts(pod))?;
         Some(SavedPod {
             uid,
             hash: pod.unit.hash,
@@ -177,6 +190,18 @@ impl Engine {
     }
 }
 
+/// The versions that a service may go back to, or that its pods are made from instead of its own.
+fn template_versions(entry: &Entry) -> impl Iterator<Item = u64> + '_ {
+    let rolling = match &entry.kind {
+        KindState::Service(replicas) => replicas.rolling.as_ref(),
+        _ => None,
+    };
+    rolling.into_iter().flat_map(|rolling| {
+        let template = rolling.template.as_ref().map(|unit| unit.hash);
+        rolling.revisions.all().map(|revision| revision.hash).chain(template)
+    })
+}
+
 /// A service's pod of one process that runs for the first time has none, unless it takes more than its start
 /// to get going: a thousand services at rest are a thousand records less.
 fn has_history(pod: &Pod) -> bool {
@@ -197,14 +222,31 @@ fn has_history(pod: &Pod) -> bool {
         || !pod.processes.iter().all(fresh)
 }
 
+fn saved_replicas(replicas: &Replicas) -> SavedReplicas {
+    SavedReplicas {
+        scaled: replicas.scaled,
+        replace: Vec::new(),
+        done: replicas.places.done_places().map(|(ordinal, done)| (ordinal, done.clone())).collect(),
+        past: replicas.past.iter().cloned().collect(),
+        renewed: replicas.renewed,
+        changes: replicas.changes,
+        held: replicas.held,
+        complete: replicas.complete,
+        rolling: replicas.rolling.as_ref().map(|rolling| {
+            Box::new(SavedRolling {
+                paused: rolling.paused,
+                template: rolling.template.as_ref().map(|unit| unit.hash),
+                undone: rolling.undone,
+                revisions: rolling.revisions.clone(),
+                progress: rolling.progress,
+            })
+        }),
+    }
+}
+
 fn saved_kind(entry: &Entry) -> SavedKind {
     match (&entry.kind, &entry.unit.body) {
-        (KindState::Service(replicas), _) => SavedKind::Service {
-            scaled: replicas.scaled,
-            replace: replicas.replace.iter().copied().collect(),
-            done: replicas.places.done_places().map(|(ordinal, done)| (ordinal, done.clone())).collect(),
-            past: replicas.past.iter().cloned().collect(),
-        },
+        (KindState::Service(replicas), _) => SavedKind::Service(saved_replicas(replicas)),
         (KindState::Job { again }, _) => SavedKind::Job { again: *again },
         (KindState::CronJob(calendar), Body::CronJob(cron)) => SavedKind::CronJob(SavedCalendar {
             schedule: cron.schedule.expression().to_owned(),

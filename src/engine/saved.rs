@@ -13,6 +13,7 @@ use super::job::{Retries, Terms, Verdict};
 use super::places::Done;
 use super::pod::{Cause, Count, Owner, ProcessState, Stage, StopStep, Stopping};
 use super::restart::Series;
+use super::service::{Progress, Revisions};
 use super::time::{Mono, Now, Wall};
 use super::view::{JobCondition, JobOwner, LastExit, Terminated, UnitState};
 use crate::unit::name::UnitName;
@@ -110,9 +111,41 @@ impl SavedUnit {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum SavedKind {
     Target,
-    Service { scaled: Option<u32>, replace: Vec<PodUid>, done: Vec<(u32, Done)>, past: Vec<(PodUid, String)> },
+    Service(SavedReplicas),
     Job { again: bool },
     CronJob(SavedCalendar),
+}
+
+/// The pods of a service that are not found otherwise, and how far its rollout is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct SavedReplicas {
+    pub(super) scaled: Option<u32>,
+    /// Pods to be replaced, as an earlier supd wrote them.
+    #[serde(default)]
+    pub(super) replace: Vec<PodUid>,
+    pub(super) done: Vec<(u32, Done)>,
+    pub(super) past: Vec<(PodUid, String)>,
+    #[serde(default)]
+    pub(super) renewed: PodUid,
+    #[serde(default)]
+    pub(super) changes: u32,
+    #[serde(default)]
+    pub(super) held: bool,
+    #[serde(default)]
+    pub(super) complete: bool,
+    #[serde(default)]
+    pub(super) rolling: Option<Box<SavedRolling>>,
+}
+
+/// What a service has while its template changes, and afterwards.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct SavedRolling {
+    pub(super) paused: bool,
+    /// The version that pods are made from, if that is not the unit in force.
+    pub(super) template: Option<u64>,
+    pub(super) undone: bool,
+    pub(super) revisions: Revisions,
+    pub(super) progress: Option<Progress>,
 }
 
 /// Where a cronjob stands.

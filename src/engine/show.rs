@@ -59,9 +59,11 @@ impl Engine {
         let unit = &entry.unit;
         let pods = self.pods_of(&unit.name);
         let pods: Vec<&Pod> = pods.iter().filter_map(|uid| self.pods.get(uid).map(AsRef::as_ref)).collect();
-        let numbers = self.count_service(entry);
+        let service = self.count_service(entry);
         let (ready, desired) = match &entry.kind {
-            KindState::Service(_) => (numbers.ready, Some(numbers.desired)),
+            KindState::Service(_) => {
+                (service.map_or(0, |service| service.ready), service.map(|service| service.desired))
+            }
             KindState::Job { .. } => {
                 let job = self.jobs.get(unit.name.as_str());
                 let completions =
@@ -71,9 +73,7 @@ impl Engine {
             KindState::CronJob(_) | KindState::Target => (0, None),
         };
         let in_progress = match &entry.kind {
-            KindState::Service(replicas) => {
-                !replicas.replace.is_empty() || pods.iter().any(|pod| pod.leaving.is_some())
-            }
+            KindState::Service(_) => self.is_rolling(entry) || pods.iter().any(|pod| pod.leaving.is_some()),
             KindState::Job { again } => *again,
             KindState::CronJob(_) | KindState::Target => false,
         };
@@ -100,7 +100,7 @@ impl Engine {
             restarts: pods.iter().map(|pod| pod.restarts()).sum::<u32>() + restarts_of_done(entry),
             last_restart: entry.last_restart,
             last_exit: entry.last_exit.as_deref().cloned(),
-            service: matches!(entry.kind, KindState::Service(_)).then_some(numbers),
+            service,
             cron: show_cron(entry),
             created: entry.created,
             in_progress: in_progress || entry.deleting,
@@ -172,8 +172,10 @@ impl Engine {
             Owner::Service { ordinal } => (None, Some(*ordinal)),
             Owner::Job { job, index, .. } => (Some(job.clone()), *index),
         };
-        let outdated =
-            self.units.get(&pod.unit.name).is_some_and(|e| e.unit.template_hash != pod.unit.template_hash);
+        let outdated = self.units.get(&pod.unit.name).is_some_and(|entry| match &entry.kind {
+            KindState::Service(replicas) => replicas.is_outdated(&entry.unit, pod),
+            _ => entry.unit.template_hash != pod.unit.template_hash,
+        });
         PodView {
             name: pod.name.clone(),
             uid: pod.uid,

@@ -25,6 +25,9 @@ pub(super) enum Timer {
     JobTtl(PodUid),
     /// A slot of a cronjob.
     Slot(UnitName),
+    /// A pod of a service becomes available, or its rollout has made no progress for too long (DEP-005,
+    /// DEP-006).
+    Rollout(UnitName),
     /// The shutdown has taken all the time it had.
     Shutdown,
 }

@@ -73,11 +73,15 @@ pub(super) fn start_of(unit: &UnitName) -> u64 {
 /// The unit that a wish names.
 pub(super) fn unit_of(command: &Command) -> Option<&str> {
     match command {
-        Command::Start(unit) | Command::Stop(unit) | Command::Restart(unit) | Command::DeleteUnit(unit) => {
-            Some(unit.as_str())
-        }
+        Command::Start(unit)
+        | Command::Stop(unit)
+        | Command::Restart(unit)
+        | Command::Pause(unit)
+        | Command::Unpause(unit)
+        | Command::DeleteUnit(unit) => Some(unit.as_str()),
         Command::Kill { target: Target::Unit(unit), .. }
         | Command::Scale { unit, .. }
+        | Command::Undo { unit, .. }
         | Command::Enable { unit, .. }
         | Command::CreateJob { from: unit, .. }
         | Command::ResetFailed(Some(unit)) => Some(unit.as_str()),

@@ -6,16 +6,13 @@ use std::path::PathBuf;
 use super::diagnostic::{Code, Diagnostic, Faults};
 use super::hash;
 use super::keys::{self, UNIT};
-use super::model::{
-    Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Rollout, Service, Unit,
-};
+use super::model::{Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Unit};
 use super::name::UnitName;
 use super::reader::{Allowed, Reader, short};
 use super::restart::POLICIES;
 use super::source::{Sources, Span};
 use super::text::{LoadVariables, Text};
 use super::tree::Table;
-use crate::limits::REPLICAS_MAX;
 
 /// What one unit is made from.
 pub(super) struct Draft {
@@ -173,9 +170,9 @@ impl Reader<'_> {
         match kind {
             Kind::Target => None,
             Kind::Service => {
-                let replicas = self.replicas(table);
+                let service = self.service(table, pod);
                 self.check_restarts(table, policy, "an ended pod of such a service stays as it is");
-                Some(Body::Service(Box::new(Service { pod: pod?, replicas, rollout: Rollout::default() })))
+                Some(Body::Service(Box::new(service?)))
             }
             Kind::Job => Some(Body::Job(Box::new(self.job(table, &draft.name, pod, policy)?))),
             Kind::CronJob => {
@@ -205,12 +202,6 @@ impl Reader<'_> {
             return RestartPolicy::Never;
         }
         policy
-    }
-
-    fn replicas(&mut self, unit: &Table) -> u32 {
-        let Some(table) = self.table(unit, "service") else { return 1 };
-        self.check_keys(table, &keys::SERVICE, unit);
-        self.integer(table, "replicas", 0..=REPLICAS_MAX).unwrap_or(1)
     }
 
     fn links(&mut self, table: &Table) -> Vec<Link> {

@@ -23,7 +23,10 @@ table! { UNIT "a unit" [
     "wants" "after" "before" "essential" "service" "init" "sidecar" "process" "backoff" "restart_rules" "startup"
     "readiness" "liveness" "stop" "resources" "logs" "job" "cron" "termination_grace_period"
 ] ["sandbox" "binds_to" "part_of" "conflicts"] }
-table! { SERVICE "[service]" ["replicas"] ["rollout"] }
+table! { SERVICE "[service]" ["replicas" "rollout"] [] }
+table! { ROLLOUT "`rollout`" [
+    "strategy" "max_unavailable" "max_surge" "min_ready" "progress_deadline" "history"
+] [] }
 table! { INIT "[[init]]" [
     "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
     "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop"
@@ -83,7 +86,7 @@ static PLACES: [&TableSpec; 10] =
 
 /// Kubernetes' names that are more than another spelling of ours: theirs in snake_case, ours, and whether
 /// the name says that the value is a number of seconds.
-const KUBERNETES: [(&str, &str, bool); 12] = [
+const KUBERNETES: [(&str, &str, bool); 15] = [
     ("active_deadline_seconds", "active_deadline", true),
     ("starting_deadline_seconds", "starting_deadline", true),
     ("termination_grace_period_seconds", "termination_grace_period", true),
@@ -93,6 +96,9 @@ const KUBERNETES: [(&str, &str, bool); 12] = [
     ("ttl_seconds_after_finished", "ttl_after_finished", true),
     ("successful_jobs_history_limit", "successful_history", false),
     ("failed_jobs_history_limit", "failed_history", false),
+    ("min_ready_seconds", "min_ready", true),
+    ("progress_deadline_seconds", "progress_deadline", true),
+    ("revision_history_limit", "history", false),
     ("pod_failure_policy", "failure_policy", false),
     ("on_exit_codes", "exit_codes", false),
     ("restart_policy_rules", "restart_rules", false),

@@ -34,6 +34,7 @@ mod probe;
 mod process;
 mod reader;
 mod restart;
+mod service;
 mod source;
 mod tree;
 mod value;

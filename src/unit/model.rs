@@ -436,7 +436,7 @@ pub struct Service {
 }
 
 /// How a changed template comes to the pods of a service (DEP-001ff).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     /// Side by side, or one after the other.
     pub strategy: Strategy,

@@ -13,6 +13,7 @@ mod pods_recovery;
 mod quarantine;
 mod recovery;
 mod restarts;
+mod rollouts;
 mod services;
 mod simulator;
 mod store;

@@ -119,6 +119,7 @@ impl World {
         let same_boot = continuity != Continuity::Anew;
         let begin = Begin {
             units: self.units.values().cloned().collect(),
+            versions: self.versions.values().cloned().collect(),
             saved,
             continuity,
             same_boot,

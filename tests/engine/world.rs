@@ -30,6 +30,8 @@ pub struct World {
     pub(crate) options: EngineOptions,
     pub(crate) now: Now,
     pub(crate) units: BTreeMap<UnitName, Arc<Unit>>,
+    /// Every version that there ever was.
+    pub(crate) versions: BTreeMap<u64, Arc<Unit>>,
     quarantined: Vec<(UnitName, String)>,
     /// Runs that live, with their pods' names.
     pub(crate) running: BTreeMap<RunId, Label>,
@@ -98,6 +100,7 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         options,
         now: Now { mono: Mono(3_600_000_000_000), wall: Wall::from_seconds(1_795_424_400) },
         units: BTreeMap::new(),
+        versions: BTreeMap::new(),
         quarantined: Vec::new(),
         running: BTreeMap::new(),
         names: BTreeMap::new(),
@@ -125,7 +128,7 @@ impl World {
     // ---- what there is
 
     pub fn unit(mut self, unit: &str, text: &str) -> Self {
-        self.units.insert(name(unit), crate::parse(unit, text));
+        self.put(crate::parse(unit, text));
         self
     }
 
@@ -137,8 +140,21 @@ impl World {
             Body::Job(job) => change(&mut job.pod),
             Body::CronJob(_) | Body::Target => panic!("{unit} has no pods of its own"),
         }
-        self.units.insert(name(unit), Arc::new(parsed));
+        self.put(Arc::new(parsed));
         self
+    }
+
+    /// A unit, as a manifest would make it.
+    pub fn unit_as(mut self, unit: &str, text: &str, change: impl FnOnce(&mut Unit)) -> Self {
+        let mut made = Unit::clone(&crate::parse(unit, text));
+        change(&mut made);
+        self.put(Arc::new(made));
+        self
+    }
+
+    fn put(&mut self, unit: Arc<Unit>) {
+        self.versions.insert(unit.hash, Arc::clone(&unit));
+        self.units.insert(unit.name.clone(), unit);
     }
 
     pub fn without(mut self, unit: &str) -> Self {

@@ -51,14 +51,14 @@ impl Engine {
         self.mark(&unit);
         self.wake_neighbours(&unit);
         out.push(Action::Changed(ObjectRef::Pod(uid)));
-        self.stop_all(now, uid, out);
+        self.stop_processes(now, uid, out);
     }
 
     /// The application is done, or will never begin: sidecars do not keep a pod (SID-003).
     pub(super) fn close_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         pod.done = true;
-        self.stop_all(now, uid, out);
+        self.stop_processes(now, uid, out);
     }
 
     /// A later wish for less time: what is left of the grace of all that was asked to end gets no longer than
@@ -79,7 +79,7 @@ impl Engine {
     }
 
     /// Everything in it that is there is asked to end; nothing is started any more (RST-017).
-    fn stop_all(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    fn stop_processes(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         self.timers.clear(&Timer::PodDeadline(uid));
         let Some(pod) = self.pods.get(&uid) else { return };
         let (places, grace, renewing) = (pod.processes.len(), pod.template().grace, pod.renewing);

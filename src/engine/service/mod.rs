@@ -1,21 +1,37 @@
-//! Services: a number of pods that is kept (RS-001ff).
+//! Services: a number of pods that is kept (RS-001ff), and a template that comes to them (DEP-001ff).
+//!
+//! ```text
+//!   census ──▶ rollout ──▶ pods made and stopped      surplus: who goes first
+//!      └─────▶ progress: whether it gets on           revisions, template: what pods are made from
+//! ```
 //!
 //! Each replica number has one place, and a pod that is on its way out keeps it until it is gone: its port
 //! and its files are still in use, so a service never has two copies of one replica.
 
 use std::ops::RangeFrom;
-use std::sync::Arc;
+
+mod census;
+mod progress;
+mod recall;
+mod replicas;
+mod revisions;
+mod rollout;
+mod surplus;
+mod template;
 
 use super::action::{Action, Actions};
-use super::entry::{Entry, Judged, KindState, Replicas};
+use super::entry::{Entry, Judged, KindState};
 use super::id::{ObjectRef, PodUid};
 use super::places::{Done, Place};
-use super::pod::{Count, Owner, Pod, PodSeed};
+use super::pod::{Count, Pod};
 use super::time::Now;
-use super::view::{Phase, ServiceView, UnitState};
+use super::view::{Phase, Progressing, ServiceView, UnitState};
 use super::{Engine, report};
 use crate::unit::model::{Body, RestartPolicy};
 use crate::unit::name::UnitName;
+pub(super) use progress::Progress;
+pub(super) use replicas::{Replicas, Rolling, service_of};
+pub(super) use revisions::{Revision, Revisions};
 
 /// Stopped and replaced pods whose logs are kept, for each service.
 const PAST_KEPT: usize = 5;
@@ -35,94 +51,29 @@ impl Engine {
         let Some(entry) = self.units.get(name) else { return Judged::plain(UnitState::Stopped) };
         let on = self.is_on(entry);
         let desired = if on { self.desired(entry) } else { 0 };
-        self.remove_surplus(now, name, desired, out);
-        if on && desired > 0 && self.release(name) {
-            self.fill_places(now, name, desired, out);
-            self.replace_one(now, name, desired, out);
-        }
         if desired == 0 {
+            self.stop_all(now, name, out);
             self.wait_for_nothing(name);
+        } else {
+            // Scaling down takes the highest.
+            self.retire_done(name, desired.., out);
+            self.balance(now, name, out);
         }
-        self.judge_service(name, on, desired)
+        self.note_progress(now, name, out);
+        self.judge_service(now, name, on, desired)
     }
 
-    /// Scaling down removes the highest.
-    fn remove_surplus(&mut self, now: Now, name: &UnitName, desired: u32, out: &mut Actions) {
-        let may_stop = self.may_stop(name);
-        let Some(replicas) = self.replicas_mut(name) else { return };
-        let stop: Vec<PodUid> = replicas.places.live_beyond(desired..).collect();
-        self.retire_done(name, desired.., out);
-        if may_stop {
-            for uid in stop {
-                self.stop_pod(now, uid, Count::Nothing, out);
-            }
-        }
-    }
-
-    fn fill_places(&mut self, now: Now, name: &UnitName, desired: u32, out: &mut Actions) {
+    /// To no pods.
+    fn stop_all(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+        self.retire_done(name, 0.., out);
         let Some(entry) = self.units.get(name) else { return };
-        let KindState::Service(replicas) = &entry.kind else { return };
-        if replicas.places.len() >= desired as usize {
+        let stop: Vec<PodUid> = self.active_pods_of(entry).map(|pod| pod.uid).collect();
+        if stop.is_empty() || !self.may_stop(name) {
             return;
         }
-        let unit = Arc::clone(&entry.unit);
-        let missing: Vec<u32> = (0..desired).filter(|ordinal| !replicas.places.has(*ordinal)).collect();
-        for ordinal in missing {
-            let seed = PodSeed {
-                unit: Arc::clone(&unit),
-                name: format!("{}-{ordinal}", unit.name.pod_stem()),
-                owner: Owner::Service { ordinal },
-                scheduled: None,
-            };
-            let uid = self.make_pod(now, seed, out);
-            if let Some(replicas) = self.replicas_mut(name) {
-                replicas.places.set(ordinal, Place::Live(uid));
-            }
-        }
-    }
-
-    /// Pods that are to be replaced go one by one: the next only when all the others are ready. One that is
-    /// not ready anyway goes at once.
-    fn replace_one(&mut self, now: Now, name: &UnitName, desired: u32, out: &mut Actions) {
-        let Some(KindState::Service(replicas)) = self.units.get(name).map(|entry| &entry.kind) else {
-            return;
-        };
-        if replicas.replace.is_empty() {
-            return;
-        }
-        let live: Vec<PodUid> = replicas.places.live().collect();
-        let pod = |uid: &PodUid| self.pods.get(uid);
-        let leaving = live.iter().any(|uid| pod(uid).is_some_and(|pod| pod.leaving.is_some()));
-        let ready = live.iter().filter(|uid| pod(uid).is_some_and(|pod| pod.is_ready())).count();
-        let marked: Vec<PodUid> =
-            live.iter().rev().filter(|uid| replicas.replace.contains(uid)).copied().collect();
-        let unready = marked.iter().find(|uid| pod(uid).is_some_and(|pod| !pod.is_ready())).copied();
-        let all_ready = ready + replicas.places.len() - live.len() >= desired as usize;
-        let next = match unready {
-            _ if leaving => None,
-            Some(uid) => Some(uid),
-            None if all_ready => marked.first().copied(),
-            None => None,
-        };
-        if marked.is_empty()
-            && let Some(replicas) = self.replicas_mut(name)
-        {
-            replicas.replace.clear();
-        }
-        if let Some(uid) = next {
-            if let Some(replicas) = self.replicas_mut(name) {
-                replicas.replace.remove(&uid);
-            }
+        for uid in stop.into_iter().rev() {
             self.stop_pod(now, uid, Count::Nothing, out);
         }
-    }
-
-    /// Marks all pods of a service for replacement: `restart`, or a template that changed.
-    pub(super) fn replace_all(&mut self, name: &UnitName, out: &mut Actions) {
-        let Some(replicas) = self.replicas_mut(name) else { return };
-        replicas.replace.extend(replicas.places.live());
-        self.retire_done(name, 0.., out);
-        self.mark(name);
     }
 
     /// Bare pods that are final give up their places, from this number on; their logs stay for a while.
@@ -135,17 +86,6 @@ impl Engine {
         self.trim_past(name, out);
     }
 
-    /// Marks the pods that were made from another template than the unit's.
-    pub(super) fn replace_outdated(&mut self, name: &UnitName) {
-        let Some(entry) = self.units.get(name) else { return };
-        let hash = entry.unit.template_hash;
-        let outdated = |uid: &PodUid| self.pods.get(uid).is_some_and(|pod| pod.unit.template_hash != hash);
-        let pods: Vec<PodUid> = self.pods_of(name).into_iter().filter(outdated).collect();
-        if let Some(replicas) = self.replicas_mut(name) {
-            replicas.replace.extend(pods);
-        }
-    }
-
     /// A pod of a service is final.
     pub(super) fn on_replica_final(&mut self, pod: Pod, ordinal: u32, phase: Phase, out: &mut Actions) {
         let name = pod.unit.name.clone();
@@ -155,7 +95,6 @@ impl Engine {
             out.push(Action::ForgetPod { uid: pod.uid, unit: name, name: pod.name });
             return;
         };
-        replicas.replace.remove(&pod.uid);
         // A later pod may have its place already: a manager died before it had stored that this one leaves.
         let in_place = replicas.places.live().any(|uid| uid == pod.uid);
         // A pod that was stopped, or that failed for a reason of its own under Always, is replaced (RS-003).
@@ -199,10 +138,10 @@ impl Engine {
         }
     }
 
-    fn judge_service(&self, name: &UnitName, on: bool, desired: u32) -> Judged {
+    fn judge_service(&self, now: Now, name: &UnitName, on: bool, desired: u32) -> Judged {
         let Some(entry) = self.units.get(name) else { return Judged::plain(UnitState::Stopped) };
         let KindState::Service(replicas) = &entry.kind else { return Judged::plain(UnitState::Stopped) };
-        let numbers = self.count_service(entry);
+        let Some(census) = self.census(now, entry) else { return Judged::plain(UnitState::Stopped) };
         let live = || replicas.places.live().filter_map(|uid| self.pods.get(&uid));
         if !on || desired == 0 {
             return match live().next() {
@@ -216,11 +155,11 @@ impl Engine {
         let failed = replicas.places.done().any(|done| !done.succeeded);
         let done = replicas.places.done().count();
         let next = live().filter_map(|pod| pod.backoff_until()).min();
-        let ready = numbers.ready as usize;
+        let ready = census.ready as usize;
         if done == replicas.places.len() && done >= desired as usize {
             return Judged::plain(if failed { UnitState::Failed } else { UnitState::Complete });
         }
-        if ready + done >= desired as usize && replicas.replace.is_empty() {
+        if ready + done >= desired as usize {
             let state = if failed { UnitState::Degraded } else { UnitState::Running };
             return Judged::plain(state);
         }
@@ -236,18 +175,31 @@ impl Engine {
         }
     }
 
-    /// A service's numbers.
-    pub(super) fn count_service(&self, entry: &Entry) -> ServiceView {
-        let KindState::Service(replicas) = &entry.kind else { return ServiceView::default() };
-        let desired = if self.is_on(entry) { self.desired(entry) } else { 0 };
-        let mut numbers = ServiceView { desired, ..ServiceView::default() };
-        for uid in replicas.places.live() {
-            let Some(pod) = self.pods.get(&uid).filter(|pod| pod.leaving.is_none()) else { continue };
-            numbers.replicas += 1;
-            numbers.updated += u32::from(pod.unit.template_hash == entry.unit.template_hash);
-            numbers.ready += u32::from(pod.is_ready());
-            numbers.available += u32::from(pod.is_ready());
-        }
-        numbers
+    /// A service's numbers, as of the last event.
+    pub(super) fn count_service(&self, entry: &Entry) -> Option<ServiceView> {
+        let (service, replicas) = service_of(entry)?;
+        let census = self.census(self.as_of, entry)?;
+        let progress = match replicas.progress() {
+            Some(progress) if progress.reason == Progressing::ProgressDeadlineExceeded => progress.reason,
+            _ if replicas.is_paused() => Progressing::DeploymentPaused,
+            Some(progress) => progress.reason,
+            None if replicas.complete => Progressing::NewReplicaSetAvailable,
+            None => Progressing::ReplicaSetUpdated,
+        };
+        Some(ServiceView {
+            desired: census.wanted,
+            replicas: census.active,
+            updated: census.active - census.old,
+            ready: census.ready,
+            available: census.available,
+            terminating: census.leaving,
+            done: census.done,
+            revision: replicas.revision(),
+            generation: replicas.changes.saturating_add(1),
+            paused: replicas.is_paused(),
+            progress,
+            progress_since: replicas.progress().map_or(entry.since.wall, |progress| progress.since.wall),
+            rollout: service.rollout,
+        })
     }
 }
