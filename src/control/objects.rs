@@ -16,6 +16,7 @@ mod list;
 mod log;
 mod meta;
 mod pod;
+mod revision;
 mod run;
 mod status;
 mod time;
@@ -39,6 +40,7 @@ pub use list::*;
 pub use log::*;
 pub use meta::*;
 pub use pod::*;
+pub use revision::*;
 pub use run::*;
 pub use status::*;
 pub use time::*;
@@ -99,6 +101,8 @@ pub enum Object {
     Info(Box<Info>),
     /// See [`LogLocation`].
     LogLocation(Box<LogLocation>),
+    /// See [`RevisionList`].
+    RevisionList(Box<RevisionList>),
 }
 
 /// The path, names and conversion of one kind.
@@ -148,7 +152,7 @@ where
 }
 
 impl Object {
-    /// Who it is; [`Info`] and [`LogLocation`] are nobody that could be watched.
+    /// Who it is; [`Info`], [`LogLocation`] and [`RevisionList`] are nobody that could be watched.
     pub fn metadata(&self) -> Option<&Metadata> {
         Some(match self {
             Self::Pod(object) => &object.metadata,
@@ -160,7 +164,7 @@ impl Object {
             Self::Unit(object) => &object.metadata,
             Self::Run(object) => &object.metadata,
             Self::HistoryEntry(object) => &object.metadata,
-            Self::Info(_) | Self::LogLocation(_) => return None,
+            Self::Info(_) | Self::LogLocation(_) | Self::RevisionList(_) => return None,
         })
     }
 
@@ -176,7 +180,7 @@ impl Object {
             Self::Unit(object) => &mut object.metadata,
             Self::Run(object) => &mut object.metadata,
             Self::HistoryEntry(object) => &mut object.metadata,
-            Self::Info(_) | Self::LogLocation(_) => return None,
+            Self::Info(_) | Self::LogLocation(_) | Self::RevisionList(_) => return None,
         })
     }
 }

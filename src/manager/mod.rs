@@ -55,6 +55,7 @@ mod perform;
 mod publish;
 mod recall;
 mod reexec;
+mod rollout;
 mod safe;
 mod start;
 mod usage;
