@@ -110,10 +110,6 @@ fn expand(
             behind.insert(0, format!("--from=cronjob/{}", name.trim_start_matches("cronjob/")));
             Ok((&["create", "job"], behind))
         }
-        ("rollout", Some("restart")) => {
-            behind.remove(0);
-            Ok((&["restart"], behind))
-        }
         ("analyze", Some("calendar")) => {
             behind.remove(0);
             Ok((&["calendar"], behind))
@@ -159,7 +155,6 @@ mod tests {
             ("supctl kill -9 web", "supctl kill --signal=9 web"),
             ("supctl kill web -USR1 -q", "supctl kill web --signal=USR1 -q"),
             ("supctl kill -s HUP web", "supctl kill -s HUP web"),
-            ("supctl rollout restart web", "supctl restart web"),
             ("supctl rollout undo web", "supctl rollout undo web"),
             ("supctl analyze calendar @daily", "supctl calendar @daily"),
             ("supctl exec web -- ls -l", "supctl exec web -- ls -l"),

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, reexec, run,
-    scale, shutdown, status, validate, version, wait,
+    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, reexec,
+    rollout, run, scale, shutdown, status, validate, version, wait,
 };
 
 /// What was typed.
@@ -93,6 +93,8 @@ pub enum Verb {
     Kill(kill::Options),
     /// Change the number of replicas of a service
     Scale(scale::Options),
+    /// How a changed template comes to the pods of a service: status, history, undo, pause, resume
+    Rollout(rollout::Options),
     /// Hold jobs and cronjobs
     Suspend(act::Options),
     /// Let suspended jobs and cronjobs go on

@@ -64,7 +64,9 @@ fn lines_that_work() {
         ("supctl delete pod web-2", "Delete"),
         ("supctl scale web --replicas=5", "Scale"),
         ("supctl scale --replicas=5 service/web", "Scale"),
-        ("supctl rollout restart web", "Restart"),
+        ("supctl rollout restart web", "Rollout"),
+        ("supctl rollout undo web --to-revision=2", "Rollout"),
+        ("supctl rollout status deployment/web --watch=false --timeout 60s", "Rollout"),
         ("supctl create job t --from=cronjob/backup", "Create"),
         ("supctl wait --for=condition=complete job/import --timeout=60s", "Wait"),
         ("supctl exec -it web -- sh", "Exec"),
@@ -134,7 +136,6 @@ fn lines_of_a_later_release() {
         "supctl inspect web",
         "supctl monit",
         "supctl flush web",
-        "supctl rollout undo web",
     ] {
         let Verb::Unknown(words) = parse(line).unwrap().verb else { panic!("`{line}` is no longer unknown") };
         let refusal = not_yet::refuse(&words[0], &[]);

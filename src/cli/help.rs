@@ -23,6 +23,7 @@ Look
 Act
   start, stop, restart NAME    wait until it is done; --no-block, --timeout 30s
   kill -s SIGNAL NAME   scale NAME N|+N|-N   suspend, resume NAME
+  rollout status|history|undo|pause|resume|restart NAME
   enable, disable [--now] NAME   reset-failed [NAME]   delete NAME
   exec NAME -- CMD      run a command in the context of a unit
   run [--job] -- CMD    a transient service or job; --wait for its exit code

@@ -37,6 +37,7 @@ pub mod not_yet;
 pub mod progress;
 pub mod ps;
 pub mod reexec;
+pub mod rollout;
 pub mod rows;
 pub mod run;
 pub mod scale;
@@ -103,6 +104,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Restart(options) => act::run(Act::Restart, options, context),
         Verb::Kill(options) => kill::run(options, context),
         Verb::Scale(options) => scale::run(options, context),
+        Verb::Rollout(options) => rollout::run(options, context),
         Verb::Suspend(options) => act::run(Act::Suspend, options, context),
         Verb::Resume(options) => act::run(Act::Resume, options, context),
         Verb::Enable(options) => enable::run(options, true, context),

@@ -30,7 +30,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("monit", "supctl status -w"),
     ("tree", "supctl status"),
     ("queue", "supctl run --job -- CMD"),
-    ("rollout", "supctl restart NAME, and supctl wait NAME --for=ready"),
     ("diff", "supctl validate, then supctl apply"),
     ("fmt", "supctl validate"),
     ("cat", "supctl status NAME, which names the file"),

@@ -17,6 +17,7 @@ mod log;
 mod meta;
 mod pod;
 mod policies;
+mod revision;
 mod run;
 mod status;
 mod time;
@@ -41,6 +42,7 @@ pub use log::*;
 pub use meta::*;
 pub use pod::*;
 pub use policies::*;
+pub use revision::*;
 pub use run::*;
 pub use status::*;
 pub use time::*;
@@ -101,6 +103,8 @@ pub enum Object {
     Info(Box<Info>),
     /// See [`LogLocation`].
     LogLocation(Box<LogLocation>),
+    /// See [`RevisionList`].
+    RevisionList(Box<RevisionList>),
 }
 
 /// The path, names and conversion of one kind.
@@ -150,7 +154,7 @@ where
 }
 
 impl Object {
-    /// Who it is; [`Info`] and [`LogLocation`] are nobody that could be watched.
+    /// Who it is; [`Info`], [`LogLocation`] and [`RevisionList`] are nobody that could be watched.
     pub fn metadata(&self) -> Option<&Metadata> {
         Some(match self {
             Self::Pod(object) => &object.metadata,
@@ -162,7 +166,7 @@ impl Object {
             Self::Unit(object) => &object.metadata,
             Self::Run(object) => &object.metadata,
             Self::HistoryEntry(object) => &object.metadata,
-            Self::Info(_) | Self::LogLocation(_) => return None,
+            Self::Info(_) | Self::LogLocation(_) | Self::RevisionList(_) => return None,
         })
     }
 
@@ -178,7 +182,7 @@ impl Object {
             Self::Unit(object) => &mut object.metadata,
             Self::Run(object) => &mut object.metadata,
             Self::HistoryEntry(object) => &mut object.metadata,
-            Self::Info(_) | Self::LogLocation(_) => return None,
+            Self::Info(_) | Self::LogLocation(_) | Self::RevisionList(_) => return None,
         })
     }
 }

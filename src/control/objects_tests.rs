@@ -15,11 +15,11 @@ use crate::engine::event::{Exit, Outcome, Usage};
 use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::time::{Mono, Now, Wall};
 use crate::engine::view::{
-    self, CronView, JobOwner, JobView, LastExit, Phase, PodView, ProcessState, ProcessView, ServiceView,
-    Stale, Terminated, UnitState, UnitView, Waiting,
+    self, CronView, JobOwner, JobView, LastExit, Phase, PodView, ProcessState, ProcessView, Progressing,
+    ServiceView, Stale, Terminated, UnitState, UnitView, Waiting,
 };
 use crate::unit::model::{
-    Condition, ExitCodes, FailureAction, FailureRule, FailureWhen, Kind, Operator, SuccessRule,
+    Condition, ExitCodes, FailureAction, FailureRule, FailureWhen, Kind, Operator, Rollout, Share, SuccessRule,
 };
 use crate::unit::name::UnitName;
 
@@ -239,7 +239,21 @@ fn service() -> UnitView {
             reason: "Error".to_owned(),
             failed: true,
         }),
-        service: Some(ServiceView { desired: 3, replicas: 3, updated: 3, ready: 1, available: 1 }),
+        service: Some(ServiceView {
+            desired: 3,
+            replicas: 3,
+            updated: 3,
+            ready: 1,
+            available: 1,
+            terminating: 1,
+            done: 0,
+            revision: 2,
+            generation: 4,
+            paused: false,
+            progress: Progressing::ReplicaSetUpdated,
+            progress_since: at(30).wall,
+            rollout: Rollout { max_surge: Share::Percent(25), ..Rollout::default() },
+        }),
         ..unit(Kind::Service)
     }
 }

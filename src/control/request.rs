@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::objects::{
     ApplyFiles, ExecRequest, KillOptions, Object, ReexecOptions, RunRequest, Selector, ShutdownOptions,
-    Status,
+    Status, UndoOptions,
 };
 use super::past::Past;
 use super::watch::WatchStream;
@@ -60,6 +60,13 @@ pub enum Request {
     },
     /// The number of a service's pods. Answered by a Scale.
     GetScale(UnitName),
+    /// The templates that a service has had, or one of them with its text. Answered by a RevisionList.
+    Revisions {
+        /// Which service.
+        unit: UnitName,
+        /// The number of the one.
+        number: Option<u32>,
+    },
     /// Where all logs are, once those of runs that have ended are complete. Answered by an Info.
     Logs,
     /// Where a pod's logs are, once those of its runs that have ended are complete. Answered by a
@@ -90,6 +97,13 @@ pub enum Request {
         unit: UnitName,
         /// How many.
         replicas: u32,
+    },
+    /// The rollout of a service is to halt, or to go on. Answered by the Deployment, as it is then.
+    Pause {
+        /// Which.
+        unit: UnitName,
+        /// Which way.
+        paused: bool,
     },
     /// A job or a cronjob is to rest, or to go on. Answered by the object, as it is then.
     Suspend {
@@ -142,6 +156,7 @@ impl Request {
                 | Self::Get { .. }
                 | Self::Watch { .. }
                 | Self::GetScale(_)
+                | Self::Revisions { .. }
                 | Self::Logs
                 | Self::Log { .. }
                 | Self::Info
@@ -188,6 +203,12 @@ pub enum UnitVerb {
     },
     /// Its back-off is forgotten.
     ResetFailed,
+    /// Its rollout halts.
+    Pause,
+    /// Its rollout goes on.
+    Unpause,
+    /// To an older template.
+    Undo(UndoOptions),
 }
 
 /// A verb for a pod.
@@ -323,6 +344,10 @@ impl UnitVerb {
             Self::Enable { now } => Command::Enable { unit, enabled: true, now },
             Self::Disable { now } => Command::Enable { unit, enabled: false, now },
             Self::ResetFailed => Command::ResetFailed(Some(unit)),
+            Self::Pause => Command::Pause(unit),
+            Self::Unpause => Command::Unpause(unit),
+            // The manager knows the text, and adds it.
+            Self::Undo(UndoOptions { to_revision: to }) => Command::Undo { unit, to, template: None },
         }
     }
 }

@@ -7,8 +7,9 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 
 use super::objects::{
-    ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, ReexecOptions,
-    ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason, SuspendRequest,
+    ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, PauseRequest,
+    ReexecOptions, ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason,
+    SuspendRequest,
 };
 use super::past::Past;
 use super::request::{Collection, Filter, PodVerb, Request, UnitVerb};
@@ -72,6 +73,11 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Log(pod) => Request::Log { pod: object_name("Pod", pod)? },
         Route::GetScale(name) => Request::GetScale(unit_name("Deployment", name)?),
         Route::SetScale(name) => scale(name, parse(body)?)?,
+        Route::Revisions(name, number) => revisions(name, number)?,
+        Route::Pause(name) => {
+            let paused = parse::<PauseRequest>(body)?.spec.paused;
+            Request::Pause { unit: unit_name("Deployment", name)?, paused }
+        }
         Route::Suspend(collection, name) => suspend(collection, name, parse(body)?)?,
         Route::CreateJob => create_job(parse(body)?)?,
         Route::Delete(collection, name) => delete(collection, name, options(body)?)?,
@@ -114,6 +120,8 @@ enum Route<'a> {
     Log(&'a str),
     GetScale(&'a str),
     SetScale(&'a str),
+    Revisions(&'a str, Option<&'a str>),
+    Pause(&'a str),
     Suspend(Collection, &'a str),
     CreateJob,
     Delete(Collection, &'a str),
@@ -148,6 +156,9 @@ fn find<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
         ("GET", Pods, [name, "log"]) => Route::Log(name),
         ("GET", Deployments, [name, "scale"]) => Route::GetScale(name),
         ("PUT" | "PATCH", Deployments, [name, "scale"]) => Route::SetScale(name),
+        ("GET", Units, [name, "revisions"]) => Route::Revisions(name, None),
+        ("GET", Units, [name, "revisions", number]) => Route::Revisions(name, Some(number)),
+        ("PATCH", Deployments, [name]) => Route::Pause(name),
         ("PATCH", Jobs | CronJobs, [name]) => Route::Suspend(collection, name),
         ("POST", Jobs, []) => Route::CreateJob,
         ("POST", Units, [name, verb]) => Route::UnitVerb(name, verb),
@@ -203,6 +214,16 @@ fn scale(name: &str, wish: ScaleRequest) -> Result<Request, Status> {
     Ok(Request::Scale { unit, replicas })
 }
 
+fn revisions(name: &str, number: Option<&str>) -> Result<Request, Status> {
+    let unit = unit_name("Unit", name)?;
+    let number = match number.map(str::parse) {
+        None => None,
+        Some(Ok(number)) => Some(number),
+        Some(Err(_)) => return Err(no_such("Revision", number.unwrap_or_default(), "it is a number")),
+    };
+    Ok(Request::Revisions { unit, number })
+}
+
 fn suspend(collection: Collection, name: &str, wish: SuspendRequest) -> Result<Request, Status> {
     let name = checked_name(collection, name)?;
     Ok(Request::Suspend { collection, name, suspend: wish.spec.suspend })
@@ -241,6 +262,9 @@ fn unit_verb(verb: &str, body: &[u8]) -> Result<UnitVerb, Status> {
         "enable" => options(body).map(|EnableOptions { now }| UnitVerb::Enable { now }),
         "disable" => options(body).map(|EnableOptions { now }| UnitVerb::Disable { now }),
         "reset-failed" => plain(UnitVerb::ResetFailed),
+        "pause" => plain(UnitVerb::Pause),
+        "unpause" => plain(UnitVerb::Unpause),
+        "undo" => options(body).map(UnitVerb::Undo),
         _ => Err(unknown_verb("unit", verb)),
     }
 }

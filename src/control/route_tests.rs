@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::objects::{ApplyFile, Time};
+use crate::control::objects::{ApplyFile, Time, UndoOptions};
 use crate::control::past::About;
 
 fn ask(method: &str, target: &str, body: &str) -> Result<Asked, Status> {
@@ -98,6 +98,14 @@ fn what_is_no_list() {
     assert_eq!(asked("PATCH", &path, r#"{"spec":{"replicas":3}}"#), scale);
     let full = r#"{"apiVersion":"autoscaling/v1","kind":"Scale","metadata":{"name":"web"},"spec":{"replicas":3},"status":{"replicas":1}}"#;
     assert_eq!(asked("PUT", &path, full), scale);
+    let path = format!("{APPS}/deployments/web");
+    let pause = Request::Pause { unit: unit("web"), paused: true };
+    assert_eq!(asked("PATCH", &path, r#"{"spec":{"paused":true}}"#), pause);
+    let path = format!("{SUPD}/units/web/revisions");
+    assert_eq!(asked("GET", &path, ""), Request::Revisions { unit: unit("web"), number: None });
+    let one = asked("GET", &format!("{path}/2"), "");
+    assert_eq!(one, Request::Revisions { unit: unit("web"), number: Some(2) });
+    assert_eq!(refused("GET", &format!("{path}/x"), "").1, "no revision `x`: it is a number");
 }
 
 #[test]
@@ -114,6 +122,10 @@ fn verbs_of_units() {
         ("enable", r#"{"now":true}"#, UnitVerb::Enable { now: true }),
         ("disable", "", UnitVerb::Disable { now: false }),
         ("reset-failed", "", UnitVerb::ResetFailed),
+        ("pause", "", UnitVerb::Pause),
+        ("unpause", "", UnitVerb::Unpause),
+        ("undo", "", UnitVerb::Undo(UndoOptions::default())),
+        ("undo", r#"{"toRevision":2}"#, UnitVerb::Undo(UndoOptions { to_revision: Some(2) })),
     ] {
         let request = asked("POST", &format!("{SUPD}/units/worker%40eu/{verb}"), body);
         assert_eq!(request, Request::Unit { unit: unit("worker@eu"), verb: want });

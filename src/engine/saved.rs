@@ -5,6 +5,8 @@
 //! records of their own. [`super::save`] makes these, [`super::recall`] goes on from them. A field that is
 //! new gets a default, so that what an older supd has written can be read.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::id::{Class, JobName, PodName, PodUid};
@@ -29,6 +31,30 @@ pub struct Saved {
     pub pods: Vec<SavedPod>,
     /// When it was stored.
     pub taken: Now,
+}
+
+impl Saved {
+    /// Versions that are kept only to be gone back to: nothing that goes on was made from them. `alive` are the
+    /// templates of what lives. Reading them all would cost a new manager the more, the longer its services
+    /// have been there.
+    pub fn spare_versions(&self, alive: &BTreeSet<u64>) -> BTreeSet<u64> {
+        let mut used: BTreeSet<u64> = self.jobs.iter().map(|job| job.hash).collect();
+        used.extend(self.pods.iter().map(|pod| pod.hash));
+        used.extend(self.units.iter().flat_map(|unit| [Some(unit.hash), unit.pending]).flatten());
+        let templates: BTreeSet<u64> = self.pods.iter().map(|pod| pod.template_hash).collect();
+        let mut spare = BTreeSet::new();
+        for unit in &self.units {
+            let SavedKind::Service(SavedReplicas { rolling: Some(rolling), .. }) = &unit.kind else {
+                continue;
+            };
+            used.extend(rolling.template);
+            let unused = rolling.revisions.all().filter(|revision| {
+                !alive.contains(&revision.template_hash) && !templates.contains(&revision.template_hash)
+            });
+            spare.extend(unused.map(|revision| revision.hash));
+        }
+        &spare - &used
+    }
 }
 
 /// What a new engine may rely on.

@@ -55,6 +55,7 @@ impl Manager {
             Request::Get { collection, name } => self.get(collection, &name).map(Reply::Object),
             Request::Watch { collection, filter } => Ok(Reply::Watch(self.watch(collection, filter))),
             Request::GetScale(unit) => self.scale_object(&unit).map(Reply::Object),
+            Request::Revisions { unit, number } => self.revisions_object(&unit, number).map(Reply::Object),
             Request::Logs => {
                 self.hold(About::All, answer);
                 return Ok(());
@@ -69,6 +70,9 @@ impl Manager {
             Request::Info => Ok(Reply::Object(self.info())),
             Request::Unit { unit, verb: what } => {
                 verb(&format!("{what:?} {unit}"));
+                if let UnitVerb::Undo(options) = what {
+                    return self.undo(unit, options, answer);
+                }
                 if matches!(what, UnitVerb::Start | UnitVerb::Restart | UnitVerb::Enable { .. }) {
                     self.load_instance(&unit)?;
                 }
@@ -85,6 +89,12 @@ impl Manager {
                 verb(&format!("scale {unit} to {replicas}"));
                 let then = Then::Scale(unit.clone());
                 return self.wish(Command::Scale { unit, replicas }, then, answer);
+            }
+            Request::Pause { unit, paused } => {
+                verb(&format!("paused={paused} {unit}"));
+                let then = Then::Show(Collection::Deployments, unit.to_string());
+                let command = if paused { Command::Pause(unit) } else { Command::Unpause(unit) };
+                return self.wish(command, then, answer);
             }
             Request::Suspend { collection, name, suspend } => {
                 verb(&format!("suspend={suspend} {name}"));

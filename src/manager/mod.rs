@@ -56,6 +56,7 @@ mod probes;
 mod publish;
 mod recall;
 mod reexec;
+mod rollout;
 mod safe;
 mod start;
 mod usage;

@@ -65,6 +65,10 @@ impl Manager {
             // What `supctl run` made went with the supd that it was made in.
             saved.units.retain(|unit| !unit.transient);
         }
+        let alive = snapshot.adopted.iter().map(|found| found.label.template_hash).collect();
+        let spare = saved.spare_versions(&alive);
+        let versions: BTreeMap<u64, Version> =
+            versions.into_iter().filter(|(hash, _)| !spare.contains(hash)).collect();
         let units = match loaded {
             Some(loaded) => self.with_older(loaded, &saved.units, &versions, continuity),
             None => self.as_they_were(&saved.units, &versions),
@@ -104,11 +108,11 @@ impl Manager {
         let (mut used, mut missing) = (BTreeSet::new(), Vec::new());
         for unit in saved {
             used.extend([Some(unit.hash), unit.pending].into_iter().flatten());
-            match read_version(versions, unit.hash) {
+            match read_known(versions, unit.hash) {
                 Some(read) => units.in_force.push(read),
                 None => missing.push(unit.name.clone()),
             }
-            units.pending.extend(unit.pending.and_then(|hash| read_version(versions, hash)));
+            units.pending.extend(unit.pending.and_then(|hash| read_known(versions, hash)));
         }
         for name in missing {
             let files = files.get_or_insert_with(|| self.sources.load());
@@ -138,7 +142,7 @@ impl Manager {
             let kept = |unit: &&SavedUnit| {
                 !known.contains(&unit.name) && (unit.transient || loaded.refused.contains(&unit.name))
             };
-            let kept = saved.iter().filter(kept).filter_map(|unit| read_version(versions, unit.hash));
+            let kept = saved.iter().filter(kept).filter_map(|unit| read_known(versions, unit.hash));
             units.in_force.extend(kept);
             units.in_force.sort_by(|one, other| one.name.cmp(&other.name));
         }
@@ -167,8 +171,8 @@ pub(super) fn version(unit: &Unit, text: &str) -> Version {
     }
 }
 
-fn read_version(versions: &BTreeMap<u64, Version>, hash: u64) -> Option<Arc<Unit>> {
-    let version = versions.get(&hash)?;
+/// The unit that a version was stored of.
+pub(super) fn read_version(hash: u64, version: &Version) -> Option<Arc<Unit>> {
     match read_transient(&version.name, &version.text, &own_variable) {
         Ok(unit) => {
             let origin = Origin { path: version.path.clone(), drop_ins: version.drop_ins.clone() };
@@ -183,8 +187,12 @@ fn read_version(versions: &BTreeMap<u64, Version>, hash: u64) -> Option<Arc<Unit
     }
 }
 
+fn read_known(versions: &BTreeMap<u64, Version>, hash: u64) -> Option<Arc<Unit>> {
+    read_version(hash, versions.get(&hash)?)
+}
+
 /// Versions that are stored and not among these.
 fn read_older(versions: &BTreeMap<u64, Version>, used: &BTreeSet<u64>) -> Vec<Arc<Unit>> {
     let older = versions.keys().filter(|hash| !used.contains(hash));
-    older.filter_map(|hash| read_version(versions, *hash)).collect()
+    older.filter_map(|hash| read_known(versions, *hash)).collect()
 }

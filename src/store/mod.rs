@@ -136,6 +136,11 @@ impl Store {
         }
     }
 
+    /// The version of this hash, if it is kept.
+    pub fn version(&self, hash: u64) -> Option<Version> {
+        serde_json::from_slice(self.versions.get(&hash)?).ok()
+    }
+
     /// Versions that nothing refers to any more go.
     pub fn keep_versions(&mut self, used: &BTreeSet<u64>) {
         let gone: Vec<u64> = self.versions.keys().filter(|hash| !used.contains(hash)).copied().collect();

@@ -18,6 +18,7 @@ mod manager_death;
 mod pid_one;
 mod reexec;
 mod roles;
+mod rollout;
 mod shipped;
 mod software;
 mod space;

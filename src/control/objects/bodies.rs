@@ -29,6 +29,15 @@ pub struct EnableOptions {
     pub now: bool,
 }
 
+/// With `undo`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct UndoOptions {
+    /// To which revision; absent: to the one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_revision: Option<u32>,
+}
+
 /// With verbs that take no options.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -191,6 +200,22 @@ pub struct SuspendRequest {
 pub struct SuspendWish {
     /// At rest.
     pub suspend: bool,
+}
+
+/// With `PATCH` of a deployment: what may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// The wish.
+    pub spec: PauseWish,
+}
+
+/// See [`PauseRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseWish {
+    /// A changed template does not come to the pods.
+    pub paused: bool,
 }
 
 /// With `POST …/jobs`: a job made from a cronjob's template, now (CJB-028).

@@ -23,6 +23,9 @@ pub struct Metadata {
     /// As of which change this is; opaque.
     #[serde(default, skip_serializing_if = "is_default")]
     pub resource_version: String,
+    /// How often what is wished of it has changed; only of a Deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u32>,
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creation_timestamp: Option<Time>,
@@ -72,6 +75,9 @@ pub(super) const IGNORED_FAILURE_COUNT: &str = "batch.kubernetes.io/job-index-ig
 pub(super) const SCHEDULED_TIMESTAMP: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /// The annotation of a job that an operator made from a cronjob (CJB-028); its value is `manual`.
 pub(super) const INSTANTIATE: &str = "cronjob.kubernetes.io/instantiate";
+
+/// The annotation that tells the number of a deployment's template (DEP-004).
+pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 
 impl Metadata {
     /// Of an object in the one namespace.

@@ -91,7 +91,7 @@ pub struct PodCondition {
     /// `Ready`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// `True` or `False`.
+    /// `True`, `False` or `Unknown`.
     pub status: String,
     /// Why.
     #[serde(default, skip_serializing_if = "is_default")]
