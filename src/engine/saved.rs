@@ -260,3 +260,32 @@ impl SavedProcess {
         self.stopping.get_or_insert_with(|| Box::new(Stopping { cause, words, step, until }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the release before pods of several processes has written.
+    const OLD: &str = r#"{"uid":7,"hash":1,"template_hash":2,"name":"web-0","unit":"web",
+        "owner":{"Service":{"ordinal":0}},"scheduled":null,"created":{"mono":1,"wall":2},"started":null,
+        "current":1,"leaving":"Nothing","kill_at":99,"restart_at":null,"ready":true,"ready_since":null,
+        "was_ready":true,"ready_message":"","status_text":"","reason":"","message":"","processes":[
+        {"state":"Starting","attempt":0,"restarts":0,"series":{"next":null},"last":null,"condemned":null},
+        {"state":{"Running":{"pid":5,"since":{"mono":3,"wall":4}}},"attempt":2,"restarts":2,
+         "series":{"next":null},"last":null,"condemned":"not ready within 40s"}]}"#;
+
+    #[test]
+    fn what_an_older_supd_has_written_is_read() {
+        let saved: SavedPod = serde_json::from_str(OLD).unwrap();
+        let of_old = (saved.reached, saved.ready, saved.kill_at, saved.restart_at);
+        let mut processes = saved.processes;
+        for (place, process) in processes.iter_mut().enumerate() {
+            process.fill_in(place, of_old);
+        }
+        assert_eq!((saved.reached, processes[0].ready, processes[1].ready), (1, Some(false), Some(true)));
+        assert!(processes[0].stopping.is_none() && processes[0].kill_at.is_none());
+        let stopping = processes[1].stopping.as_ref().unwrap();
+        assert_eq!((stopping.cause, stopping.step), (Cause::Deadline, StopStep::Signalled));
+        assert_eq!((stopping.until, processes[1].kill_at), (Mono(99), Some(Mono(99))));
+    }
+}
