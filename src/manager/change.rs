@@ -119,8 +119,9 @@ impl Sources {
         })
     }
 
-    /// Checks files as if they were applied already; what is wrong with them, if anything is.
-    fn check(&self, files: &[ApplyFile]) -> io::Result<Vec<Diagnostic>> {
+    /// Checks files as if they were applied already: what is wrong with them, if anything is, and the units
+    /// that they make.
+    fn check(&self, files: &[ApplyFile]) -> io::Result<(Vec<Diagnostic>, Vec<Arc<Unit>>)> {
         let _ = fs::remove_dir_all(&self.staged);
         fs::create_dir_all(&self.staged)?;
         for file in files {
@@ -128,12 +129,13 @@ impl Sources {
         }
         let paths: Vec<PathBuf> = std::iter::once(self.staged.clone()).chain(self.paths()).collect();
         let staged = self.staged.display().to_string();
-        let mut faults = self.load_from(&paths).faults;
+        let Loaded { mut faults, mut units, .. } = self.load_from(&paths);
+        units.retain(|unit| unit.origin.path.starts_with(&self.staged));
         faults.retain(|fault| fault.file.starts_with(&staged));
         for fault in &mut faults {
             fault.file = fault.file[staged.len()..].trim_start_matches('/').to_owned();
         }
-        Ok(faults)
+        Ok((faults, units))
     }
 
     /// Keeps what was checked. Each file is put in its place whole.
@@ -158,7 +160,13 @@ impl Manager {
         }
         let act = if apply { "applied" } else { "loaded" };
         let units = plural(loaded.units.len(), "unit");
+        let immutable = if apply { self.immutable(&loaded.units) } else { Vec::new() };
         self.take_in_loaded(loaded, apply);
+        if !immutable.is_empty() {
+            let message =
+                format!("{units} {act}; a job that is there cannot be changed so, and is as it was");
+            return Err(Status::failure(StatusReason::Invalid, message).with_causes(immutable));
+        }
         if errors > 0 {
             let message = format!("{units} {act}; {} left as it was", plural(errors, "unit with a fault"));
             return Err(Status::failure(StatusReason::Invalid, message).with_causes(causes));
@@ -205,6 +213,20 @@ impl Manager {
         self.settle()
     }
 
+    /// What may not change of the jobs that manifests have made, field by field (JVL-007).
+    fn immutable(&self, units: &[Arc<Unit>]) -> Vec<Cause> {
+        let faults = units.iter().flat_map(|unit| {
+            let faults = self.engine.refused_change(unit);
+            faults.into_iter().map(|fault| (unit.name.to_string(), fault))
+        });
+        let cause = |(unit, fault): (String, String)| Cause {
+            reason: "FieldValueInvalid".to_owned(),
+            field: unit,
+            message: fault,
+        };
+        faults.map(cause).collect()
+    }
+
     /// Stores, loads and applies files: all, or none.
     pub(super) fn apply_files(&mut self, request: &ApplyFiles) -> Answer {
         let invalid = |message: String| Err(Status::failure(StatusReason::Invalid, message));
@@ -217,10 +239,15 @@ impl Manager {
             let message = format!("the files cannot be kept in the state directory: {error}");
             Status::failure(StatusReason::InternalError, message)
         };
-        let faults = self.sources.check(&request.files).map_err(unwritable)?;
+        let (faults, units) = self.sources.check(&request.files).map_err(unwritable)?;
         if faults.iter().any(|fault| fault.severity == Severity::Error || self.settings.strict) {
             let status = Status::failure(StatusReason::Invalid, "nothing was applied: there are faults");
             return Err(status.with_causes(faults.iter().map(cause).collect()));
+        }
+        let immutable = self.immutable(&units);
+        if !immutable.is_empty() {
+            let message = "nothing was applied: a job that is there cannot be changed so; delete it first";
+            return Err(Status::failure(StatusReason::Invalid, message).with_causes(immutable));
         }
         let files = plural(request.files.len(), "file");
         if request.dry_run {

@@ -111,6 +111,9 @@ impl Engine {
             self.plan_next(now, name, out);
         } else {
             self.timers.clear(&Timer::Slot(name.clone()));
+            if let Some((_, calendar)) = self.calendar(name) {
+                calendar.next = None;
+            }
         }
         self.trim_history(name, out);
         self.judge_cron(name, on)

@@ -140,7 +140,10 @@ impl Life {
     fn rulings(&self, job: &JobView) -> Vec<(PodUid, Option<u32>, &'static str)> {
         let mut last: BTreeMap<PodUid, (&RunId, &Truth)> = BTreeMap::new();
         for (run, truth) in self.truths().filter(|(_, t)| t.label.job.as_deref() == Some(&job.name)) {
-            last.insert(run.pod, (run, truth));
+            let known = last.entry(run.pod).or_insert((run, truth));
+            if (run.process, run.attempt) >= (known.0.process, known.0.attempt) {
+                *known = (run, truth);
+            }
         }
         let mut rulings = Vec::new();
         for (pod, (run, truth)) in last {
