@@ -96,6 +96,8 @@ fn status(pod: &Pod, look: Look) -> String {
     match &main.state {
         ContainerState::Running(running) => {
             let health = match pod.is_ready() {
+                // Nobody asked: docker shows nothing either.
+                true if pod.status.ready_message.is_empty() => "",
                 true => " (healthy)",
                 false if pod.status.ready_message.is_empty() => " (starting)",
                 false => " (unhealthy)",

@@ -57,7 +57,7 @@ codes! {
     BadSchedule "E0126" "The schedule or its time zone cannot be read. A schedule is `minute hour day month weekday`, with seconds in front where there are six fields."
     NeedsCompletions "E0127" "An indexed job needs `completions`: each completion has an index of its own."
     NameTooLong "E0128" "The names of the pods would be longer than a DNS label may be (63 characters)."
-    OneHandler "E0129" "A probe asks in exactly one way: `notify`, `fd`, `tcp`, `http` or `exec`."
+    OneHandler "E0129" "A probe asks in exactly one way: `http`, `tcp`, `exec`, `grpc`, `unix`, `file`, `log`, `notify`, `fd`, or in [liveness] `watchdog`. A hook does exactly one thing: `exec`, `http` or `sleep`."
     Missing "E0130" "The unit requires one that does not exist."
     Refused "E0131" "The unit requires one that has faults of its own, and so was not loaded."
     Cycle "E0132" "Units wait for one another in a circle, so none could ever start. The whole circle is shown; leave out one of its relations."

@@ -264,6 +264,11 @@ impl Supd {
         fs::write(self.path().join(fifo), "go\n").unwrap();
     }
 
+    /// Gives words to a process that reads them from a FIFO.
+    pub fn release_words(&self, fifo: &str, words: &str) {
+        fs::write(self.path().join(fifo), words).unwrap();
+    }
+
     /// The pid of the main process of a pod.
     pub fn pid(&self, pod: &str) -> i32 {
         let value = self.json(&format!("get pod {pod}"));
