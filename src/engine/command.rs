@@ -106,7 +106,7 @@ impl Engine {
                     }
                     return;
                 }
-                job.failures_in_row = 0;
+                job.hurry();
                 let live: Vec<PodUid> = job.live.iter().copied().collect();
                 live.into_iter().for_each(|uid| self.hurry_pod(now, uid, out));
             }
@@ -291,8 +291,12 @@ impl Engine {
             return self.delete_unit(now, &unit, out);
         }
         self.delete_job(now, name, out);
-        if let Some((_, calendar)) = self.calendar(&unit) {
+        if let Some((_, calendar)) = self.calendar(&unit)
+            && calendar.active.iter().any(|active| active == name)
+        {
             calendar.active.retain(|active| active != name);
+            let words = format!("active job {name} was deleted");
+            report(out, false, "MissingJob", ("CronJob", unit.as_str(), &unit), words);
         }
         accept(&unit, format!("{name}: deleted"))
     }
@@ -304,9 +308,13 @@ impl Engine {
         };
         let (unit, name) = (pod.unit.name.clone(), pod.name.clone());
         report(out, false, "Killing", ("Pod", &name, &unit), "stopped by an operator".to_owned());
-        match pod.owner {
-            Owner::Service { .. } => self.stop_pod(now, uid, Count::Nothing, out),
-            Owner::Job { .. } => self.stop_job_pod(now, uid, out),
+        let of_service = matches!(pod.owner, Owner::Service { .. });
+        if let Some(pod) = self.pods.get_mut(&uid) {
+            pod.disrupted |= pod.leaving.is_none();
+        }
+        match of_service {
+            true => self.stop_pod(now, uid, Count::Nothing, out),
+            false => self.stop_job_pod(now, uid, out),
         }
         accept(&unit, format!("{name}: {word}"))
     }
@@ -323,12 +331,24 @@ impl Engine {
             for uid in self.pods_of(name) {
                 self.hurry_pod(now, uid, out);
             }
+            self.hurry_jobs(name);
         }
         let message = match unit {
             Some(name) => format!("{name}: back-off forgotten"),
             None => "back-off forgotten".to_owned(),
         };
         Ok(Accepted { unit: unit.cloned(), job: None, message })
+    }
+
+    /// Jobs of a unit wait no longer for their next pod.
+    fn hurry_jobs(&mut self, name: &UnitName) {
+        let own = self.jobs.values().filter(|job| &job.unit.name == name && !job.finished);
+        for job in own.map(|job| job.name.clone()).collect::<Vec<_>>() {
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.hurry();
+            }
+        }
+        self.mark(name);
     }
 
     /// Pods of a unit that are not final.

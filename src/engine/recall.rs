@@ -11,12 +11,10 @@ use super::action::{Action, Actions};
 use super::cron::Calendar;
 use super::entry::{Entry, KindState};
 use super::event::Begin;
-use super::job::Job;
+use super::job::{Job, Terms};
 use super::places::Place;
 use super::pod::{Leaving, Owner, Pod, Process, ProcessState};
-use super::saved::{
-    Continuity, Saved, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit,
-};
+use super::saved::{Continuity, Saved, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit};
 use super::time::{Mono, Now};
 use super::timer::Timer;
 use super::view::{JobOwner, UnitState};
@@ -193,7 +191,7 @@ impl Engine {
                     && cron.schedule.zone() == saved.zone.as_deref();
                 let suspended =
                     if cron.suspend == saved.suspended_by_unit { saved.suspended } else { cron.suspend };
-                recall_calendar(calendar, saved, suspended);
+                **calendar = Calendar::recalled(saved, suspended);
                 if !same {
                     // Editing a schedule never fires it.
                     calendar.rearm(recall.now);
@@ -218,6 +216,10 @@ impl Engine {
             return;
         };
         let unit = recall.version(saved.hash, &entry.unit);
+        // The unit may be of another kind now, or have been edited while supd was away.
+        let Some(spec) = unit.job() else { return };
+        let terms = saved.terms.unwrap_or_else(|| Terms::of(spec));
+        let retries = spec.backoff_limit_per_index.map(|_| saved.retries.unwrap_or_default());
         let job = Job {
             name: saved.name,
             uid: saved.uid,
@@ -228,6 +230,7 @@ impl Engine {
             parallelism: saved.parallelism,
             active_deadline: saved.active_deadline,
             suspended: saved.suspended,
+            terms,
             live: BTreeSet::new(),
             succeeded: saved.succeeded,
             failed: saved.failed,
@@ -241,6 +244,8 @@ impl Engine {
             finished_at: saved.finished_at.map(|at| recall.time(at)),
             failures_in_row: saved.failures_in_row,
             last_failure: saved.last_failure.map(|at| recall.mono(at)),
+            retries: retries.map(|retries| Box::new(retries.moved(|at| recall.mono(at)))),
+            fail_job: saved.fail_job,
             kept_succeeded: saved.kept_succeeded.into(),
             kept_failed: saved.kept_failed.into(),
         };
@@ -256,7 +261,7 @@ impl Engine {
         if again && let Some(kind) = self.kind_mut(&name) {
             *kind = KindState::Job { again: true };
         }
-        self.set_ttl(&job);
+        self.set_ttl(job.uid, job.finished_at, job.terms.ttl_after_finished);
         self.jobs.insert(job.name.clone(), job);
     }
 
@@ -300,6 +305,7 @@ impl Engine {
             was_ready: saved.was_ready,
             ready_message: saved.ready_message,
             status_text: saved.status_text,
+            disrupted: saved.disrupted,
             reason: saved.reason,
             message: saved.message,
         };
@@ -335,20 +341,6 @@ fn forget_all(unit: &UnitName, kind: SavedKind, out: &mut Actions) {
     let done = done.into_iter().map(|(_, done)| (done.uid, done.name));
     let pods: Vec<(PodUid, String)> = done.chain(past).collect();
     out.extend(pods.into_iter().map(|(uid, name)| Action::ForgetPod { uid, unit: unit.clone(), name }));
-}
-
-fn recall_calendar(calendar: &mut Calendar, saved: SavedCalendar, suspended: bool) {
-    *calendar = Calendar {
-        suspended,
-        reference: saved.reference,
-        last_schedule: saved.last_schedule,
-        last_success: saved.last_success,
-        next: None,
-        missed: saved.missed,
-        active: saved.active,
-        held: saved.held,
-        noted: saved.noted,
-    };
 }
 
 fn recalled_process(saved: SavedProcess, recall: &Recall) -> Process {
