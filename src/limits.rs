@@ -97,6 +97,11 @@ pub const CATCH_UP_MAX: u32 = 1_000;
 /// Times of a schedule that are looked at for the shortest distance between two: two days of every minute.
 pub const PERIODS_COMPARED_MAX: usize = 3_000;
 
+/// Restart rules of one process (CRR-002).
+pub const RESTART_RULES_MAX: usize = 20;
+/// Exit codes of one rule (CRR-002): all that there are.
+pub const EXIT_CODES_MAX: usize = 255;
+
 /// Longest schedule of a cronjob: every value of every field written out takes half of it.
 pub const SCHEDULE_BYTES_MAX: usize = 1_024;
 /// How many years ahead a schedule is looked for. Whatever comes at all comes within eight: 29 February
@@ -227,8 +232,16 @@ pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
 pub const STATUS_TEXT_CHARS_MAX: usize = 256;
 /// Parents looked through for the run that a process belongs to: deeper than any tree of processes seen.
 pub const ANCESTORS_MAX: usize = 64;
-/// Bytes in which a probe's HTTP answer must show its status line.
-pub const PROBE_STATUS_LINE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of the head of a probe's HTTP answer that are looked at: what servers themselves take of a request.
+pub const PROBE_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Redirects that a probe follows (Go's, and so the kubelet's).
+pub const PROBE_REDIRECTS_MAX: usize = 10;
+/// Bytes of a gRPC health answer: it has seven.
+pub const GRPC_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Frames of HTTP/2 in which it must come: some five are usual.
+pub const GRPC_FRAMES_MAX: usize = 64;
+/// Longest time that a postStart may take: Kubernetes sets none; who hangs for a day hangs.
+pub const POST_START_MAX: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 

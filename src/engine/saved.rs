@@ -8,11 +8,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::cron::Drawn;
-use super::id::{JobName, PodName, PodUid};
+use super::id::{Class, JobName, PodName, PodUid};
 use super::index_set::IndexSet;
 use super::job::{Retries, Terms, Verdict};
 use super::places::Done;
-use super::pod::{Count, Owner, ProcessState};
+use super::pod::{Cause, Count, Owner, ProcessState, Stage, StopStep, Stopping};
 use super::restart::Series;
 use super::time::{Mono, Now, Wall};
 use super::view::{JobCondition, JobOwner, LastExit, Terminated, UnitState};
@@ -190,11 +190,19 @@ pub struct SavedPod {
     pub(super) scheduled: Option<Wall>,
     pub(super) created: Now,
     pub(super) started: Option<Now>,
-    pub(super) current: usize,
+    /// An older supd wrote the place of the one process that a pod could run at a time.
+    #[serde(alias = "current")]
+    pub(super) reached: usize,
     pub(super) leaving: Option<Count>,
-    /// When its grace is over.
+    #[serde(default)]
+    pub(super) done: bool,
+    #[serde(default)]
+    pub(super) renewing: bool,
+    /// Of the process at `reached`, as an older supd wrote it.
+    #[serde(default, skip_serializing)]
     pub(super) kill_at: Option<Mono>,
-    /// When its present process may start again.
+    /// See `kill_at`.
+    #[serde(default, skip_serializing)]
     pub(super) restart_at: Option<Mono>,
     pub(super) ready: bool,
     pub(super) ready_since: Option<Now>,
@@ -216,5 +224,49 @@ pub(super) struct SavedProcess {
     pub(super) restarts: u32,
     pub(super) series: Series,
     pub(super) last: Option<Box<Terminated>>,
+    /// Why supd ended it, as an older supd wrote it.
+    #[serde(default, skip_serializing)]
     pub(super) condemned: Option<String>,
+    #[serde(default)]
+    pub(super) stage: Stage,
+    /// An older supd wrote it of the pod alone.
+    #[serde(default)]
+    pub(super) ready: Option<bool>,
+    #[serde(default)]
+    pub(super) class: Option<Class>,
+    #[serde(default)]
+    pub(super) stopping: Option<Box<Stopping>>,
+    /// When its grace is over.
+    #[serde(default)]
+    pub(super) kill_at: Option<Mono>,
+    /// When it may start again.
+    #[serde(default)]
+    pub(super) restart_at: Option<Mono>,
+}
+
+impl SavedProcess {
+    /// What an older supd, under which one process of a pod ran at a time, wrote of the pod: the place of that
+    /// process, whether it was ready, when its grace was over, when it might start again.
+    pub(super) fn fill_in(
+        &mut self,
+        place: usize,
+        (current, ready, kill_at, restart_at): (usize, bool, Option<Mono>, Option<Mono>),
+    ) {
+        if self.ready.is_some() {
+            return;
+        }
+        self.ready = Some(place == current && ready);
+        if place != current {
+            return;
+        }
+        self.kill_at = self.kill_at.or(kill_at);
+        self.restart_at = self.restart_at.or(restart_at);
+        let Some(until) = kill_at else { return };
+        let (cause, words) = match self.condemned.take() {
+            Some(words) => (Cause::Deadline, words),
+            None => (Cause::Pod, String::new()),
+        };
+        let step = StopStep::Signalled;
+        self.stopping.get_or_insert_with(|| Box::new(Stopping { cause, words, step, until }));
+    }
 }

@@ -11,6 +11,7 @@ use super::model::{
 };
 use super::name::UnitName;
 use super::reader::{Allowed, Reader, short};
+use super::restart::POLICIES;
 use super::source::{Sources, Span};
 use super::text::{LoadVariables, Text};
 use super::tree::Table;
@@ -184,7 +185,8 @@ impl Reader<'_> {
             return Some(Body::Target);
         }
         let policy = self.policy(table, kind, essential);
-        let pod = self.pod(table, policy);
+        let must_end = essential || matches!(kind, Kind::Job | Kind::CronJob);
+        let pod = self.pod(table, policy, must_end);
         match kind {
             Kind::Target => None,
             Kind::Service => {
@@ -201,14 +203,9 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self, table: &Table, kind: Kind, essential: bool) -> RestartPolicy {
-        const WORDS: [(&str, RestartPolicy); 3] = [
-            ("Always", RestartPolicy::Always),
-            ("OnFailure", RestartPolicy::OnFailure),
-            ("Never", RestartPolicy::Never),
-        ];
         let default =
             if kind == Kind::Service && !essential { RestartPolicy::Always } else { RestartPolicy::Never };
-        let Some((policy, span)) = self.word(table, "restart_policy", &WORDS) else { return default };
+        let Some((policy, span)) = self.word(table, "restart_policy", &POLICIES) else { return default };
         if policy != RestartPolicy::Always {
             return policy;
         }

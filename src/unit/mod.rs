@@ -1,8 +1,8 @@
 //! What was written → a checked model.
 //!
 //! In the order data flows: `file` opens, `tree` reads TOML and `manifest` YAML, `gather` lays files over one
-//! another, `check` (with `process`, `pod`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at what units want of
-//! one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
+//! another, `check` (with `process`, `pod`, `probe`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at
+//! what units want of one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
 
 pub mod calendar;
 pub mod diagnostic;
@@ -13,6 +13,7 @@ pub mod name;
 pub mod text;
 pub mod transient;
 
+mod beside;
 mod cat;
 mod check;
 mod code;
@@ -20,15 +21,20 @@ mod cron;
 mod file;
 mod gather;
 mod graph;
+mod handler;
 mod hash;
+mod hook;
 mod host;
 mod job;
 mod keys;
+mod life;
 mod misplaced;
 mod pod;
 mod policies;
+mod probe;
 mod process;
 mod reader;
+mod restart;
 mod source;
 mod tree;
 mod value;

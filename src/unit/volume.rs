@@ -3,11 +3,11 @@
 
 use std::collections::HashSet;
 
+use super::beside::is_label;
 use super::diagnostic::Code;
 use super::keys;
 use super::manifest::decode_base64;
 use super::model::{FileContent, HostPath, Mount, Volume, VolumeFile, VolumeSource};
-use super::pod::is_label;
 use super::reader::{Reader, short};
 use super::source::Span;
 use super::tree::{Table, Value};
@@ -76,7 +76,7 @@ impl Reader<'_> {
             (None, Some(_), None) => {
                 let expected =
                     self.word(table, "type", &HOST_PATHS).map_or(HostPath::Any, |(expected, _)| expected);
-                let path = self.path(table, "host")?;
+                let path = self.absolute(table, "host")?;
                 Some(VolumeSource::Host { path, expected })
             }
             _ => {
@@ -159,7 +159,7 @@ impl Reader<'_> {
                     self.fault(node.span, Code::MissingKey, format!("a mount needs `{key}`"));
                 }
             }
-            let path = self.path(table, "path");
+            let path = self.absolute(table, "path");
             let read_only = self.boolean(table, "read_only").unwrap_or(false);
             let sub_path = match self.string(table, "sub_path") {
                 Some((text, span)) => {
@@ -179,7 +179,7 @@ impl Reader<'_> {
         mounts.into()
     }
 
-    fn path(&mut self, table: &Table, key: &str) -> Option<super::text::Text> {
+    fn absolute(&mut self, table: &Table, key: &str) -> Option<super::text::Text> {
         let (path, span) = self.string(table, key)?;
         if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
             self.fault(span, Code::BadVolume, format!("`{key}` is an absolute path without `..`"));

@@ -117,6 +117,9 @@ pub struct RunRequest {
 pub struct ExecRequest {
     /// A pod, or a unit with exactly one.
     pub name: String,
+    /// The process whose user and environment it gets; absent: main.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Program and arguments.
     pub command: Vec<String>,
 }

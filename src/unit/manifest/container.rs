@@ -63,7 +63,7 @@ impl Translation<'_> {
     fn container_name(&mut self, container: &Table, at: Span) -> Option<(String, Span)> {
         self.fields.needed(container, "name", at, "a container")?;
         let (name, span) = self.fields.string(container, "name")?;
-        if !super::super::pod::is_label(name) {
+        if !super::super::beside::is_label(name) {
             let message = format!("`{}` is no name of a container", short(name));
             self.fields
                 .fault(span, Code::BadName, message)

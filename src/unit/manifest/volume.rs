@@ -105,7 +105,7 @@ impl Translation<'_> {
             self.fields.needed(volume, "name", node.span, "a volume");
             let Some((name, span)) = self.fields.string(volume, "name") else { continue };
             let mut table = Table::default();
-            if !super::super::pod::is_label(name) {
+            if !super::super::beside::is_label(name) {
                 let message = format!("`{}` is no name of a volume", short(name));
                 self.fields.fault(span, Code::BadName, message).label("lower-case letters, digits and `-`");
                 continue;
