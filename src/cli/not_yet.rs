@@ -30,7 +30,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("monit", "supctl status -w"),
     ("tree", "supctl status"),
     ("queue", "supctl run --job -- CMD"),
-    ("diff", "supctl validate, then supctl apply"),
     ("fmt", "supctl validate"),
     ("cat", "supctl status NAME, which names the file"),
     ("edit", "supctl status NAME, which names the file; then supctl apply"),

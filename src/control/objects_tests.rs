@@ -19,7 +19,8 @@ use crate::engine::view::{
     ServiceView, Stale, Terminated, UnitState, UnitView, Waiting,
 };
 use crate::unit::model::{
-    Condition, ExitCodes, FailureAction, FailureRule, FailureWhen, Kind, Operator, Rollout, Share, SuccessRule,
+    Condition, ExitCodes, FailureAction, FailureRule, FailureWhen, Kind, Operator, Rollout, Share,
+    SuccessRule,
 };
 use crate::unit::name::UnitName;
 

@@ -40,9 +40,11 @@ use crate::unit::model::ProbeKind;
 
 mod about;
 mod answer;
+mod apply;
 mod change;
 mod commands;
 mod commit;
+mod diff;
 mod facts;
 mod fault;
 mod hand;

@@ -19,11 +19,20 @@ pub(super) struct Policies {
 }
 
 /// The names of a pod's processes; each is the name of a directory of logs.
-pub(super) struct Names(HashSet<String>);
+pub(super) struct Names {
+    main: String,
+    beside: HashSet<String>,
+}
 
-impl Default for Names {
-    fn default() -> Self {
-        Self(HashSet::from(["main".to_owned()]))
+impl Names {
+    /// Those of a pod whose own process has this one.
+    pub(super) fn new(main: String) -> Self {
+        Self { main, beside: HashSet::new() }
+    }
+
+    /// The name of its own process.
+    pub(super) fn main(&self) -> &str {
+        &self.main
     }
 }
 
@@ -132,9 +141,10 @@ impl Reader<'_> {
     ) -> String {
         let name = match self.string(table, "name") {
             Some((name, span)) => {
-                if !is_label(name) || name == "main" {
+                if !is_label(name) || name == names.main {
                     let message = format!("`{}` is no name of {}", short(name), kind.a);
-                    let label = "lower-case letters, digits and `-`, at most 63; not `main`";
+                    let label =
+                        format!("lower-case letters, digits and `-`, at most 63; not `{}`", names.main);
                     self.fault(span, Code::BadName, message).label(label);
                     return name.to_owned();
                 }
@@ -142,7 +152,7 @@ impl Reader<'_> {
             }
             None => format!("{}-{place}", kind.word),
         };
-        if !names.0.insert(name.clone()) {
+        if !names.beside.insert(name.clone()) {
             let span = table.get("name").map_or(node.span, |entry| entry.node.span);
             let message = format!("two processes of the pod are named `{}`", short(&name));
             self.fault(span, Code::KeyTwice, message);
@@ -159,7 +169,7 @@ struct Kind {
 }
 
 /// A DNS label.
-fn is_label(name: &str) -> bool {
+pub(super) fn is_label(name: &str) -> bool {
     let body = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&name.len()) && name.bytes().all(body) && !name.starts_with('-') && !name.ends_with('-')
 }

@@ -21,7 +21,8 @@ table! { UNIT "a unit" [
     "description" "labels" "annotations" "exec" "shell" "env" "env_file" "env_pass" "user" "group"
     "supplementary_groups" "umask" "working_dir" "restart_policy" "success_exit" "active_deadline" "requires"
     "wants" "after" "before" "essential" "service" "init" "sidecar" "process" "backoff" "restart_rules" "startup"
-    "readiness" "liveness" "stop" "resources" "logs" "job" "cron" "termination_grace_period"
+    "readiness" "liveness" "stop" "resources" "logs" "job" "cron" "termination_grace_period" "manifest" "container"
+    "volume" "mount"
 ] ["sandbox" "binds_to" "part_of" "conflicts"] }
 table! { SERVICE "[service]" ["replicas" "rollout"] [] }
 table! { ROLLOUT "`rollout`" [
@@ -29,15 +30,15 @@ table! { ROLLOUT "`rollout`" [
 ] [] }
 table! { INIT "[[init]]" [
     "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
-    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop"
+    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop" "mount"
 ] ["sandbox"] }
 table! { SIDECAR "[[sidecar]]" [
     "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
-    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop"
+    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop" "mount"
 ] ["sandbox"] }
 table! { PROCESS "[[process]]" [
     "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
-    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop"
+    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop" "mount"
 ] ["sandbox"] }
 table! { RESTART_RULE "[[restart_rules]]" ["exit_codes" "action"] [] }
 table! { EXIT_CODES "`exit_codes`" ["operator" "values"] [] }
@@ -75,6 +76,9 @@ table! { CRON "[cron]" [
     "schedule" "time_zone" "concurrency_policy" "starting_deadline" "suspend" "successful_history"
     "failed_history" "catch_up" "dst" "jitter"
 ] [] }
+table! { VOLUME "[[volume]]" ["name" "file" "empty" "host" "type" "group"] [] }
+table! { VOLUME_FILE "[[volume.file]]" ["path" "text" "template" "base64" "mode"] [] }
+table! { MOUNT "[[mount]]" ["volume" "path" "sub_path" "read_only"] [] }
 table! { BUNDLE "a bundle" ["unit" "defaults"] [] }
 
 /// Tables whose keys are the user's own words: no spelling of theirs is touched.
@@ -177,7 +181,7 @@ const FOREIGN: [(&str, &str); 92] = [
     ("depends_on", "did you mean `requires`? a condition is written `requires = [\"db:ready\"]`"),
     ("image", "supd runs programs of this machine: `exec = [\"/path/to/program\"]`"),
     ("ports", "leave it out: a native process listens on what it likes"),
-    ("volumes", "leave it out: a native process sees the files of this machine"),
+    ("volumes", "a native process sees the files of this machine; more are `[[volume]]` and `[[mount]]`"),
     ("healthcheck", "did you mean `[readiness]`?"),
     ("stop_grace_period", "did you mean `grace` in [stop]?"),
     ("stop_signal", "did you mean `signal` in [stop]?"),

@@ -1,12 +1,13 @@
 //! What was written → a checked model.
 //!
-//! In the order data flows: `file` opens, `tree` reads TOML, `gather` lays files over one another, `check`
-//! (with `process`, `pod`, `probe`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at
+//! In the order data flows: `file` opens, `tree` reads TOML and `manifest` YAML, `gather` lays files over one
+//! another, `check` (with `process`, `pod`, `probe`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at
 //! what units want of one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
 
 pub mod calendar;
 pub mod diagnostic;
 pub mod load;
+pub mod manifest;
 pub mod model;
 pub mod name;
 pub mod text;
@@ -38,3 +39,4 @@ mod service;
 mod source;
 mod tree;
 mod value;
+mod volume;

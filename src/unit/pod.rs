@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::beside::{Names, Policies};
+use super::beside::{Names, Policies, is_label};
 use super::diagnostic::Code;
 use super::keys::{self, TableSpec};
 use super::model::{Backoff, Logs, PodTemplate, Process, RestartPolicy, Sink};
-use super::reader::Reader;
+use super::reader::{Reader, short};
 use super::tree::{Entry, Table};
 
 /// Shortest delay before a restart: less would be a loop that does nothing but start.
@@ -31,25 +31,47 @@ impl Reader<'_> {
         must_end: bool,
     ) -> Option<PodTemplate> {
         let policies = Policies { pod: restart_policy, must_end };
-        let mut names = Names::default();
+        let mut names = Names::new(self.container(unit));
         let logs = self.logs(unit);
-        let main = self.main(unit, restart_policy);
+        let main = self.main(unit, names.main().to_owned(), restart_policy);
         let mut init = self.steps(unit, policies, &mut names);
         init.extend(self.sidecars(unit, &mut names));
         let beside = self.beside(unit, policies, &mut names);
         let grace = self.grace(unit);
         let active_deadline = self.deadline(unit, "active_deadline");
         let backoff = self.backoff(unit, "backoff", &keys::BACKOFF, RESTART_BACKOFF, unit);
+        let volumes = self.volumes(unit);
         self.check_log_probes(unit, logs);
-        Some(PodTemplate { restart_policy, active_deadline, init, main: main?, beside, backoff, grace, logs })
+        let main = main?;
+        Some(PodTemplate {
+            restart_policy,
+            active_deadline,
+            init,
+            main,
+            beside,
+            backoff,
+            grace,
+            logs,
+            volumes,
+        })
     }
 
     /// The process that the top level describes.
-    fn main(&mut self, unit: &Table, restart_policy: RestartPolicy) -> Option<Process> {
-        let process = self.process("main".to_owned(), unit, unit);
+    fn main(&mut self, unit: &Table, name: String, restart_policy: RestartPolicy) -> Option<Process> {
+        let process = self.process(name, unit, unit);
         let life = self.life(unit, unit);
         let restart_rules = self.restart_rules(unit, unit.get("restart_policy").is_some(), unit);
         Some(life.give(Process { restart_policy, restart_rules, ..process? }))
+    }
+
+    /// What the unit's own process is called: `main`, or as its manifest calls it.
+    fn container(&mut self, unit: &Table) -> String {
+        let Some((name, span)) = self.string(unit, "container") else { return "main".to_owned() };
+        if !is_label(name) {
+            let message = format!("`{}` is no name of a process", short(name));
+            self.fault(span, Code::BadName, message).label("lower-case letters, digits and `-`, at most 63");
+        }
+        name.to_owned()
     }
 
     /// From the wish to stop a pod to KILL. Kubernetes has it at the top.

@@ -62,8 +62,11 @@ impl Engine {
     }
 
     fn make_replica(&mut self, now: Now, name: &UnitName, ordinal: u32, unit: Arc<Unit>, out: &mut Actions) {
+        // A manifest's Pod keeps its own name.
+        let own = unit.manifest.as_deref() == Some("Pod") && ordinal == 0;
+        let stem = unit.name.pod_stem();
         let seed = PodSeed {
-            name: format!("{}-{ordinal}", unit.name.pod_stem()),
+            name: if own { stem } else { format!("{stem}-{ordinal}") },
             unit,
             owner: Owner::Service { ordinal },
             scheduled: None,
