@@ -19,6 +19,7 @@ pub mod delete;
 pub mod enable;
 pub mod exec;
 pub mod exit;
+pub mod export;
 #[cfg(test)]
 mod fixture;
 pub mod follow;
@@ -119,6 +120,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Apply(options) => apply::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),
         Verb::Validate(options) => validate::run(options, context),
+        Verb::Export(options) => export::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
