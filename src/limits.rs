@@ -62,6 +62,19 @@ pub const FAULTS_SHOWN_MAX: usize = 50;
 pub const SOURCE_LINE_WIDTH_MAX: usize = 120;
 /// Levels of tables and arrays in a unit file, and parts of a dotted key: three times what the format needs.
 pub const UNIT_NESTING_MAX: usize = 16;
+/// Levels of a manifest: a CronJob's secret key in a List has 19.
+pub const MANIFEST_NESTING_MAX: usize = 40;
+/// Values of a manifest, those that aliases stand for counted each time: a file of the greatest length has no
+/// more without aliases.
+pub const MANIFEST_VALUES_MAX: usize = 550_000;
+/// Bytes of all texts of a pod once `$(VAR)` is replaced: variables that are made of one another grow fast.
+pub const MANIFEST_TEXTS_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Longest name of a ConfigMap or Secret: with its kind and ending it is a file name.
+pub const MANIFEST_NAME_BYTES_MAX: usize = 230;
+/// `maxFailedIndexes` and `parallelism` of a Job with over 100,000 indexes that fail by themselves (JVL-004).
+pub const MAX_FAILED_INDEXES_MANY_MAX: i64 = 10_000;
+/// Bytes of the files of all volumes of a pod: what a plan carries.
+pub const VOLUME_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Longest duration that is read: a hundred years, well inside 64 bits of nanoseconds.
 pub const DURATION_MAX: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
 /// Units in one load: ten times the largest host we know.

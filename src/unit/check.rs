@@ -94,6 +94,7 @@ impl Reader<'_> {
             self.unfit_essential(table, kind);
         }
         let links = self.links(table);
+        let manifest = self.manifest(table, kind);
         let body = self.body(draft, kind?, essential)?;
         let mut unit = Unit {
             name: draft.name.clone(),
@@ -103,7 +104,7 @@ impl Reader<'_> {
             relations: relations(&links),
             essential,
             body,
-            manifest: None,
+            manifest,
             origin: Origin { path: draft.path.clone(), drop_ins: draft.drop_ins.clone() },
             template_hash: 0,
             hash: 0,
@@ -111,6 +112,22 @@ impl Reader<'_> {
         unit.template_hash = hash::template(&unit);
         unit.hash = hash::unit(&unit, super::job::is_literal(table));
         Some(Checked { unit, links })
+    }
+
+    /// The kind of manifest that it is, or is read as if it were.
+    fn manifest(&mut self, table: &Table, kind: Option<Kind>) -> Option<String> {
+        let words = super::manifest::KINDS.map(|word| (word, word));
+        let (word, span) = self.word(table, "manifest", &words)?;
+        let wanted = match word {
+            "Job" => Kind::Job,
+            "CronJob" => Kind::CronJob,
+            _ => Kind::Service,
+        };
+        if let Some(kind) = kind.filter(|kind| *kind != wanted) {
+            self.fault(span, Code::KindConflict, format!("`manifest = \"{word}\"` in a {kind}"))
+                .label(format!("it is said of a {wanted}"));
+        }
+        Some(word.to_owned())
     }
 
     /// The kind that the tables make it.

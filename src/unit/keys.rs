@@ -21,12 +21,12 @@ table! { UNIT "a unit" [
     "description" "labels" "annotations" "exec" "shell" "env" "env_file" "env_pass" "user" "group"
     "supplementary_groups" "umask" "working_dir" "restart_policy" "success_exit" "active_deadline" "requires"
     "wants" "after" "before" "essential" "service" "init" "backoff" "startup" "readiness" "stop" "resources"
-    "logs" "job" "cron" "termination_grace_period"
+    "logs" "job" "cron" "termination_grace_period" "manifest" "container" "volume" "mount"
 ] ["sidecar" "process" "restart_rules" "liveness" "sandbox" "binds_to" "part_of" "conflicts"] }
 table! { SERVICE "[service]" ["replicas"] ["rollout"] }
 table! { INIT "[[init]]" [
     "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
-    "success_exit" "resources" "restart_policy"
+    "success_exit" "resources" "restart_policy" "mount"
 ] ["readiness" "startup" "liveness" "stop" "restart_rules" "sandbox"] }
 table! { BACKOFF "[backoff]" ["initial" "factor" "max" "jitter" "reset_after"] [] }
 table! { STARTUP "[startup]" ["deadline"] [
@@ -54,6 +54,9 @@ table! { CRON "[cron]" [
     "schedule" "time_zone" "concurrency_policy" "starting_deadline" "suspend" "successful_history"
     "failed_history" "catch_up" "dst" "jitter"
 ] [] }
+table! { VOLUME "[[volume]]" ["name" "file" "empty" "host" "type" "group"] [] }
+table! { VOLUME_FILE "[[volume.file]]" ["path" "text" "template" "base64" "mode"] [] }
+table! { MOUNT "[[mount]]" ["volume" "path" "sub_path" "read_only"] [] }
 table! { BUNDLE "a bundle" ["unit" "defaults"] [] }
 
 /// Tables whose keys are the user's own words: no spelling of theirs is touched.
@@ -151,7 +154,7 @@ const FOREIGN: [(&str, &str); 88] = [
     ("depends_on", "did you mean `requires`? a condition is written `requires = [\"db:ready\"]`"),
     ("image", "supd runs programs of this machine: `exec = [\"/path/to/program\"]`"),
     ("ports", "leave it out: a native process listens on what it likes"),
-    ("volumes", "leave it out: a native process sees the files of this machine"),
+    ("volumes", "a native process sees the files of this machine; more are `[[volume]]` and `[[mount]]`"),
     ("healthcheck", "did you mean `[readiness]`?"),
     ("stop_grace_period", "did you mean `grace` in [stop]?"),
     ("stop_signal", "did you mean `signal` in [stop]?"),

@@ -1,12 +1,14 @@
 //! What was written → a checked model.
 //!
-//! In the order data flows: `file` opens, `tree` reads TOML, `gather` lays files over one another, `check`
-//! (with `process`, `pod`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at what units want of
+//! In the order data flows: `file` opens, `tree` reads TOML and `manifest` YAML, `gather` lays files over one
+//! another, `check` (with `process`, `pod`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree,
+//! `graph` looks at what units want of
 //! one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
 
 pub mod calendar;
 pub mod diagnostic;
 pub mod load;
+pub mod manifest;
 pub mod model;
 pub mod name;
 pub mod text;
@@ -31,3 +33,4 @@ mod reader;
 mod source;
 mod tree;
 mod value;
+mod volume;

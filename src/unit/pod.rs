@@ -30,9 +30,10 @@ pub(super) const RESTART_BACKOFF: Backoff = Backoff {
 impl Reader<'_> {
     /// The pod; nothing where it has no program.
     pub(super) fn pod(&mut self, unit: &Table, restart_policy: RestartPolicy) -> Option<PodTemplate> {
-        let main = self.process("main".to_owned(), unit, unit);
+        let name = self.container(unit);
+        let main = self.process(name.clone(), unit, unit);
         let active_deadline = self.deadline(unit, "active_deadline");
-        let mut init = self.init_steps(unit);
+        let mut init = self.init_steps(unit, &name);
         for step in &mut init {
             step.part = Part::Init;
             // INI-002.
@@ -46,6 +47,7 @@ impl Reader<'_> {
         let readiness = self.readiness(unit).map(Box::new);
         let start_deadline = self.startup(unit);
         let logs = self.logs(unit);
+        let volumes = self.volumes(unit);
         let stop = Stop { signal, pre: None };
         let main = main.map(|main| Process { restart_policy, stop, readiness, start_deadline, ..main });
         Some(PodTemplate {
@@ -57,10 +59,21 @@ impl Reader<'_> {
             backoff,
             grace,
             logs,
+            volumes,
         })
     }
 
-    fn init_steps(&mut self, unit: &Table) -> Vec<Process> {
+    /// What the unit's own process is called: `main`, or as its manifest calls it.
+    fn container(&mut self, unit: &Table) -> String {
+        let Some((name, span)) = self.string(unit, "container") else { return "main".to_owned() };
+        if !is_label(name) {
+            let message = format!("`{}` is no name of a process", short(name));
+            self.fault(span, Code::BadName, message).label("lower-case letters, digits and `-`, at most 63");
+        }
+        name.to_owned()
+    }
+
+    fn init_steps(&mut self, unit: &Table, main: &str) -> Vec<Process> {
         let mut steps = Vec::new();
         let mut names = HashSet::new();
         for (place, (node, table)) in self.tables(unit, "init").into_iter().enumerate() {
@@ -68,9 +81,9 @@ impl Reader<'_> {
             self.check_keys(table, &keys::INIT, unit);
             let name = match self.string(table, "name") {
                 Some((name, span)) => {
-                    if !is_label(name) || name == "main" {
+                    if !is_label(name) || name == main {
                         let message = format!("`{}` is no name of an init step", short(name));
-                        let label = "lower-case letters, digits and `-`, at most 63; not `main`";
+                        let label = format!("lower-case letters, digits and `-`, at most 63; not `{main}`");
                         self.fault(span, Code::BadName, message).label(label);
                     }
                     name.to_owned()
@@ -378,7 +391,7 @@ impl Reader<'_> {
 }
 
 /// A DNS label.
-fn is_label(name: &str) -> bool {
+pub(super) fn is_label(name: &str) -> bool {
     let body = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&name.len()) && name.bytes().all(body) && !name.starts_with('-') && !name.ends_with('-')
 }

@@ -39,6 +39,7 @@ impl Reader<'_> {
         let umask = self.umask(table);
         let rlimits = self.rlimits(table, unit);
         let success_exit = self.success_exit(table);
+        let mounts = self.mounts(table, unit);
         Some(Process {
             name,
             exec: exec?,
@@ -52,6 +53,7 @@ impl Reader<'_> {
             umask,
             rlimits,
             success_exit,
+            mounts,
             part: Part::Application,
             restart_policy: RestartPolicy::Always,
             restart_rules: Vec::new(),

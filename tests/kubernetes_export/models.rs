@@ -229,6 +229,7 @@ fn process(names: Names, name: String, part: Part, policy: RestartPolicy) -> Box
                 umask: odd.then_some(0o22),
                 rlimits: Vec::new(),
                 success_exit: if odd { vec![0, 7] } else { vec![0] },
+                mounts: Box::default(),
                 part,
                 restart_policy: policy,
                 restart_rules: if step { Vec::new() } else { restart_rules },
@@ -264,6 +265,7 @@ fn pod(names: Names, policy: RestartPolicy) -> BoxedStrategy<PodTemplate> {
             backoff: backoff(),
             grace,
             logs: Logs { stdout: sink, stderr: Sink::Default },
+            volumes: Box::default(),
         })
         .boxed()
 }

@@ -18,6 +18,7 @@ pub(crate) fn faults(object: &Value) -> Vec<String> {
     judge.metadata(&object["metadata"]);
     match object["kind"].as_str() {
         Some("Deployment") => judge.deployment(spec),
+        Some("Secret") => judge.hold(object["stringData"].is_object(), "a Secret has data"),
         Some("Pod") => judge.pod(spec),
         Some("Job") => judge.job(spec, &object["metadata"]["name"]),
         Some("CronJob") => judge.cron(spec, &object["metadata"]["name"]),

@@ -88,6 +88,10 @@ impl Writer<'_> {
         if let Some(path) = directory.and_then(|path| self.text(&key, path, Reader::Nobody, &mut names)) {
             put("workingDir", path.into());
         }
+        let mounts = self.mounts(place, process);
+        if !mounts.is_empty() {
+            put("volumeMounts", mounts.into());
+        }
         if let Some(context) = self.security_context(place) {
             put("securityContext", context);
         }

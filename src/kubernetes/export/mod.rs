@@ -16,6 +16,7 @@ mod pod;
 mod probe;
 mod service;
 mod text;
+mod volume;
 
 use std::fmt;
 
@@ -48,8 +49,10 @@ pub struct Loss {
 
 /// Writes a unit as objects of Kubernetes, all of whose containers run `image`.
 pub fn export(unit: &Unit, image: &str, namespace: Option<&str>) -> Exported {
-    let mut writer = Writer { unit, image, namespace, pod_name: None, losses: Vec::new() };
-    let objects = writer.unit();
+    let mut writer =
+        Writer { unit, image, namespace, pod_name: None, beside: Vec::new(), losses: Vec::new() };
+    let mut objects = writer.unit();
+    objects.splice(0..0, std::mem::take(&mut writer.beside));
     Exported { objects, losses: writer.losses }
 }
 
@@ -65,6 +68,8 @@ struct Writer<'a> {
     namespace: Option<&'a str>,
     /// Name and replica of the bare pod that is being written: known there, and only there.
     pod_name: Option<(String, u32)>,
+    /// Objects that the unit's own refer to; they come first.
+    beside: Vec<Value>,
     losses: Vec<Loss>,
 }
 

@@ -47,8 +47,19 @@ impl Writer<'_> {
             }
             None => {}
         }
+        let mut context = Map::new();
         if let Some(groups) = self.groups(pod) {
-            spec.insert("securityContext".to_owned(), json!({ "supplementalGroups": groups }));
+            context.insert("supplementalGroups".to_owned(), groups.into());
+        }
+        if let Some(group) = self.volume_group(pod) {
+            context.insert("fsGroup".to_owned(), group.into());
+        }
+        if !context.is_empty() {
+            spec.insert("securityContext".to_owned(), Value::Object(context));
+        }
+        let volumes = self.volumes(pod);
+        if !volumes.is_empty() {
+            spec.insert("volumes".to_owned(), volumes.into());
         }
         if pod.processes().any(stops_otherwise) {
             // A signal of its own needs to know whose signals they are.

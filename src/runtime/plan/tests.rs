@@ -33,6 +33,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         umask: None,
         rlimits: Vec::new(),
         success_exit: vec![0],
+        mounts: Box::default(),
         part: Part::Application,
         restart_policy: RestartPolicy::Always,
         restart_rules: Vec::new(),
@@ -52,6 +53,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         backoff,
         grace: Duration::ZERO,
         logs: Logs { stdout: Sink::Default, stderr: Sink::Default },
+        volumes: Box::default(),
     };
     Arc::new(Unit {
         name: UnitName::parse("web").unwrap(),
