@@ -97,9 +97,9 @@ fn variables_become_names_of_the_environment() {
         json!([
             { "name": "POD_NAME", "valueFrom": pod },
             { "name": "JOB_COMPLETION_INDEX", "valueFrom": index },
-            { "name": "SHARD", "value": "shard-$(JOB_COMPLETION_INDEX)" },
             { "name": "ME", "valueFrom": pod },
             { "name": "N", "valueFrom": index },
+            { "name": "SHARD", "value": "shard-$(JOB_COMPLETION_INDEX)" },
         ]),
         "what is referred to stands before"
     );

@@ -9,6 +9,7 @@
 mod command;
 mod losses;
 mod models;
+mod round;
 mod rules;
 mod schema;
 

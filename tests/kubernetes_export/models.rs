@@ -85,6 +85,14 @@ fn text(names: &'static [&'static str]) -> BoxedStrategy<Text> {
         .boxed()
 }
 
+/// An absolute path.
+fn path(names: Names) -> BoxedStrategy<Text> {
+    let parse = |text: String| Text::parse(&text, &LoadVariables { instance: None, env: &|_| None }).unwrap();
+    (prop_oneof!["[a-z /.-]{0,8}", select(names).prop_map(|name| format!("${{{name}}}"))])
+        .prop_map(move |rest| parse(format!("/{rest}")))
+        .boxed()
+}
+
 type Names = &'static [&'static str];
 const OF_SERVICE: Names = &["unit", "pod", "replica", "attempt"];
 const OF_JOB: Names = &["unit", "pod", "attempt"];
@@ -130,7 +138,7 @@ fn host() -> BoxedStrategy<Text> {
 }
 
 fn http(names: Names) -> BoxedStrategy<Http> {
-    (any::<bool>(), host(), port(), text(names), vec(("[A-Z][a-z]{1,5}", text(names)), 0..2))
+    (any::<bool>(), host(), port(), path(names), vec(("[A-Z][a-z]{1,5}", text(names)), 0..2))
         .prop_map(|(tls, host, port, path, headers)| {
             let path = if path.to_string().is_empty() { Text::literal("/") } else { path };
             Http { tls, host, port, path, headers }
@@ -146,8 +154,8 @@ fn handler(names: Names) -> BoxedStrategy<Handler> {
         (host(), port()).prop_map(|(host, port)| Handler::Tcp { host, port }),
         http(names).prop_map(Handler::Http),
         exec(names).prop_map(Handler::Exec),
-        text(names).prop_map(Handler::Unix),
-        text(names).prop_map(Handler::File),
+        path(names).prop_map(Handler::Unix),
+        path(names).prop_map(Handler::File),
         (host(), port(), "[a-z]{0,4}").prop_map(|(host, port, service)| Handler::Grpc {
             host,
             port,
@@ -202,7 +210,11 @@ fn rules() -> BoxedStrategy<Vec<RestartRule>> {
 
 fn process(names: Names, name: String, part: Part, policy: RestartPolicy) -> BoxedStrategy<Process> {
     let what = (exec(names), vec(("[A-Z][A-Z0-9_]{0,6}|POD_NAME|\\PC{1,4}", text(names)), 0..4));
-    let place = (option::of(text(names)), vec((text(names), any::<bool>()), 0..2), 1i32..=64);
+    let place = (
+        option::of(path(names)),
+        vec((path(names), any::<bool>()), 0..2),
+        select(vec![1, 2, 15, 34, 37, 64]),
+    );
     let whom = (option::of(account()), option::of(account()), option::of(vec(account(), 0..3)));
     let hooks = (hook(names), hook(names), rules(), any::<bool>());
     let probes = (
@@ -222,7 +234,7 @@ fn process(names: Names, name: String, part: Part, policy: RestartPolicy) -> Box
                 env: env.into_iter().filter(|(name, _)| !name.contains(['=', '\0'])).collect(),
                 env_file: place.1.into_iter().map(|(path, optional)| EnvFile { path, optional }).collect(),
                 env_pass: if odd { vec!["TZ".to_owned()] } else { Vec::new() },
-                working_dir: place.0.filter(|path| !path.to_string().is_empty()),
+                working_dir: place.0,
                 user: whom.0,
                 group: whom.1,
                 supplementary_groups: whom.2,

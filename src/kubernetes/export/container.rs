@@ -55,7 +55,7 @@ impl Writer<'_> {
     /// A process as a container of a pod with this policy.
     pub(super) fn container(&mut self, place: &Place<'_>, pod: RestartPolicy) -> Value {
         let process = place.process;
-        let mut names = Names::default();
+        let mut names = Names::of(&process.env);
         let command = self.words(&place.key("exec"), &process.exec, Reader::Container, &mut names);
         let mut own = Vec::new();
         for (name, text) in &process.env {
@@ -66,10 +66,7 @@ impl Writer<'_> {
                 self.lose(key, "not a name there: printable ASCII only");
             }
         }
-        // Somebody's own JOB_COMPLETION_INDEX stands already.
-        names.index &= own.iter().all(|variable| variable["name"] != super::text::INDEX);
-        let mut env = names.definitions();
-        env.append(&mut own);
+        let env = names.before(own);
 
         let mut written = Map::new();
         let mut put = |key: &str, value: Value| written.insert(key.to_owned(), value);

@@ -10,8 +10,10 @@ use super::Writer;
 use crate::unit::text::{Part, Text, Variable};
 
 /// The completion index: the Job controller sets it, but behind all other variables (IDX-002).
-pub(super) const INDEX: &str = "JOB_COMPLETION_INDEX";
+const INDEX: &str = "JOB_COMPLETION_INDEX";
 const INDEX_FIELD: &str = "metadata.labels['batch.kubernetes.io/job-completion-index']";
+/// How people mostly call the pod's name.
+const POD_NAME: &str = "POD_NAME";
 const POD_FIELD: &str = "metadata.name";
 
 /// Who reads a text there.
@@ -32,14 +34,31 @@ pub(super) struct Names {
     pub(super) pod: Option<&'static str>,
     /// Whether the value of a variable has the index in it.
     pub(super) index: bool,
+    /// The container has a variable `POD_NAME`, and it is another.
+    taken: bool,
 }
 
 impl Names {
-    /// What they are, in front of all others: only what stands before can be referred to.
-    pub(super) fn definitions(self) -> Vec<Value> {
-        let mut env = Vec::new();
-        env.extend(self.pod.map(|name| field(name, POD_FIELD)));
+    /// For a container with these variables.
+    pub(super) fn of(env: &[(String, Text)]) -> Self {
+        let is_field = |text: &Text| *text.parts() == [Part::Variable(Variable::Pod)];
+        let taken = env.iter().any(|(name, text)| name == POD_NAME && !is_field(text));
+        Self { taken, ..Self::default() }
+    }
+
+    /// They in front of a container's own variables: only what stands before can be referred to. So a field
+    /// of the pod that the unit itself names comes first, too.
+    pub(super) fn before(self, own: Vec<Value>) -> Vec<Value> {
+        let mut env: Vec<Value> = self.pod.map(|name| field(name, POD_FIELD)).into_iter().collect();
         env.extend(self.index.then(|| field(INDEX, INDEX_FIELD)));
+        let (fields, values): (Vec<Value>, _) =
+            own.into_iter().partition(|variable| variable["valueFrom"].is_object());
+        for variable in fields.into_iter().chain(values) {
+            // Somebody's own JOB_COMPLETION_INDEX, or a POD_NAME that is the pod's name, stands already.
+            if env.iter().all(|known| known["name"] != variable["name"]) {
+                env.push(variable);
+            }
+        }
         env
     }
 }
@@ -116,7 +135,7 @@ impl Writer<'_> {
             return None;
         }
         let reference = match variable {
-            Variable::Pod => *names.pod.get_or_insert_with(|| self.pod_variable()),
+            Variable::Pod => *names.pod.get_or_insert(pod_variable(names.taken)),
             Variable::Index => INDEX,
             _ => {
                 // Kubernetes leaves a reference to nothing as it stands: better seen than empty.
@@ -129,13 +148,11 @@ impl Writer<'_> {
         };
         Some(format!("$({reference})"))
     }
+}
 
-    /// A name for the pod's name that no process of the unit uses otherwise: the second one is supd's own.
-    fn pod_variable(&self) -> &'static str {
-        let processes = self.unit.pod().into_iter().flat_map(|pod| pod.processes());
-        let taken = processes.flat_map(|process| &process.env).any(|(name, _)| name == "POD_NAME");
-        if taken { "SUPD_POD" } else { "POD_NAME" }
-    }
+/// A name for the pod's name that nothing else has: the second one is supd's own, which no unit may use.
+fn pod_variable(taken: bool) -> &'static str {
+    if taken { "SUPD_POD" } else { POD_NAME }
 }
 
 /// Doubles each dollar that would be read as the beginning of something.
