@@ -291,8 +291,12 @@ impl Engine {
             return self.delete_unit(now, &unit, out);
         }
         self.delete_job(now, name, out);
-        if let Some((_, calendar)) = self.calendar(&unit) {
+        if let Some((_, calendar)) = self.calendar(&unit)
+            && calendar.active.iter().any(|active| active == name)
+        {
             calendar.active.retain(|active| active != name);
+            let words = format!("active job {name} was deleted");
+            report(out, false, "MissingJob", ("CronJob", unit.as_str(), &unit), words);
         }
         accept(&unit, format!("{name}: deleted"))
     }

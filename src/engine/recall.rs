@@ -14,9 +14,7 @@ use super::event::Begin;
 use super::job::{Job, Terms};
 use super::places::Place;
 use super::pod::{Leaving, Owner, Pod, Process, ProcessState};
-use super::saved::{
-    Continuity, Saved, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit,
-};
+use super::saved::{Continuity, Saved, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit};
 use super::time::{Mono, Now};
 use super::timer::Timer;
 use super::view::{JobOwner, UnitState};
@@ -193,7 +191,7 @@ impl Engine {
                     && cron.schedule.zone() == saved.zone.as_deref();
                 let suspended =
                     if cron.suspend == saved.suspended_by_unit { saved.suspended } else { cron.suspend };
-                recall_calendar(calendar, saved, suspended);
+                **calendar = Calendar::recalled(saved, suspended);
                 if !same {
                     // Editing a schedule never fires it.
                     calendar.rearm(recall.now);
@@ -343,20 +341,6 @@ fn forget_all(unit: &UnitName, kind: SavedKind, out: &mut Actions) {
     let done = done.into_iter().map(|(_, done)| (done.uid, done.name));
     let pods: Vec<(PodUid, String)> = done.chain(past).collect();
     out.extend(pods.into_iter().map(|(uid, name)| Action::ForgetPod { uid, unit: unit.clone(), name }));
-}
-
-fn recall_calendar(calendar: &mut Calendar, saved: SavedCalendar, suspended: bool) {
-    *calendar = Calendar {
-        suspended,
-        reference: saved.reference,
-        last_schedule: saved.last_schedule,
-        last_success: saved.last_success,
-        next: None,
-        missed: saved.missed,
-        active: saved.active,
-        held: saved.held,
-        noted: saved.noted,
-    };
 }
 
 fn recalled_process(saved: SavedProcess, recall: &Recall) -> Process {

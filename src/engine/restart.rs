@@ -78,7 +78,7 @@ fn grown(delay: Duration, backoff: &Backoff) -> Duration {
 }
 
 /// A number from 0 to 1 out of any number (splitmix64's last step).
-fn fraction(random: u64) -> f64 {
+pub(super) fn fraction(random: u64) -> f64 {
     let mut z = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

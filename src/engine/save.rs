@@ -204,6 +204,7 @@ fn saved_kind(entry: &Entry) -> SavedKind {
             active: calendar.active.clone(),
             held: calendar.held,
             noted: calendar.noted,
+            drawn: calendar.drawn.clone(),
         }),
         (KindState::CronJob(_) | KindState::Target, _) => SavedKind::Target,
     }

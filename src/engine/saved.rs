@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cron::Drawn;
 use super::id::{JobName, PodName, PodUid};
 use super::index_set::IndexSet;
 use super::job::{Retries, Terms, Verdict};
@@ -132,6 +133,8 @@ pub(super) struct SavedCalendar {
     pub(super) held: Option<Wall>,
     #[serde(default)]
     pub(super) noted: Option<Wall>,
+    #[serde(default)]
+    pub(super) drawn: Drawn,
 }
 
 /// A job.

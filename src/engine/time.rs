@@ -52,6 +52,13 @@ impl Wall {
     }
 }
 
+impl Wall {
+    /// The time since `earlier`; nothing where that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+    }
+}
+
 impl Add<Duration> for Wall {
     type Output = Self;
     fn add(self, by: Duration) -> Self {

@@ -41,9 +41,11 @@ use crate::unit::model::Unit;
 
 mod about;
 mod answer;
+mod apply;
 mod change;
 mod commands;
 mod commit;
+mod diff;
 mod fault;
 mod hand;
 mod hear;
