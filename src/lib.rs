@@ -22,7 +22,8 @@
 //! start) nothing of ours; `unit` nothing; `engine` only `unit`; `wire` only those two first; `store`,
 //! `logs`, `control`, `runtime` the unit and the engine's event, action and view types, never each other's
 //! insides; `manager` all but `keeper` and `spawner`; those two only `wire` and the system; `cli` `control`,
-//! `logs`, `unit` and `engine`; `look`, a helper in a process of its own, only `logs`. All may use `limits`, where every bound stands with its reason.
+//! `kubernetes`, `logs`, `unit` and `engine`; `kubernetes` (units as manifests) only `unit`; `look`, a helper in
+//! a process of its own, only `logs`. All may use `limits`, where every bound stands with its reason.
 //! `tests/tidy.rs` holds this.
 //!
 //! The modules below stand in the order in which data flows.
@@ -43,8 +44,9 @@ pub mod wire;
 // 5. Bytes, and the helper that looks at what others must not touch.
 pub mod logs;
 pub mod look;
-// 6. What people see.
+// 6. What people see, and what they take elsewhere.
 pub mod cli;
+pub mod kubernetes;
 // For all of them.
 pub mod limits;
 pub mod settings;

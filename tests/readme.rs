@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+use supd::kubernetes::{export::export, yaml};
 use supd::unit::load;
+use supd::unit::model::Unit;
 
 /// The fenced blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
@@ -24,6 +26,26 @@ fn its_units_load_without_a_word() {
         assert!(faults.is_empty(), "{}", faults.join("\n"));
         assert_eq!(loaded.units.len(), 1, "{name}");
     }
+}
+
+/// The unit of this name, as the README writes it.
+fn unit(readme: &str, name: &str) -> Unit {
+    let file = format!("# units/{name}.toml\n");
+    let text = blocks(readme, "toml").into_iter().find(|text| text.starts_with(&file)).unwrap();
+    let loaded =
+        load::parse_one(text.as_bytes(), Path::new(file.trim_start_matches("# ").trim()), &|_| None, false);
+    Unit::clone(&loaded.units[0])
+}
+
+#[test]
+fn its_units_become_the_manifests_that_it_shows() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let exported = export(&unit(&readme, "import"), "registry.example/import:3", None);
+    assert_eq!(exported.losses, [], "it is shown with --strict");
+    assert_eq!(blocks(&readme, "yaml"), [yaml::documents(&exported.objects)]);
+    let losses = ["web", "backup"].map(|name| export(&unit(&readme, name), "x", None).losses);
+    let lines: String = losses.iter().flatten().map(|loss| format!("{loss}\n")).collect();
+    assert_eq!(blocks(&readme, "text"), [lines]);
 }
 
 #[test]

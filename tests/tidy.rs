@@ -19,7 +19,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("look", &["look", "logs"]),
     ("sys", &["sys"]),
     ("settings", &["settings"]),
-    ("cli", &["cli", "control", "logs", "unit", "engine", "settings"]),
+    ("cli", &["cli", "control", "kubernetes", "logs", "unit", "engine", "settings"]),
+    ("kubernetes", &["kubernetes", "unit"]),
     (
         "manager",
         &["manager", "unit", "engine", "runtime", "store", "logs", "control", "wire", "sys", "settings"],

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, diff, enable, exec, get, help, history, kill, logs, ps,
-    reexec, rollout, run, scale, shutdown, status, validate, version, wait,
+    act, apply, ask, calendar, create, delete, diff, enable, exec, export, get, help, history, kill, logs,
+    ps, reexec, rollout, run, scale, shutdown, status, validate, version, wait,
 };
 
 /// What was typed.
@@ -129,6 +129,9 @@ pub enum Verb {
     DaemonReload(apply::ReloadOptions),
     /// Check unit files; no supd is needed
     Validate(validate::Options),
+    /// Units as manifests for a Kubernetes cluster; no supd is needed
+    #[command(long_about = export::ABOUT)]
+    Export(export::Options),
     /// A schedule in words, and its next times; no supd is needed
     Calendar(calendar::Options),
     /// Go on as another program of supd: what runs does not notice

@@ -33,6 +33,7 @@ Configure
   validate [FILE]       check unit files; needs no supd
   apply [-f FILE]       load unit files, and change what differs
   daemon-reload         load unit files only
+  export [NAME]         units as Kubernetes manifests; needs no supd
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
   reexec   shutdown   version   completion SHELL   help VERB   help exit-codes

@@ -20,6 +20,7 @@ pub mod diff;
 pub mod enable;
 pub mod exec;
 pub mod exit;
+pub mod export;
 pub mod files;
 #[cfg(test)]
 mod fixture;
@@ -124,6 +125,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Diff(options) => diff::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),
         Verb::Validate(options) => validate::run(options, context),
+        Verb::Export(options) => export::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),

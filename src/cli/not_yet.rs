@@ -39,7 +39,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("explain", "supctl validate FILE"),
     ("schema", "supctl validate FILE"),
     ("convert", "supctl validate FILE"),
-    ("export", "supctl get all -o yaml"),
     ("graph", "supctl status NAME"),
     ("dot", "supctl status NAME"),
     ("analyze", "supctl calendar EXPR, supctl validate"),

@@ -45,7 +45,7 @@ struct Answer<'a> {
 /// `supctl validate [FILE|DIR]`
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let named: Vec<PathBuf> = options.paths.iter().chain(&options.filename).cloned().collect();
-    let loaded = check(&named)?;
+    let loaded = check(&named, true)?;
     let fatal = |fault: &Diagnostic| options.strict || fault.severity == Severity::Error;
     let valid = !loaded.faults.iter().any(fatal);
     let text = match options.output.format() {
@@ -71,25 +71,26 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
 }
 
 /// Directories are loaded as supd would; a file by itself is not asked whether what it relates to exists.
-fn check(named: &[PathBuf]) -> Result<Loaded, Failure> {
+/// `look_up`: warn of accounts and programs that this machine lacks.
+pub(super) fn check(named: &[PathBuf], look_up: bool) -> Result<Loaded, Failure> {
     let environment = |name: &str| std::env::var(name).ok();
     if named.is_empty() {
         let paths = socket::settings()?.units;
-        return Ok(load(&options_for(&paths, false, &environment)));
+        return Ok(load(&options_for(&paths, false, look_up, &environment)));
     }
     if named.iter().any(|path| path.is_dir()) {
-        return Ok(load(&options_for(named, true, &environment)));
+        return Ok(load(&options_for(named, true, look_up, &environment)));
     }
     // Manifests refer to one another, and to nothing else.
     let manifest =
         |path: &PathBuf| path != Path::new("-") && path.extension().is_some_and(|ending| ending != "toml");
     if named.iter().all(manifest) {
-        return Ok(load(&options_for(named, true, &environment)));
+        return Ok(load(&options_for(named, true, look_up, &environment)));
     }
     let mut all = Loaded::default();
     for path in named {
         let (text, name) = read(path)?;
-        let one = parse_one(&text, &name, &environment, true);
+        let one = parse_one(&text, &name, &environment, look_up);
         all.units.extend(one.units);
         all.faults.extend(one.faults);
         all.refused.extend(one.refused);
@@ -101,9 +102,10 @@ fn check(named: &[PathBuf]) -> Result<Loaded, Failure> {
 fn options_for<'a>(
     paths: &'a [PathBuf],
     must_exist: bool,
+    look_up: bool,
     env: &'a dyn Fn(&str) -> Option<String>,
 ) -> LoadOptions<'a> {
-    LoadOptions { paths, must_exist, instances: &[], env, as_root: false, look_up: true }
+    LoadOptions { paths, must_exist, instances: &[], env, as_root: false, look_up }
 }
 
 /// A file's bytes and its name; standard input is a unit called `stdin`.
@@ -154,13 +156,20 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let web = temp.path().join("web.toml");
         std::fs::write(&web, "exec = [\"/bin/true\"]\nrequires = [\"db\"]\n").unwrap();
-        assert!(!check(std::slice::from_ref(&web)).unwrap().has_errors(), "alone it may relate to anything");
-        assert!(check(&[temp.path().to_owned()]).unwrap().has_errors(), "in its directory `db` is missing");
+        assert!(
+            !check(std::slice::from_ref(&web), true).unwrap().has_errors(),
+            "alone it may relate to anything"
+        );
+        assert!(
+            check(&[temp.path().to_owned()], true).unwrap().has_errors(),
+            "in its directory `db` is missing"
+        );
         std::fs::write(&web, "exce = [\"/bin/true\"]\n").unwrap();
-        let loaded = check(&[web]).unwrap();
+        let loaded = check(&[web], true).unwrap();
         assert!(in_words(&loaded, false).contains("error"), "{}", in_words(&loaded, false));
         assert!(
-            check(&[temp.path().join("none.toml")]).is_err_and(|failure| failure.exit == Exit::CONFIGURATION)
+            check(&[temp.path().join("none.toml")], true)
+                .is_err_and(|failure| failure.exit == Exit::CONFIGURATION)
         );
     }
 }

@@ -1,8 +1,8 @@
 //! What was written → a checked model.
 //!
 //! In the order data flows: `file` opens, `tree` reads TOML and `manifest` YAML, `gather` lays files over one
-//! another, `check` (with `process`, `pod`, `probe`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at
-//! what units want of one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
+//! another, `check` (with `process`, `pod`, `probe`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree,
+//! `graph` looks at what units want of one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
 
 pub mod calendar;
 pub mod diagnostic;

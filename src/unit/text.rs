@@ -3,6 +3,7 @@
 //! `${env:NAME}` and `${instance}` are known at load and replaced there. What is left is known when a pod
 //! or a run is made.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A variable that is known when a pod or a run is made.
@@ -132,6 +133,14 @@ impl Text {
             Part::Variable(variable) => Some(*variable),
             Part::Literal(_) => None,
         })
+    }
+
+    /// What it is made of, in order; no literal is empty, but that of an empty text.
+    pub fn parts(&self) -> Cow<'_, [Part]> {
+        match &self.0 {
+            Repr::Literal(text) => Cow::Owned(vec![Part::Literal(text.to_string())]),
+            Repr::Parts(parts) => Cow::Borrowed(parts),
+        }
     }
 
     /// The text with its variables replaced.

@@ -18,6 +18,7 @@ mod logs;
 mod manager_death;
 mod manifests;
 mod pid_one;
+mod postgresql;
 mod probes;
 mod reexec;
 mod roles;

@@ -11,6 +11,7 @@
 mod dst;
 mod fields;
 mod interval;
+mod kubernetes;
 mod lint;
 mod notes;
 mod parse;

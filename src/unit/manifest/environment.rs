@@ -63,6 +63,10 @@ impl<'c> Translation<'c> {
             }
             env.put_at(name, name_span, text(value, span));
         }
+        // Kubernetes adds it behind all others: commands may refer to it, values may not.
+        if self.indexed {
+            variables.entry("JOB_COMPLETION_INDEX".to_owned()).or_insert_with(|| "${index}".to_owned());
+        }
         let place = present(container, "env").or(present(container, "envFrom")).map(|entry| entry.key_span);
         process.put_table("env", place.unwrap_or(self.at), env);
         variables

@@ -126,6 +126,8 @@ impl Translation<'_> {
     /// The spec of a Job.
     pub(super) fn job(&mut self, spec: &Table, entry: &Entry, unit: &mut Table) {
         self.fields.check(spec, &JOB);
+        self.indexed = matches!(present(spec, "completionMode").map(|mode| &mode.node.value),
+            Some(Value::String(mode)) if mode == "Indexed");
         // Its containers are known then (JVL-009).
         self.template(spec, entry.key_span, Policies::Job, unit);
         let mut job = Table::default();

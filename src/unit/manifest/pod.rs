@@ -27,6 +27,8 @@ pub(super) struct Translation<'c> {
     pub(super) annotations: BTreeMap<String, String>,
     /// The pod's restart policy.
     pub(super) policy: &'static str,
+    /// The pods are those of an Indexed job: each process has a variable with the index (IDX-002).
+    pub(super) indexed: bool,
     pub(super) security: PodSecurity,
     /// Names of containers, with their places.
     pub(super) names: HashMap<String, Span>,

@@ -98,6 +98,7 @@ pub(in crate::unit) fn translate(
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
         policy: "Always",
+        indexed: false,
         security: PodSecurity::default(),
         names: HashMap::new(),
         volume_names: BTreeMap::new(),
