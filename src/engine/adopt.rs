@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::action::{Action, Actions};
-use super::entry::KindState;
+use super::entry::{Entry, KindState};
 use super::event::{Adopted, Exit, Label, Outcome, Usage};
 use super::id::{Class, JobName, PodUid, RunId};
 use super::pod::{Count, Leaving, Owner, Pod, PodSeed, ProcessState, Stage, narrow, ready_by};
@@ -138,12 +138,12 @@ impl Engine {
         if !taken {
             return None;
         }
-        // It was started, so what its unit requires was there. A job made by hand asks for nothing.
+        // It was started, so what its unit requires was there; of a pod that is stored that is stored, too. A
+        // job made by hand asks for nothing.
         let by_hand =
             label.scheduled.is_none() && label.job.as_ref().is_some_and(|job| job != label.unit.as_str());
-        if let Some(entry) =
-            self.entry_mut(&label.unit).filter(|entry| entry.wanted && !entry.deleting && !by_hand)
-        {
+        let fresh = |entry: &&mut Entry| entry.wanted && !entry.deleting && !by_hand && !known;
+        if let Some(entry) = self.entry_mut(&label.unit).filter(fresh) {
             entry.released = true;
         }
         if unasked {

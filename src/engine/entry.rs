@@ -269,7 +269,8 @@ impl Engine {
     pub(super) fn has_pods(&self, name: &UnitName) -> bool {
         match self.units.get(name).map(|entry| &entry.kind) {
             Some(KindState::Service(replicas)) => replicas.places.live().next().is_some(),
-            _ => self.jobs.values().any(|job| &job.unit.name == name && !job.live.is_empty()),
+            // Those of a job that was deleted, too.
+            _ => self.pods.values().any(|pod| &pod.unit.name == name),
         }
     }
 

@@ -21,7 +21,7 @@ use super::saved::{
 };
 use super::time::{Mono, Now};
 use super::timer::Timer;
-use super::view::{JobOwner, UnitState};
+use super::view::{JobOwner, Terminated, UnitState};
 use crate::unit::model::{AtBoot, Body, Unit};
 use crate::unit::name::UnitName;
 
@@ -359,6 +359,7 @@ fn forget_all(unit: &UnitName, kind: SavedKind, out: &mut Actions) {
 fn recalled_process(saved: SavedProcess, class: Class, recall: &Recall) -> Process {
     let state = match saved.state {
         ProcessState::Running { pid, since } => ProcessState::Running { pid, since: recall.time(since) },
+        ProcessState::Ended(end) => ProcessState::Ended(recalled_end(end, recall)),
         state => state,
     };
     let stopping = saved.stopping.map(|mut stopping| {
@@ -373,7 +374,14 @@ fn recalled_process(saved: SavedProcess, class: Class, recall: &Recall) -> Proce
         attempt: saved.attempt,
         restarts: saved.restarts,
         series: saved.series.shifted(recall.shift),
-        last: saved.last,
+        last: saved.last.map(|end| recalled_end(end, recall)),
         stopping,
     }
+}
+
+/// Delays count from it.
+fn recalled_end(mut end: Box<Terminated>, recall: &Recall) -> Box<Terminated> {
+    end.exit.at = recall.time(end.exit.at);
+    end.started = end.started.map(|at| recall.time(at));
+    end
 }

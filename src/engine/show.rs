@@ -273,7 +273,7 @@ fn show_cron(entry: &Entry) -> Option<CronView> {
         active: calendar.active.clone(),
         last_schedule: calendar.last_schedule,
         last_success: calendar.last_success,
-        next: calendar.next.filter(|_| entry.wanted && !calendar.suspended),
+        next: calendar.next.filter(|_| entry.wanted && entry.released && !calendar.suspended),
         missed: calendar.missed,
         starting_deadline_seconds: cron.starting_deadline.map(|deadline| deadline.as_secs()),
         successful_history: cron.successful_history,

@@ -30,20 +30,22 @@ impl Engine {
         if pod.renewing {
             return self.go_on_renewing(now, uid, out);
         }
-        if matches!(end.exit.outcome, Outcome::NotStarted { exhausted: true, .. }) {
-            return self.wait_for_resources(now, uid, place, out);
-        }
-        let (model, class) = (pod.model(place), process.class);
-        if class == Class::Init && end.exit.succeeded(&model.success_exit) {
-            return self.advance_pod(now, uid, out);
-        }
+        let (model, class, several) = (pod.model(place), process.class, pod.processes.len() > 1);
+        let exhausted = matches!(end.exit.outcome, Outcome::NotStarted { exhausted: true, .. });
+        let step_done = class == Class::Init && end.exit.succeeded(&model.success_exit);
         match restart::after(model, &end.exit, process.was_condemned()) {
+            _ if exhausted => self.wait_for_resources(now, uid, place, out),
+            _ if step_done => {}
             Next::Again => self.run_again(now, uid, place, out),
             Next::AllAgain => self.renew_pod(now, uid, place, out),
             // A step that has failed is the pod's failure at once (PHS-006); the application is done when all
             // of it is (PHS-005).
             Next::Final if class == Class::Init || pod.application_is_over() => self.close_pod(now, uid, out),
-            Next::Final => self.changed(uid, out),
+            Next::Final => {}
+        }
+        if several {
+            // The next step has its turn, or who waited for the postStart of the one that has ended.
+            self.advance_pod(now, uid, out);
         }
     }
 
@@ -199,7 +201,7 @@ impl Pod {
                 _ => process.last.as_ref(),
             };
             let good = end.is_some_and(|end| end.exit.succeeded(&self.model(place).success_exit));
-            good && !process.failed_to_start()
+            good && process.cause() != Some(Cause::Deadline)
         };
         match self.reason.is_empty() && (main..self.processes.len()).all(succeeded) {
             true => Phase::Succeeded,
@@ -209,9 +211,9 @@ impl Pod {
 }
 
 impl Process {
-    /// Whether supd ended its last run for a reason of that run's own.
+    /// Whether its last run has failed, whatever its code (RST-016).
     fn was_condemned(&self) -> bool {
-        self.stopping.as_ref().is_some_and(|stopping| stopping.cause != Cause::Pod)
+        matches!(self.cause(), Some(Cause::Probe(_) | Cause::Deadline))
     }
 }
 

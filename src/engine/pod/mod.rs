@@ -166,9 +166,9 @@ pub(in crate::engine) enum Cause {
     Pod,
     /// This probe has failed (RST-016).
     Probe(ProbeKind),
-    /// Its postStart has failed (HOK-001).
+    /// Its postStart has failed (HOK-001): what follows is decided by its code, as Kubernetes does.
     PostStart,
-    /// It was not ready in time (`start_deadline`).
+    /// It was not ready in time (`start_deadline`): a failure whatever its code.
     Deadline,
 }
 
@@ -312,10 +312,9 @@ impl Process {
         self.stopping.as_ref().filter(|_| self.is_up()).map(|stopping| stopping.step)
     }
 
-    /// Whether its last run is a failure whatever its code: it was ended for not getting on its feet.
-    pub(in crate::engine) fn failed_to_start(&self) -> bool {
-        let cause = self.stopping.as_ref().map(|stopping| stopping.cause);
-        matches!(cause, Some(Cause::PostStart | Cause::Deadline))
+    /// Why its present or last run was asked to end.
+    pub(in crate::engine) fn cause(&self) -> Option<Cause> {
+        self.stopping.as_ref().map(|stopping| stopping.cause)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What must be true of a site that has come to rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use supd::engine::event::Outcome;
 use supd::engine::id::{Class, PodUid, RunId};
-use supd::engine::view::{JobView, PodView, UnitState, View};
+use supd::engine::view::{JobView, PodView, ProcessState, UnitState, View};
+use supd::unit::model::{Part, PodTemplate};
 
 use supd::unit::model::{FailureAction, FailureRule, FailureWhen, Operator};
 
@@ -86,6 +88,15 @@ impl Life {
         {
             return;
         }
+        // Sidecars that don't obey take their grace, pod after pod.
+        let young = self.site.now.mono.since(job.created.mono) < Duration::from_secs(240);
+        let mut pods = view.pods.iter().filter(|pod| pod.job.as_deref() == Some(&job.name));
+        let sidecars_left = pods.any(is_done);
+        if sidecars_left
+            || (young && manager_unit(self, job).is_some_and(|unit| unit.pod().is_some_and(has_sidecars)))
+        {
+            return;
+        }
         let held = |kind: &str| job.conditions.iter().any(|c| c.kind == kind && c.status);
         assert!(held("Complete") || held("Failed"), "{} is not at its end: {job:?}", job.name);
         if self.profile.worse {
@@ -96,7 +107,9 @@ impl Life {
         for (run, truth) in own {
             let pod = pods.entry(run.pod).or_default();
             pod.0 |= run.class == Class::Main && truth.end == Some(Outcome::Exited(0));
-            pod.1 |= self.site.ledger.signalled.contains(run);
+            pod.1 |= run.class != Class::Sidecar && self.site.ledger.signalled.contains(run);
+            // Asked to end when only its sidecars were left: its job may count it either way.
+            pod.1 |= self.site.ledger.leaving.contains(&run.pod);
         }
         let (all, counted) = (to_u32(pods.len()), job.succeeded + job.failed);
         let good = to_u32(pods.values().filter(|(good, _)| *good).count());
@@ -236,6 +249,16 @@ fn action_for(rules: &[FailureRule], main: bool, end: &Outcome, by_supd: bool) -
         }
     }
     "Count"
+}
+
+/// Its application has ended.
+fn is_done(pod: &PodView) -> bool {
+    let mut application = pod.processes.iter().filter(|process| process.class == Class::Main);
+    application.all(|process| matches!(process.state, ProcessState::Terminated(_)))
+}
+
+fn has_sidecars(pod: &PodTemplate) -> bool {
+    pod.init.iter().any(|process| process.part == Part::Sidecar)
 }
 
 fn manager_unit(life: &Life, job: &JobView) -> Option<std::sync::Arc<supd::unit::model::Unit>> {

@@ -3,12 +3,13 @@
 //! An order is read late, or never, if its manager dies before. A run is told of late, its start before its
 //! end, ends in their order; and whoever has not heard of it is told by the next snapshot.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use supd::engine::action::Spawn;
 use supd::engine::event::{Adopted, Event, Exit, Label, Outcome, Usage};
 use supd::engine::id::RunId;
 use supd::engine::time::Now;
+use supd::unit::model::{HookKind, ProbeKind};
 
 use super::random::Random;
 
@@ -35,8 +36,10 @@ pub struct Run {
     pub started: Now,
     /// It has said to this or an earlier manager that it is ready.
     pub ready: bool,
-    /// This manager listens.
-    pub probed: bool,
+    /// What this manager asks it.
+    pub asked: BTreeSet<ProbeKind>,
+    /// Hooks of it that this manager has ordered, and that are not done.
+    pub hooks: BTreeSet<HookKind>,
     /// TERM means nothing to it.
     pub stubborn: bool,
     /// It was told to end, and will.
@@ -60,7 +63,8 @@ impl Keeper {
             stage: Stage::Claimed,
             started: Now::default(),
             ready: false,
-            probed: false,
+            asked: BTreeSet::new(),
+            hooks: BTreeSet::new(),
             stubborn: random.one_in(6),
             obeys: false,
         };
@@ -140,7 +144,10 @@ impl Keeper {
         self.orders.clear();
         self.starts.clear();
         self.ends.clear();
-        self.runs.values_mut().for_each(|run| run.probed = false);
+        for run in self.runs.values_mut() {
+            run.asked.clear();
+            run.hooks.clear();
+        }
     }
 
     /// The keeper has died, with all that it had to say.

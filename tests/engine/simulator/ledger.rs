@@ -17,6 +17,8 @@ pub struct Ledger {
     pub runs: BTreeMap<RunId, Truth>,
     /// Runs that a manager has sent a signal, whether or not there was a process to hear it.
     pub signalled: BTreeSet<RunId>,
+    /// Pods that were asked to end: what they do before the signal is theirs.
+    pub leaving: BTreeSet<PodUid>,
     /// How often the end of a run was stored.
     pub recorded: BTreeMap<RunId, u32>,
     /// Pods of jobs, by the job's name.
@@ -73,13 +75,20 @@ impl Ledger {
         assert!(!known, "{run} ({}) is started a second time", label.pod);
         for (other, truth) in self.runs.iter().filter(|(_, truth)| truth.end.is_none() && !truth.cut) {
             let theirs = &truth.label;
-            assert!(other.pod != run.pod, "two runs of {}: {other}, {run}", label.pod);
+            if other.pod == run.pod {
+                assert!(other.process != run.process, "two runs of {}: {other}, {run}", label.pod);
+                // INI-001: a step runs alone but for sidecars.
+                let alone = [other.class, run.class].contains(&Class::Init)
+                    && ![other.class, run.class].contains(&Class::Sidecar);
+                assert!(!alone, "{other} and {run} of {} side by side", label.pod);
+                continue;
+            }
             if theirs.unit != label.unit {
                 continue;
             }
             let place = label.job.is_none() && theirs.ordinal == label.ordinal;
             assert!(!place, "two copies of {}", label.pod);
-            if self.signalled.contains(other) {
+            if self.signalled.contains(other) || self.leaving.contains(&other.pod) {
                 continue;
             }
             let same_job = label.job.is_some() && theirs.job == label.job;
@@ -133,6 +142,7 @@ impl Ledger {
 
     /// What must hold whenever the engine has come to rest.
     pub fn check(&mut self, view: &View) {
+        self.leaving.extend(view.pods.iter().filter(|pod| pod.terminating).map(|pod| pod.uid));
         let mut active: BTreeMap<&str, u32> = BTreeMap::new();
         for pod in view.pods.iter().filter(|pod| !pod.terminating) {
             if let Some(job) = &pod.job {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use supd::engine::event::{Command, Event, Outcome, Target};
-use supd::engine::id::{PodUid, RunId};
+use supd::engine::id::{Class, PodUid, RunId};
 use supd::engine::time::{Now, Wall};
 use supd::unit::model::ProbeKind;
 use supd::unit::name::UnitName;
 
 use super::keeper::{Run, Stage};
+use super::parts;
 use super::site::{Death, Site};
 use super::units::{self, Kind};
 use crate::world::name;
@@ -20,6 +21,8 @@ pub struct Profile {
     pub people: bool,
     /// supd and the machine die, not the manager alone.
     pub worse: bool,
+    /// Pods have several processes, hooks and probes.
+    pub parts: bool,
 }
 
 /// A bound for what must come to an end.
@@ -72,13 +75,20 @@ impl Life {
                 self.process_ends(run);
             }
             17 | 18 => {
-                let probed = site.keeper.those(|run| run.probed && matches!(run.stage, Stage::Alive));
+                let probed =
+                    site.keeper.those(|run| !run.asked.is_empty() && matches!(run.stage, Stage::Alive));
                 if !probed.is_empty() {
-                    let (run, ready) = (*site.random.pick(&probed), !site.random.one_in(3));
-                    self.readiness(run, ready);
+                    let (run, good) = (*site.random.pick(&probed), !site.random.one_in(3));
+                    let asked: Vec<ProbeKind> = site.keeper.runs[&run].asked.iter().copied().collect();
+                    let probe = if asked.len() == 1 { asked[0] } else { *site.random.pick(&asked) };
+                    self.verdict(run, probe, good);
                 }
             }
             19 => site.repeat(),
+            39 if self.profile.parts => {
+                let failed = site.random.one_in(4);
+                self.a_hook_is_done(failed);
+            }
             20..=22 => site.begin_commit(),
             23..=25 => site.end_commit(),
             26 => site.acknowledge(),
@@ -176,16 +186,40 @@ impl Life {
         site.end(run, outcome);
     }
 
-    fn readiness(&mut self, run: RunId, ready: bool) {
-        if let Some(known) = self.site.keeper.runs.get_mut(&run) {
-            known.ready = ready;
+    fn verdict(&mut self, run: RunId, probe: ProbeKind, good: bool) {
+        if let Some(known) = self.site.keeper.runs.get_mut(&run).filter(|_| probe == ProbeKind::Readiness) {
+            known.ready = good;
         }
-        self.site.feed(Event::Probed {
-            run,
-            probe: ProbeKind::Readiness,
-            good: ready,
-            message: "told so".into(),
-        });
+        self.site.say(|| format!("{run} {probe:?} {good}"));
+        self.site.feed(Event::Probed { run, probe, good, message: "told so".into() });
+    }
+
+    /// One of the hooks that are under way returns. False: there is none.
+    fn a_hook_is_done(&mut self, failed: bool) -> bool {
+        let site = &mut self.site;
+        let hooked = site.keeper.those(|run| !run.hooks.is_empty() && matches!(run.stage, Stage::Alive));
+        if hooked.is_empty() {
+            return false;
+        }
+        let run = *site.random.pick(&hooked);
+        let Some(hook) = site.keeper.runs.get_mut(&run).and_then(|run| run.hooks.pop_first()) else {
+            return false;
+        };
+        site.say(|| format!("{run} {hook:?} is done, failed={failed}"));
+        site.feed(Event::Hooked { run, hook, failure: failed.then(|| "no".to_owned()) });
+        true
+    }
+
+    /// Every startup probe that is asked succeeds. False: there is none.
+    fn a_startup_succeeds(&mut self) -> bool {
+        let starting =
+            |run: &Run| run.asked.contains(&ProbeKind::Startup) && matches!(run.stage, Stage::Alive);
+        let Some(run) = self.site.keeper.those(starting).first().copied() else { return false };
+        if let Some(known) = self.site.keeper.runs.get_mut(&run) {
+            known.asked.remove(&ProbeKind::Startup);
+        }
+        self.verdict(run, ProbeKind::Startup, true);
+        true
     }
 
     /// The clock moves; at a deadline the manager wakes, or is late.
@@ -247,7 +281,10 @@ impl Life {
         self.transient += 1;
         let unit = format!("t{}", self.transient);
         let text = units::text(Kind::Job, &[], &mut site.random);
-        let unit = crate::parse(&unit, &text);
+        let mut unit = crate::parse(&unit, &text);
+        if self.profile.parts {
+            unit = parts::add(unit, &mut site.random);
+        }
         site.know_version(&unit);
         site.ledger.kinds.insert(unit.name.clone(), Kind::Job);
         site.say(|| format!("operator: run {}: {text}", unit.name));
@@ -272,7 +309,11 @@ impl Life {
         let earlier: Vec<String> = self.names[..at].iter().map(ToString::to_string).collect();
         let text = units::text(site.ledger.kinds[&name], &earlier, &mut site.random);
         site.say(|| format!("{name} is written:\n{text}"));
-        site.write_unit(crate::parse(name.as_str(), &text));
+        let mut unit = crate::parse(name.as_str(), &text);
+        if self.profile.parts {
+            unit = parts::add(unit, &mut site.random);
+        }
+        site.write_unit(unit);
     }
 
     // ---- rest
@@ -302,8 +343,12 @@ impl Life {
 
     /// Of those that are to end now: jobs' programs, and who was told to.
     fn next_to_end(&mut self) -> Option<RunId> {
-        let ends = |run: &Run| matches!(run.stage, Stage::Alive) && (run.label.job.is_some() || run.obeys);
-        self.site.keeper.those(ends).first().copied()
+        let runs = self.site.keeper.runs.iter();
+        let mut ends = runs.filter(|(run, known)| {
+            let works = known.label.job.is_some() && run.class != Class::Sidecar;
+            matches!(known.stage, Stage::Alive) && (works || known.obeys || run.class == Class::Init)
+        });
+        ends.next().map(|(run, _)| *run)
     }
 
     /// Every order is carried out, every word said, everything stored.
@@ -318,7 +363,8 @@ impl Life {
             let news = site.keeper.tell(&mut site.random);
             if news.is_empty() && site.keeper.orders.is_empty() {
                 site.commit_all();
-                if site.keeper.orders.is_empty() {
+                let quiet = site.keeper.orders.is_empty();
+                if quiet && !self.a_hook_is_done(false) && !self.a_startup_succeeds() {
                     return;
                 }
             } else {

@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!   SUPD_SEED=17 cargo test --test engine simulator -- --nocapture     one seed, step by step
-//!   SUPD_SEEDS=0..1000000 cargo test --test engine simulator           a night of them
+//!   SUPD_SEEDS=0..1000000 cargo test --test engine simulator           a night of them; from 10,000 on with
+//!                                                                      pods of several processes, hooks, probes
 //! ```
 
 mod intents;
@@ -14,6 +15,7 @@ mod judge;
 mod keeper;
 mod ledger;
 mod life;
+mod parts;
 mod random;
 mod site;
 mod units;
@@ -66,7 +68,7 @@ fn simulator() {
 }
 
 fn simulate(seed: u64, loud: bool) {
-    let profile = Profile { people: seed % 2 == 1, worse: seed / 2 % 2 == 1 };
+    let profile = Profile { people: seed % 2 == 1, worse: seed / 2 % 2 == 1, parts: seed >= SEEDS };
     let mut life = Life::new(seed, profile, loud);
     for _ in 0..STEPS {
         life.step();

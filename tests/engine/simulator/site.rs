@@ -230,12 +230,16 @@ impl Site {
                 self.say(|| format!("signal {signal} to {run}"));
                 self.signal(run, signal);
             }
-            Action::Probe { run, .. } => {
+            Action::Probe { run, probe, .. } => {
                 if let Some(run) = self.keeper.runs.get_mut(&run) {
-                    run.probed = true;
+                    run.asked.insert(probe);
                 }
             }
-            Action::Hook { .. } => {}
+            Action::Hook { run, hook, .. } => {
+                if let Some(run) = self.keeper.runs.get_mut(&run) {
+                    run.hooks.insert(hook);
+                }
+            }
             Action::Record(Record::Run(record)) => manager.fresh.runs.push(*record),
             Action::Record(Record::Pod(pod)) => manager.fresh.pods.push((pod.uid, pod.job)),
             Action::Record(Record::Decision(_)) | Action::Changed(_) | Action::Gone(_) => {}
@@ -471,6 +475,8 @@ impl Site {
                 // KILL once more, for one whose grace is over, changes nothing.
                 Action::Changed(_)
                     | Action::Probe { .. }
+                    // HOK-007
+                    | Action::Hook { .. }
                     | Action::Report(_)
                     | Action::Signal { signal: KILL, .. }
             );
