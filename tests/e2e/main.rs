@@ -16,6 +16,7 @@ mod logger_death;
 mod logs;
 mod manager_death;
 mod pid_one;
+mod policies;
 mod reexec;
 mod roles;
 mod shipped;
