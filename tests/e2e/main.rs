@@ -18,6 +18,7 @@ mod logs;
 mod manager_death;
 mod manifests;
 mod pid_one;
+mod policies;
 mod postgresql;
 mod probes;
 mod reexec;

@@ -52,7 +52,11 @@ mod tests {
             (rule(None, Some(3)), vec![7, 8], false),
             (rule(None, Some(3)), vec![7, 8, 9], true),
         ] {
-            assert_eq!(met(&[rule.clone()], &completed(&done), 10).is_some(), expected, "{rule:?} {done:?}");
+            assert_eq!(
+                met(std::slice::from_ref(&rule), &completed(&done), 10).is_some(),
+                expected,
+                "{rule:?} {done:?}"
+            );
         }
     }
 

@@ -317,6 +317,10 @@ impl Site {
                 self.ledger.on_answered(&command);
             }
         }
+        // A wish that was answered about a unit that has gone meanwhile binds nobody.
+        if let Some(manager) = &self.manager {
+            self.ledger.check(&manager.engine.view());
+        }
         self.say(|| "committed".to_owned());
     }
 
