@@ -172,8 +172,9 @@ impl Engine {
         };
         let mut sent = 0;
         for pod in pods.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.is_up()) {
-            out.push(Action::Signal { run: pod.run(), signal, all });
-            sent += 1;
+            let runs = if all { pod.runs_up().collect() } else { pod.foremost_runs() };
+            sent += runs.len();
+            out.extend(runs.into_iter().map(|run| Action::Signal { run, signal, all }));
         }
         match sent {
             0 => refuse(RefusedReason::Conflict, format!("`{unit}` has no process to send a signal to")),

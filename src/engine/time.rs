@@ -40,6 +40,13 @@ impl Add<Duration> for Mono {
     }
 }
 
+impl Sub<Duration> for Mono {
+    type Output = Self;
+    fn sub(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(by)))
+    }
+}
+
 impl Wall {
     /// From whole seconds since 1970.
     pub fn from_seconds(seconds: i64) -> Self {
