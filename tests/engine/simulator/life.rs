@@ -5,7 +5,7 @@ use std::time::Duration;
 use supd::engine::event::{Command, Event, Outcome, Target};
 use supd::engine::id::{PodUid, RunId};
 use supd::engine::time::{Now, Wall};
-use supd::unit::model::ProbeKind;
+use supd::unit::model::{Body, ProbeKind, Surplus, Unit};
 use supd::unit::name::UnitName;
 
 use super::keeper::{Run, Stage};
@@ -214,6 +214,9 @@ impl Life {
             }
             None => return,
         };
+        if site.random.one_in(6) {
+            return self.rollout(unit);
+        }
         let command = match site.random.below(20) {
             0..=3 => Command::Start(unit),
             4..=6 => Command::Stop(unit),
@@ -239,6 +242,26 @@ impl Life {
             _ => return self.run_transient(),
         };
         site.say(|| format!("operator: {command:?}"));
+        site.command(command);
+    }
+
+    fn rollout(&mut self, unit: UnitName) {
+        let site = &mut self.site;
+        let Some(manager) = &site.manager else { return };
+        let command = match site.random.below(4) {
+            0 => Command::Pause(unit),
+            1 => Command::Unpause(unit),
+            _ => {
+                let known = manager.engine.revisions(&unit).unwrap_or_default();
+                if known.is_empty() {
+                    return;
+                }
+                let revision = site.random.pick(&known);
+                let template = Some(site.version(revision.version));
+                Command::Undo { unit, to: Some(revision.number), template }
+            }
+        };
+        site.say(|| format!("operator: {}", super::site::brief_command(&command)));
         site.command(command);
     }
 
@@ -272,7 +295,11 @@ impl Life {
         let earlier: Vec<String> = self.names[..at].iter().map(ToString::to_string).collect();
         let text = units::text(site.ledger.kinds[&name], &earlier, &mut site.random);
         site.say(|| format!("{name} is written:\n{text}"));
-        site.write_unit(crate::parse(name.as_str(), &text));
+        let mut unit = crate::parse(name.as_str(), &text);
+        if site.random.one_in(3) {
+            as_manifest(std::sync::Arc::make_mut(&mut unit));
+        }
+        site.write_unit(unit);
     }
 
     // ---- rest
@@ -337,6 +364,15 @@ impl Life {
         }
         self.come_to_rest(Duration::from_secs(200));
         assert!(self.site.over, "it does not end");
+    }
+}
+
+/// A service as a Deployment's manifest makes it: Kubernetes' rules to the letter.
+fn as_manifest(unit: &mut Unit) {
+    if let Body::Service(service) = &mut unit.body {
+        service.rollout.surplus = Surplus::Kubernetes;
+        // Another version, and the same template.
+        unit.hash ^= 1;
     }
 }
 
