@@ -60,7 +60,7 @@ impl Engine {
             let fresh = self.units.get(&other).is_some_and(|entry| !entry.wanted);
             if fresh && !self.has_pods(&other) {
                 // At rest: what is on disk is what starts.
-                self.bring_into_force(now, &other, out);
+                self.take_from_disk(now, &other, out);
             }
             if &other == name || fresh {
                 self.start_again(now, &other, out);
@@ -103,7 +103,7 @@ impl Engine {
             KindState::Job { .. } => {
                 let Some(job) = self.jobs.get_mut(name.as_str()) else { return };
                 if job.finished || !was_wanted {
-                    self.bring_into_force(now, name, out);
+                    self.take_from_disk(now, name, out);
                     if let Some(KindState::Job { again }) = self.kind_mut(name) {
                         *again = true;
                     }
@@ -140,7 +140,7 @@ impl Engine {
             return self.start_unit(now, name, out);
         }
         self.refuse_paused(name, "restarted")?;
-        self.bring_into_force(now, name, out);
+        self.take_from_disk(now, name, out);
         match kind {
             Kind::Service => self.renew_pods(name, out),
             Kind::Job => {
@@ -367,6 +367,15 @@ impl Engine {
                 let jobs = self.jobs.values().filter(|job| &job.unit.name == name);
                 jobs.flat_map(|job| job.live.iter().copied()).collect()
             }
+        }
+    }
+
+    /// What is on disk comes into force, and with it who waits for whom.
+    fn take_from_disk(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+        let Some(before) = self.units.get(name).map(|entry| Arc::clone(&entry.unit)) else { return };
+        self.bring_into_force(now, name, out);
+        if self.units.get(name).is_some_and(|entry| entry.unit.relations != before.relations) {
+            self.rebuild_graph();
         }
     }
 

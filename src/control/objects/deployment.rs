@@ -184,7 +184,7 @@ fn spec(service: ServiceView) -> DeploymentSpec {
         paused: service.paused,
         strategy: DeploymentStrategy { kind: kind.to_owned(), rolling_update },
         min_ready_seconds: rollout.min_ready.as_secs(),
-        progress_deadline_seconds: (deadline < std::time::Duration::MAX).then(|| deadline.as_secs()),
+        progress_deadline_seconds: (deadline < std::time::Duration::MAX).then_some(deadline.as_secs()),
         revision_history_limit: rollout.history,
     }
 }

@@ -52,7 +52,7 @@ impl Engine {
         let on = self.is_on(entry);
         let desired = if on { self.desired(entry) } else { 0 };
         if desired == 0 {
-            self.stop_all(now, name, out);
+            self.stop_service(now, name, out);
             self.wait_for_nothing(name);
         } else {
             // Scaling down takes the highest.
@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// To no pods.
-    fn stop_all(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
+    fn stop_service(&mut self, now: Now, name: &UnitName, out: &mut Actions) {
         self.retire_done(name, 0.., out);
         let Some(entry) = self.units.get(name) else { return };
         let stop: Vec<PodUid> = self.active_pods_of(entry).map(|pod| pod.uid).collect();

@@ -9,6 +9,7 @@ use super::ledger::{Ledger, Wish};
 impl Ledger {
     /// A wish is on its way: what it may revoke can no longer be relied on.
     pub fn on_asked(&mut self, command: &Command) {
+        self.excused |= matches!(command, Command::StopPod(_) | Command::RestartPod(_));
         match command {
             // With all that it requires or wants.
             Command::Start(_) | Command::Restart(_) | Command::Run(_) => {
@@ -45,7 +46,10 @@ impl Ledger {
             },
             _ => return,
         };
-        self.intents.insert((unit, wish), count);
+        // A unit without a file is gone once it is stopped, and a later one of its name is another.
+        if !self.may_go.contains(&unit) {
+            self.intents.insert((unit, wish), count);
+        }
     }
 
     /// It is to go.

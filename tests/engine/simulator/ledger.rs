@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use supd::engine::action::{RunRecord, Spawn};
 use supd::engine::event::{Label, Outcome};
 use supd::engine::id::{Class, PodUid, RunId};
-use supd::engine::view::{JobOwner, View};
+use supd::engine::time::Now;
+use supd::engine::view::{JobOwner, PodView, View};
+use supd::unit::model::{Body, Surplus};
 use supd::unit::name::UnitName;
 
-use super::units::Kind;
+use super::units::{Kind, SURGE_MAX};
 
 #[derive(Default)]
 pub struct Ledger {
@@ -29,6 +31,10 @@ pub struct Ledger {
     pub may_go: BTreeSet<UnitName>,
     /// Answers that stand.
     pub intents: BTreeMap<(UnitName, Wish), u32>,
+    /// Services and their available pods, as they were last seen.
+    before: BTreeMap<UnitName, (u32, BTreeMap<PodUid, u32>)>,
+    /// Since then an operator has done something to pods, or one has failed of itself.
+    pub excused: bool,
 }
 
 /// What an operator has asked for, and was told that it is so.
@@ -64,7 +70,9 @@ impl Ledger {
             spawn.label.pod
         );
         if let (Some(count), Some(ordinal)) = (wish(Wish::Scaled), spawn.label.ordinal) {
-            assert!(ordinal < count, "{} is started, and {unit} was scaled to {count}", spawn.label.pod);
+            let ours = matches!(&spawn.unit.body, Body::Service(s) if s.rollout.surplus == Surplus::Highest);
+            let highest = if ours { count + SURGE_MAX } else { u32::MAX };
+            assert!(ordinal < highest, "{} is started, and {unit} was scaled to {count}", spawn.label.pod);
         }
     }
 
@@ -141,8 +149,9 @@ impl Ledger {
     }
 
     /// What must hold whenever the engine has come to rest.
-    pub fn check(&mut self, view: &View) {
+    pub fn check(&mut self, view: &View, now: Now) {
         self.leaving.extend(view.pods.iter().filter(|pod| pod.terminating).map(|pod| pod.uid));
+        self.check_services(view, now);
         let mut active: BTreeMap<&str, u32> = BTreeMap::new();
         for pod in view.pods.iter().filter(|pod| !pod.terminating) {
             if let Some(job) = &pod.job {
@@ -187,6 +196,44 @@ impl Ledger {
             };
             assert!(holds, "{name}: {wish:?} {count} was answered, and is not so: {unit:?}");
         }
+    }
+
+    /// Never more pods than a rollout may have, and none is taken away that is to be available (DEP-002).
+    fn check_services(&mut self, view: &View, now: Now) {
+        let mut seen = BTreeMap::new();
+        for unit in &view.units {
+            let Some(service) = unit.service else { continue };
+            let (surge, unavailable) = service.rollout.bounds(service.desired);
+            let total = service.replicas + service.done;
+            assert!(
+                service.desired == 0 || total <= service.desired + surge,
+                "{} has {total} pods, and {} are wanted: {service:?}",
+                unit.name,
+                service.desired
+            );
+            let own = || view.pods.iter().filter(|pod| pod.unit == unit.name && pod.job.is_none());
+            let is_available = |pod: &&PodView| {
+                let since = pod.ready_since.filter(|_| pod.ready && !pod.terminating);
+                since.is_some_and(|since| since.mono + service.rollout.min_ready <= now.mono)
+            };
+            // One that was restarted has failed of itself.
+            let restarts = |pod: &PodView| pod.processes.iter().map(|process| process.restarts).sum::<u32>();
+            let available = own().filter(is_available).map(|pod| (pod.uid, restarts(pod)));
+            let available: BTreeMap<PodUid, u32> = available.collect();
+            let (desired, before) = self.before.remove(&unit.name).unwrap_or_default();
+            let taken = own().any(|pod| pod.terminating && before.get(&pod.uid) == Some(&restarts(pod)));
+            let least = service.desired.saturating_sub(unavailable);
+            let there = to_u32(available.len()) + service.done;
+            let rolls = taken && desired == service.desired && !self.excused && !service.paused;
+            assert!(
+                !rolls || there >= least,
+                "{}: one was taken away that was available, of {least} that are to be there are {there}",
+                unit.name
+            );
+            seen.insert(unit.name.clone(), (service.desired, available));
+        }
+        self.before = seen;
+        self.excused = false;
     }
 
     /// Of the pods of jobs of this name: how many have succeeded, and how many there ever were.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use supd::engine::event::{Command, Event, Outcome, Target};
 use supd::engine::id::{Class, PodUid, RunId};
 use supd::engine::time::{Now, Wall};
-use supd::unit::model::ProbeKind;
+use supd::unit::model::{Body, ProbeKind, Surplus, Unit};
 use supd::unit::name::UnitName;
 
 use super::keeper::{Run, Stage};
@@ -248,6 +248,9 @@ impl Life {
             }
             None => return,
         };
+        if site.random.one_in(6) {
+            return self.rollout(unit);
+        }
         let command = match site.random.below(20) {
             0..=3 => Command::Start(unit),
             4..=6 => Command::Stop(unit),
@@ -273,6 +276,26 @@ impl Life {
             _ => return self.run_transient(),
         };
         site.say(|| format!("operator: {command:?}"));
+        site.command(command);
+    }
+
+    fn rollout(&mut self, unit: UnitName) {
+        let site = &mut self.site;
+        let Some(manager) = &site.manager else { return };
+        let command = match site.random.below(4) {
+            0 => Command::Pause(unit),
+            1 => Command::Unpause(unit),
+            _ => {
+                let known = manager.engine.revisions(&unit).unwrap_or_default();
+                if known.is_empty() {
+                    return;
+                }
+                let revision = site.random.pick(&known);
+                let template = Some(site.version(revision.version));
+                Command::Undo { unit, to: Some(revision.number), template }
+            }
+        };
+        site.say(|| format!("operator: {}", super::site::brief_command(&command)));
         site.command(command);
     }
 
@@ -312,6 +335,9 @@ impl Life {
         let mut unit = crate::parse(name.as_str(), &text);
         if self.profile.parts {
             unit = parts::add(unit, &mut site.random);
+        }
+        if site.random.one_in(3) {
+            as_manifest(std::sync::Arc::make_mut(&mut unit));
         }
         site.write_unit(unit);
     }
@@ -383,6 +409,15 @@ impl Life {
         }
         self.come_to_rest(Duration::from_secs(200));
         assert!(self.site.over, "it does not end");
+    }
+}
+
+/// A service as a Deployment's manifest makes it: Kubernetes' rules to the letter.
+fn as_manifest(unit: &mut Unit) {
+    if let Body::Service(service) = &mut unit.body {
+        service.rollout.surplus = Surplus::Kubernetes;
+        // Another version, and the same template.
+        unit.hash ^= 1;
     }
 }
 

@@ -156,6 +156,8 @@ impl Site {
 
     /// Takes in what has happened, then judges; as one turn of the manager.
     pub fn turn(&mut self, events: Vec<(Event, u64)>) {
+        let fails = |(event, _): &(Event, u64)| matches!(event, Event::Probed { good: false, .. });
+        self.ledger.excused |= events.iter().any(fails);
         let Some(manager) = &mut self.manager else { return };
         let mut actions = Actions::new();
         for (event, exit) in &events {
@@ -178,12 +180,17 @@ impl Site {
         let quiet = actions.is_empty();
         self.perform(actions);
         if let Some(manager) = self.manager.as_ref().filter(|_| !quiet) {
-            self.ledger.check(&manager.engine.view());
+            self.ledger.check(&manager.engine.view(), self.now);
         }
     }
 
     pub fn feed(&mut self, event: Event) {
         self.turn(vec![(event, 0)]);
+    }
+
+    /// A version of a unit, as the store would give it back.
+    pub fn version(&self, hash: u64) -> Arc<Unit> {
+        Arc::clone(&self.versions[&hash])
     }
 
     pub fn command(&mut self, command: Command) {
@@ -406,6 +413,8 @@ impl Site {
             return;
         }
         let begin = self.begin();
+        // What has failed meanwhile, nobody has told yet.
+        self.ledger.excused = true;
         self.say(|| {
             let found =
                 begin.adopted.iter().map(|a| format!("{}{}", a.run, if a.exit.is_some() { "†" } else { "" }));
@@ -527,8 +536,17 @@ fn shown(engine: &Engine) -> Vec<String> {
     units.chain(jobs).chain(pods.iter().map(|pod| format!("{pod:#?}"))).collect()
 }
 
+pub fn brief_command(command: &Command) -> String {
+    match command {
+        Command::Undo { unit, to, .. } => format!("Undo {unit} to {to:?}"),
+        Command::Run(unit) => format!("Run {}", unit.name),
+        other => format!("{other:?}"),
+    }
+}
+
 fn brief(event: &Event) -> String {
     match event {
+        Event::Command { command, .. } => brief_command(command),
         Event::Started { run, .. } => format!("Started {run}"),
         Event::Exited { run, exit } => format!("Exited {run} {:?}", exit.outcome),
         Event::Probed { run, good: ready, .. } => format!("Readiness {run} {ready}"),

@@ -56,9 +56,35 @@ pub fn text(kind: Kind, earlier: &[String], random: &mut Random) -> String {
         }
     }
     match kind {
-        Kind::Service => text += &format!("[service]\nreplicas = {}\n", random.below(4)),
+        Kind::Service => text += &service(random),
         Kind::Job | Kind::Cron(_) => text += &job(kind, job_policy, random),
     }
+    text
+}
+
+/// The most pods that a service may have beside those wanted.
+pub const SURGE_MAX: u32 = 2;
+
+fn service(random: &mut Random) -> String {
+    let mut text = format!("[service]\nreplicas = {}\n", random.below(4));
+    if random.one_in(3) {
+        return text;
+    }
+    text += "[service.rollout]\n";
+    if random.one_in(4) {
+        text += "strategy = 'Recreate'\n";
+    } else {
+        let surge = *random.pick(&["0", "1", "2", "'25%'", "'50%'"]);
+        let unavailable = if surge == "0" { &["1", "2", "'50%'"][..] } else { &["0", "1", "'25%'"][..] };
+        text += &format!("max_surge = {surge}\nmax_unavailable = {}\n", random.pick(unavailable));
+    }
+    if random.one_in(3) {
+        text += "min_ready = '7s'\n";
+    }
+    if random.one_in(3) {
+        text += "progress_deadline = '50s'\n";
+    }
+    text += &format!("history = {}\n", random.below(4));
     text
 }
 
