@@ -152,7 +152,7 @@ fn requests_to_the_daemon() {
     assert_eq!(post("reload", r#"{"apply":true}"#), Request::Reload { apply: true });
     assert_eq!(post("reset-failed", ""), Request::ResetFailed);
     let files = vec![ApplyFile { name: "web.toml".to_owned(), text: "exec = 'x'".to_owned() }];
-    let apply = Request::Apply(ApplyFiles { files, dry_run: false });
+    let apply = Request::Apply(ApplyFiles { files, ..ApplyFiles::default() });
     assert_eq!(post("apply", r#"{"files":[{"name":"web.toml","text":"exec = 'x'"}]}"#), apply);
     let wish = RunRequest { exec: vec!["true".to_owned()], job: true, ..RunRequest::default() };
     assert_eq!(post("run", r#"{"exec":["true"],"job":true}"#), Request::Run(Box::new(wish)));
