@@ -9,6 +9,7 @@ pub mod clone;
 pub mod confine;
 pub mod memory;
 pub mod message;
+pub mod mount;
 pub mod pidfd;
 pub mod pipe;
 pub mod process;

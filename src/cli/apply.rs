@@ -11,7 +11,7 @@ use crate::control::objects::{ApplyFiles, ReloadOptions as Reload, Status};
 /// Arguments of `apply`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl apply\n  supctl apply -f web.toml\n  supctl apply -f job.yaml --dry-run\n\nExit codes: 0 done, 69 supd cannot be reached, 78 a unit is invalid, or a change is refused"
+    after_help = "Examples:\n  supctl apply\n  supctl apply -f job.yaml --dry-run\n\nExit codes: 0 done, 69 supd cannot be reached, 78 a unit is invalid, or a change is refused"
 )]
 pub struct Options {
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::control::objects::{ApplyFiles, Job, Pod, Unit};
 /// Arguments of `delete`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl delete job/import\n  supctl delete pod web-2\n  supctl delete -f job.yaml\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
+    after_help = "Examples:\n  supctl delete job/import\n  supctl delete -f job.yaml\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
 )]
 pub struct Options {
     /// NOUN NAME..., or NOUN/NAME..., or names of units

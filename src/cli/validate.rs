@@ -18,7 +18,7 @@ use crate::unit::load::{LoadOptions, Loaded, load, parse_one};
 /// Arguments of `validate`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl validate\n  supctl validate web.toml units/ -o json\n  supctl validate deployment.yaml\n\nExit codes: 0 valid, 78 invalid"
+    after_help = "Examples:\n  supctl validate\n  supctl validate web.toml job.yaml -o json\n\nExit codes: 0 valid, 78 invalid"
 )]
 pub struct Options {
     /// Unit files or directories; without any, those supd would read

@@ -93,6 +93,20 @@ impl Manager {
         Ok(())
     }
 
+    /// Volumes of pods that are not there any more go: their manager died before it had said so.
+    pub(super) fn discard_lost_volumes(&mut self) -> io::Result<()> {
+        let Ok(entries) = std::fs::read_dir(self.settings.runtime_dir.join("volumes")) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let uid = name.to_str().and_then(|name| u64::from_str_radix(name, 16).ok()).map(PodUid);
+            let lost = |uid: &PodUid| self.engine.pod_view(*uid).is_none() && !self.hand.holds(*uid);
+            if let Some(uid) = uid.filter(lost) {
+                self.keeper.discard(uid)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Nobody will speak in this pod any more.
     pub(super) fn hush(&mut self, pod: PodUid) -> io::Result<()> {
         if self.tellers.close(pod) {

@@ -125,7 +125,10 @@ impl Manager {
     /// No process of the pod will run any more; what others run in it ends, too.
     fn pod_is_final(&mut self, uid: PodUid) -> io::Result<()> {
         self.hush(uid)?;
-        self.pods.remove(&uid);
+        let gone = self.pods.remove(&uid);
+        if gone.is_some_and(|facts| facts.unit.pod().is_some_and(|pod| !pod.volumes.is_empty())) {
+            self.keeper.discard(uid)?;
+        }
         for run in self.commands.of_pod(uid) {
             self.keeper.signal(run, libc::SIGKILL, true)?;
         }

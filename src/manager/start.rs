@@ -188,6 +188,7 @@ impl Manager {
         self.hear_all()?;
         self.settle()?;
         self.let_go_of_gone()?;
+        self.discard_lost_volumes()?;
         self.store.keep_versions(&self.engine.versions());
         fault::point("begin", "");
         self.keeper.say_ready()

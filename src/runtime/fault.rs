@@ -34,12 +34,15 @@ fn words(fault: &Fault<'_>) -> String {
         Step::Chdir => "working_dir",
         Step::Path | Step::Exec => "exec",
         Step::Interpreter => "interpreter",
+        Step::Volume => "volume at",
+        Step::Mount => "mount at",
         Step::SpawnerDied => return "the spawner ended before the process was there".to_owned(),
     };
     let about = if detail.is_empty() { act.to_owned() } else { format!("{act} {}", detail.escape_debug()) };
     match (fault.step, fault.errno) {
         (Step::Path, _) => format!("{about}: not in PATH"),
         (Step::User, 0) => format!("{about}: no such user"),
+        (Step::Mount, libc::EPERM) => format!("{about}: only root may mount volumes (EPERM)"),
         (Step::Group, 0) => format!("{about}: no such group"),
         (_, 0) => format!("{about}: not usable"),
         (_, errno) => format!("{about}: {}", errno_words(errno)),

@@ -3,6 +3,8 @@
 //!
 //! One [`Planner`] is used for all starts, and keeps its buffers: a plan costs a few microseconds.
 
+mod volumes;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStringExt;
@@ -203,6 +205,7 @@ impl Planner {
         plan.rlimits.extend(
             process.rlimits.iter().map(|limit| plan::Rlimit { resource: limit.resource, value: limit.value }),
         );
+        (plan.volumes, plan.mounts) = volumes::volumes(&start, process);
         plan.strict = false;
         plan.stdin = plan::Input::Null;
         plan.readiness_fd = None;

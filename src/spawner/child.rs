@@ -11,12 +11,15 @@ use std::ffi::c_char;
 use std::io;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
+use super::volumes::ChildBind;
 use crate::sys::clone::{Parent, Stack, clone_vm};
 use crate::wire::run::Step;
 use crate::wire::table::pack_fault;
 
 /// What the child needs, all of it ready. Pointers lead to what the spawner keeps until it goes on.
 pub(super) struct ChildPlan<'a> {
+    /// Volumes to mount, outer ones first; with any the child has a mount namespace of its own.
+    pub(super) binds: &'a [ChildBind],
     /// Paths to try in order, as execvp(3) does; ends with null.
     pub(super) programs: &'a [*const c_char],
     /// Ends with null.
@@ -97,6 +100,7 @@ fn become_program(plan: &ChildPlan<'_>) -> Result<Never, Failure> {
         limit(plan, *resource, *value)?;
     }
     call(libc::SYS_umask, [i64::from(plan.umask), 0, 0, 0]);
+    mount_volumes(plan.binds)?;
     become_user(plan)?;
     if !plan.directory.is_null() {
         check(Step::Chdir, call(libc::SYS_chdir, [plan.directory as i64, 0, 0, 0]))?;
@@ -104,6 +108,32 @@ fn become_program(plan: &ChildPlan<'_>) -> Result<Never, Failure> {
     close_others(plan.kept_fd);
     execute(plan)
 }
+
+/// Mounts volumes where nobody else sees them. What the machine mounts later is seen here, too.
+fn mount_volumes(binds: &[ChildBind]) -> Result<(), Failure> {
+    if binds.is_empty() {
+        return Ok(());
+    }
+    let mount = |target: *const c_char, flags: u64| {
+        let flags = i64::try_from(flags).unwrap_or(0);
+        check(Step::Mount, call(libc::SYS_mount, [c"none".as_ptr() as i64, target as i64, 0, flags]))
+    };
+    check(Step::Mount, call(libc::SYS_unshare, [long(libc::CLONE_NEWNS), 0, 0, 0]))?;
+    mount(c"/".as_ptr(), libc::MS_REC | libc::MS_SLAVE)?;
+    for bind in binds {
+        let to = [long(bind.source), c"".as_ptr() as i64, long(libc::AT_FDCWD), bind.target as i64];
+        check(Step::Mount, call_with(libc::SYS_move_mount, to, MOVE_MOUNT_F_EMPTY_PATH))?;
+        // What a process mounts within it is its own business.
+        mount(bind.target, libc::MS_REC | libc::MS_PRIVATE)?;
+        if bind.remount != 0 {
+            mount(bind.target, bind.remount)?;
+        }
+    }
+    Ok(())
+}
+
+/// move_mount(2): the descriptor itself is what is moved.
+const MOVE_MOUNT_F_EMPTY_PATH: i64 = 4;
 
 /// Sets a limit, soft and hard. Where the hard one may not be raised, the soft one goes as far as it can, and
 /// the record says so.
@@ -215,11 +245,16 @@ fn check(step: Step, errno: i32) -> Result<(), Failure> {
 
 /// A system call of which only the failure matters: its errno, or 0.
 fn call(number: libc::c_long, arguments: [i64; 4]) -> i32 {
+    // A fifth argument that a call does not have is not looked at; mount has one, and wants 0.
+    call_with(number, arguments, 0)
+}
+
+fn call_with(number: libc::c_long, arguments: [i64; 4], fifth: i64) -> i32 {
     let [first, second, third, fourth] = arguments;
     // SAFETY: every caller passes numbers, or addresses of values that live through the call. The errno that
     // the wrapper writes is the spawner's, who stands still and looks at it only after a call of its own.
     unsafe {
-        if libc::syscall(number, first, second, third, fourth) >= 0 {
+        if libc::syscall(number, first, second, third, fourth, fifth) >= 0 {
             return 0;
         }
         *libc::__errno_location()

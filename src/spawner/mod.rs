@@ -10,6 +10,7 @@ mod environment;
 mod prepare;
 mod program;
 mod start;
+mod volumes;
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
@@ -125,6 +126,11 @@ impl Spawner {
                 Ok(ToSpawner::Spawn(spawn)) => {
                     if self.start(&spawn, received) == Next::End {
                         return 0;
+                    }
+                }
+                Ok(ToSpawner::Discard { pod }) => {
+                    if let Err(error) = volumes::discard(pod, &self.runtime_dir) {
+                        self.voice.warn(format_args!("volumes of pod {pod:08x} are left: {error}"));
                     }
                 }
                 Err(error) => self.voice.error(format_args!("ignoring a {error} from the manager")),

@@ -14,6 +14,7 @@ use super::accounts::{Accounts, User};
 use super::child::ChildPlan;
 use super::environment::Environment;
 use super::program;
+use super::volumes::{Bind, ChildBind};
 use crate::wire::plan::{Account, Input, Output, Plan};
 use crate::wire::run::Step;
 use crate::wire::table::Table;
@@ -37,6 +38,8 @@ pub(super) struct Prepared {
     identity: Identity,
     fds: Vec<(RawFd, RawFd)>,
     child_ends: Vec<OwnedFd>,
+    /// Volumes that the child mounts.
+    pub(super) binds: Vec<Bind>,
     /// For the keeper: what the child prints.
     pub(super) logs: [Option<OwnedFd>; 2],
     /// For the manager: where it says that it is ready.
@@ -105,6 +108,7 @@ impl Workshop {
             identity,
             fds: Vec::new(),
             child_ends: Vec::new(),
+            binds: Vec::new(),
             logs: [None, None],
             readiness: None,
             capture: None,
@@ -243,7 +247,9 @@ impl Prepared {
         let (programs, argv, envp) = (pointers(&self.programs), pointers(&self.argv), pointers(&self.envp));
         let rlimits: Vec<(u32, u64)> =
             plan.rlimits.iter().map(|limit| (limit.resource, limit.value)).collect();
+        let binds: Vec<ChildBind> = self.binds.iter().map(Bind::for_child).collect();
         act(&ChildPlan {
+            binds: &binds,
             programs: &programs,
             argv: &argv,
             envp: &envp,
@@ -268,6 +274,10 @@ impl Prepared {
         let detail = match step {
             Step::Exec => return program::explain(&self.name, &self.candidates, directory, errno),
             Step::Chdir => directory.unwrap_or(b"/").to_vec(),
+            Step::Mount => {
+                let places: Vec<&[u8]> = plan.mounts.iter().map(|mount| &mount.path[..]).collect();
+                places.join(&b", "[..])
+            }
             Step::SetUser => plan.user.as_ref().map(super::accounts::describe).unwrap_or_default(),
             Step::SetGroup => self.identity.gid.map(|gid| gid.to_string().into_bytes()).unwrap_or_default(),
             _ => Vec::new(),

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::prepare::{Prepared, Trouble};
-use super::{Next, Spawner, child};
+use super::{Next, Spawner, child, volumes};
 use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
 use crate::sys::clone::Parent;
 use crate::wire::channel::Received;
@@ -37,7 +37,8 @@ impl Spawner {
         let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
         self.table.describe(slot, &about);
         let done = plan.and_then(|plan| {
-            let prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
+            let mut prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
+            prepared.binds = volumes::prepare(&plan, spawn.run.pod, &self.runtime_dir)?;
             self.give_pipes(slot, &prepared)?;
             let parent = self.clone_child(slot, &plan, &prepared)?;
             Ok((plan, prepared, parent))

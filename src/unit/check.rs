@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::diagnostic::{Code, Diagnostic, Faults};
 use super::hash;
 use super::keys::{self, UNIT};
-use super::model::{Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Unit};
+use super::model::{Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Surplus, Unit};
 use super::name::UnitName;
 use super::reader::{Allowed, Reader, short};
 use super::restart::POLICIES;
@@ -107,6 +107,12 @@ impl Reader<'_> {
             template_hash: 0,
             hash: 0,
         };
+        // RS-005. Those of a StatefulSet go from the highest, as ours do.
+        if let (Some("Deployment" | "ReplicaSet"), Body::Service(service)) =
+            (unit.manifest.as_deref(), &mut unit.body)
+        {
+            service.rollout.surplus = Surplus::Kubernetes;
+        }
         unit.template_hash = hash::template(&unit);
         unit.hash = hash::unit(&unit, super::job::is_literal(table));
         Some(Checked { unit, links })

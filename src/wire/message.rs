@@ -24,6 +24,11 @@ mod encoding;
 pub enum ToSpawner<'a> {
     /// Start a run.
     Spawn(Spawn<'a>),
+    /// A pod is final: what was made for it below the runtime directory goes.
+    Discard {
+        /// Its uid.
+        pod: u64,
+    },
 }
 
 /// Start a run. Descriptors: the plan's memfd if it is attached, then those that the plan calls given.

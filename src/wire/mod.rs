@@ -15,6 +15,7 @@ pub mod plan;
 pub mod run;
 pub mod table;
 pub mod voice;
+pub mod volume;
 
 /// Descriptor numbers that a role finds open when it starts. 0 to 2 are the keeper's own.
 pub mod fd {

@@ -2,6 +2,7 @@
 //! since whatever touches a path of a user happens in the spawner.
 
 use super::codec::{Malformed, Reader, Writer};
+use super::volume::{Mount, Volume};
 
 /// Everything about one start. Bytes without NUL; the spawner refuses others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub struct Plan {
     pub readiness_fd: Option<u32>,
     /// Standard input becomes the child's controlling terminal.
     pub terminal: bool,
+    /// Volumes that are mounted.
+    pub volumes: Vec<Volume>,
+    /// Where.
+    pub mounts: Vec<Mount>,
 }
 
 /// A file of environment variables.
@@ -135,6 +140,10 @@ impl Plan {
             to.u32(*number);
         });
         to.bool(self.terminal);
+        to.count(self.volumes.len());
+        self.volumes.iter().for_each(|volume| volume.put(&mut to));
+        to.count(self.mounts.len());
+        self.mounts.iter().for_each(|mount| mount.put(&mut to));
     }
 
     /// Reads it.
@@ -163,6 +172,8 @@ impl Plan {
             stderr: read_output(from)?,
             readiness_fd: read_option(from, Reader::u32)?,
             terminal: from.bool()?,
+            volumes: read_many(from, 10, Volume::get)?,
+            mounts: read_many(from, 11, Mount::get)?,
         };
         std::mem::replace(from, Reader::new(&[])).end()?;
         Ok(plan)
@@ -243,6 +254,7 @@ fn read_output(from: &mut Reader<'_>) -> Result<Output, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::volume::{Expected, File, Source};
 
     fn full() -> Plan {
         Plan {
@@ -262,6 +274,23 @@ mod tests {
             stderr: Output::Given(2),
             readiness_fd: Some(3),
             terminal: true,
+            volumes: vec![
+                Volume {
+                    name: b"settings".to_vec(),
+                    group: Some(7),
+                    source: Source::Files(vec![File {
+                        path: b"a/b".to_vec(),
+                        mode: 0o640,
+                        bytes: vec![0, 1],
+                    }]),
+                },
+                Volume {
+                    name: b"data".to_vec(),
+                    group: None,
+                    source: Source::Host(b"/srv".to_vec(), Expected::Socket),
+                },
+            ],
+            mounts: vec![Mount { volume: 1, path: b"/x".to_vec(), sub_path: b"y".to_vec(), read_only: true }],
         }
     }
 

@@ -111,11 +111,15 @@ pub enum Step {
     Interpreter = 18,
     /// The spawner died before there was a child.
     SpawnerDied = 19,
+    /// A volume, or the place where it is mounted: detail is that place.
+    Volume = 20,
+    /// Mounting volumes: detail is where.
+    Mount = 21,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Plan,
         Self::User,
         Self::Group,
@@ -135,6 +139,8 @@ impl Step {
         Self::Exec,
         Self::Interpreter,
         Self::SpawnerDied,
+        Self::Volume,
+        Self::Mount,
     ];
 
     /// From its number.

@@ -147,6 +147,79 @@ spec:
 }
 
 #[test]
+fn configs_are_files_and_volumes_go_with_their_pod() {
+    let supd = Space::new().fifo("go").supd();
+    let text = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {app.conf: "listen 80\n", other: x}
+binaryData: {raw: AP8=}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {password: hunter2}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: files}
+spec:
+  restartPolicy: OnFailure
+  containers:
+  - name: files
+    image: busybox
+    command:
+    - /bin/sh
+    - -c
+    - |
+      [ "$SUPD_ATTEMPT" = 0 ] && { echo kept > @/scratch/left; exit 1; }
+      cd @/etc
+      { cat app.conf; od -An -tx1 raw; cat @/one.conf; stat -c %a @/all/deep/password; cat @/all/deep/password
+        echo; cat @/all/name; echo; cat @/scratch/left; ls @/host
+        touch @/etc/new 2>&1 | grep -c Read-only; } > @/out
+      cat @/go
+    volumeMounts:
+    - {name: settings, mountPath: @/etc}
+    - {name: settings, mountPath: @/one.conf, subPath: app.conf}
+    - {name: all, mountPath: @/all}
+    - {name: scratch, mountPath: @/scratch}
+    - {name: host, mountPath: @/host, readOnly: true}
+  volumes:
+  - {name: settings, configMap: {name: settings}}
+  - name: all
+    projected:
+      sources:
+      - {secret: {name: keys, items: [{key: password, path: deep/password, mode: 0400}]}}
+      - {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}
+  - {name: scratch, emptyDir: {}}
+  - {name: host, hostPath: {path: @/units, type: Directory}}
+"#;
+    fs::write(supd.path().join("units/note"), "").unwrap();
+    let path = write(&supd, "files.yaml", text);
+    supd.ctl(&format!("apply -f {path}")).ok();
+    let out = supd.wait_file("out", "1\n");
+    assert_eq!(out, "listen 80\n 00 ff\nlisten 80\n400\nhunter2\nfiles\nkept\nnote\n1\n");
+    // Nobody else sees them, and they are there for as long as the pod is.
+    assert_eq!(fs::read_dir(supd.path().join("etc")).unwrap().count(), 0);
+    let volumes = supd.path().join("run/volumes");
+    assert_eq!(fs::read_dir(&volumes).unwrap().count(), 1);
+    supd.release("go");
+    supd.ended("files");
+    supd.until_gone(&volumes);
+}
+
+#[test]
+fn volumes_that_cannot_be_mounted_are_refused_in_words() {
+    let supd = Space::new().with_user(12_345).supd();
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: files}\nspec:\n  restartPolicy: Never\n  containers:\n  - {name: main, command: [/bin/true], volumeMounts: [{name: scratch, mountPath: @/home/scratch}]}\n  volumes: [{name: scratch, emptyDir: {}}]\n";
+    let path = write(&supd, "files.yaml", text);
+    supd.ctl(&format!("apply -f {path}")).ok();
+    let end = supd.ended("files");
+    assert!(end["message"].as_str().unwrap().contains("only root may mount volumes"), "{end}");
+}
+
+#[test]
 fn manifests_stand_beside_unit_files() {
     let space = Space::new().unit("plain", "exec = ['sleep', 'inf']");
     fs::write(

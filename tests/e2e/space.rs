@@ -352,6 +352,13 @@ impl Supd {
         text
     }
 
+    /// Waits until nothing is left in a directory.
+    #[track_caller]
+    pub fn until_gone(&self, directory: &Path) {
+        let watch = Watch::new(directory);
+        watch.until(|| fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none()));
+    }
+
     /// Asks supd to end as `docker stop` does, and returns its code.
     pub fn stop(mut self) -> i32 {
         kill(Pid::from_raw(self.keeper), Signal::SIGTERM).unwrap();

@@ -334,6 +334,13 @@ impl Keeper {
         Ok(None)
     }
 
+    /// What was made for a pod that is final goes. A spawner does it: it may take its time.
+    pub fn discard(&mut self, pod: PodUid) -> io::Result<()> {
+        let mut message = Vec::new();
+        ToSpawner::Discard { pod: pod.0 }.encode(&mut message);
+        self.queue.send(&message, &[])
+    }
+
     /// Which end was heard of last, for [`Keeper::is_drained`].
     pub fn last_end(&self) -> u64 {
         self.slots.last_end()

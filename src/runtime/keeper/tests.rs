@@ -78,7 +78,9 @@ impl World {
     fn ordered(&self) -> (u16, u32) {
         let mut buffer = vec![0; MESSAGE_BYTES_MAX];
         let received = self.spawner.try_receive(&mut buffer).unwrap();
-        let ToSpawner::Spawn(spawn) = ToSpawner::decode(&buffer[..received.length]).unwrap();
+        let ToSpawner::Spawn(spawn) = ToSpawner::decode(&buffer[..received.length]).unwrap() else {
+            panic!("no start")
+        };
         assert_eq!(spawn.epoch, EPOCH);
         (spawn.slot, spawn.ticket)
     }
@@ -262,7 +264,9 @@ fn a_long_plan_travels_in_a_memfd_and_one_that_is_too_long_not_at_all() {
             assert!(order(1, PLAN_INLINE_BYTES_MAX).is_none());
             let mut buffer = vec![0; MESSAGE_BYTES_MAX];
             let received = world.spawner.try_receive(&mut buffer).unwrap();
-            let ToSpawner::Spawn(spawn) = ToSpawner::decode(&buffer[..received.length]).unwrap();
+            let ToSpawner::Spawn(spawn) = ToSpawner::decode(&buffer[..received.length]).unwrap() else {
+                panic!("no start")
+            };
             assert!(matches!(spawn.plan, PlanAt::Attached) && received.fds[0].is_some());
             assert!(order(2, PLAN_BYTES_MAX).is_some_and(|failure| !failure.exhausted));
         },

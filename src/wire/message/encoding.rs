@@ -11,7 +11,13 @@ impl<'a> ToSpawner<'a> {
     /// Writes it into `out`, replacing what is there.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
-        let Self::Spawn(spawn) = self;
+        let spawn = match self {
+            Self::Spawn(spawn) => spawn,
+            Self::Discard { pod } => {
+                to.u8(2).u64(*pod);
+                return;
+            }
+        };
         to.u8(1).u64(spawn.epoch).u16(spawn.slot).u32(spawn.ticket);
         spawn.run.put(&mut to);
         to.bytes(spawn.label).bytes(spawn.log_path);
@@ -24,7 +30,14 @@ impl<'a> ToSpawner<'a> {
     /// Reads it.
     pub fn decode(message: &'a [u8]) -> Result<Self, Malformed> {
         let mut from = Reader::new(message);
-        let 1 = from.u8()? else { return Err(Malformed) };
+        match from.u8()? {
+            1 => {}
+            2 => {
+                let discard = Self::Discard { pod: from.u64()? };
+                return from.end().map(|()| discard);
+            }
+            _ => return Err(Malformed),
+        }
         let spawn = Spawn {
             epoch: from.u64()?,
             slot: from.u16()?,

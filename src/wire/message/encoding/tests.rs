@@ -31,6 +31,7 @@ fn all_messages_read_back() {
         ToSpawner,
         ToSpawner::Spawn(spawn(PlanAt::Inline(b"plan"))),
         ToSpawner::Spawn(spawn(PlanAt::Attached)),
+        ToSpawner::Discard { pod: 7 },
     );
     both_ways!(
         FromSpawner,
