@@ -41,7 +41,7 @@ pub struct World {
     unread: BTreeSet<String>,
     /// Pods that were started only after what is known was stored.
     pub durable: Vec<String>,
-    signals: Vec<(String, i32)>,
+    pub(crate) signals: Vec<(String, i32)>,
     pub(crate) probed: Vec<String>,
     pub(crate) finished: BTreeMap<PodUid, PodView>,
     spawns: usize,
