@@ -72,6 +72,17 @@ pub const DEPENDENCY_DEPTH_MAX: usize = 1_000;
 pub const REPLICAS_MAX: u32 = 10_000;
 /// `parallelism` of an Indexed job (JVL-003).
 pub const PARALLELISM_MAX: u32 = 100_000;
+/// Failed indexes, and pods at once, of a job with a limit for each index and more than 100,000 completions
+/// (JVL-004): its record names each of them.
+pub const FAILED_INDEXES_MAX: u32 = 10_000;
+/// Rules of a failure or success policy, as in Kubernetes (PFP-001, SUC-001): all are looked at for each pod.
+pub const POLICY_RULES_MAX: usize = 20;
+/// The text of a set of indexes, as in Kubernetes (SUC-005).
+pub const INDEXES_BYTES_MAX: usize = 64 * 1024;
+/// Missed times that `catch_up = "all"` may run one after the other: more would run for days.
+pub const CATCH_UP_MAX: u32 = 1_000;
+/// Times of a schedule that are looked at for the shortest distance between two: two days of every minute.
+pub const PERIODS_COMPARED_MAX: usize = 3_000;
 
 /// Longest schedule of a cronjob: every value of every field written out takes half of it.
 pub const SCHEDULE_BYTES_MAX: usize = 1_024;

@@ -18,7 +18,9 @@ use crate::engine::view::{
     self, CronView, JobOwner, JobView, LastExit, Phase, PodView, ProcessState, ProcessView, ServiceView,
     Stale, Terminated, UnitState, UnitView, Waiting,
 };
-use crate::unit::model::{Condition, Kind};
+use crate::unit::model::{
+    Condition, ExitCodes, FailureAction, FailureRule, FailureWhen, Kind, Operator, SuccessRule,
+};
 use crate::unit::name::UnitName;
 
 /// So many seconds after 2026-11-23 09:14:02 UTC, and a half: times are cut, not rounded.
@@ -80,6 +82,7 @@ fn web_0() -> PodView {
         unit: name("web"),
         job: None,
         ordinal: Some(0),
+        index_failures: None,
         labels: labels(&[("app", "web")]),
         restart_policy: "Always".to_owned(),
         phase: Phase::Running,
@@ -119,6 +122,7 @@ fn import_3() -> PodView {
         unit: name("import"),
         job: Some("import".to_owned()),
         ordinal: Some(3),
+        index_failures: Some((1, 0)),
         labels: BTreeMap::new(),
         restart_policy: "OnFailure".to_owned(),
         phase: Phase::Pending,
@@ -133,6 +137,17 @@ fn import_3() -> PodView {
     }
 }
 
+fn failure_policy() -> Vec<FailureRule> {
+    let codes = ExitCodes { operator: Operator::In, values: vec![42] };
+    let rule = |when, action| FailureRule { when, action };
+    vec![
+        rule(FailureWhen::ExitCodes { process: Some("main".to_owned()), codes }, FailureAction::FailJob),
+        rule(FailureWhen::Signal(vec![11]), FailureAction::FailIndex),
+        rule(FailureWhen::Oom, FailureAction::Count),
+        rule(FailureWhen::Deleted, FailureAction::Ignore),
+    ]
+}
+
 fn import() -> JobView {
     JobView {
         name: "import".to_owned(),
@@ -140,10 +155,18 @@ fn import() -> JobView {
         unit: name("import"),
         owner: JobOwner::Unit,
         labels: labels(&[("team", "data")]),
+        annotations: labels(&[("note", "x")]),
+        scheduled: None,
         completions: Some(10),
         parallelism: 3,
         indexed: true,
         backoff_limit: 6,
+        backoff_limit_per_index: Some(2),
+        max_failed_indexes: Some(3),
+        failure_policy: failure_policy(),
+        success_policy: vec![SuccessRule { indexes: Some(vec![(0, 2), (5, 5)]), count: Some(3) }],
+        pod_replacement_policy: "Failed".to_owned(),
+        ttl_seconds_after_finished: Some(86_400),
         restart_policy: "Never".to_owned(),
         active_deadline_seconds: Some(3600),
         suspended: false,
@@ -155,6 +178,7 @@ fn import() -> JobView {
         succeeded: 4,
         failed: 0,
         completed_indexes: "0-2,5".to_owned(),
+        failed_indexes: Some("4".to_owned()),
         start_time: Some(at(1).wall),
         completion_time: None,
         conditions: vec![view::JobCondition {
@@ -234,6 +258,10 @@ fn backup() -> UnitView {
             last_success: None,
             next: Some(at(3600).wall),
             missed: 0,
+            starting_deadline_seconds: Some(600),
+            successful_history: 3,
+            failed_history: 1,
+            job: Some(Box::new(import())),
         }),
         ..unit(Kind::CronJob)
     }
@@ -262,7 +290,13 @@ fn jobs() {
         name: "backup-29923754".to_owned(),
         unit: name("backup"),
         owner: JobOwner::Schedule(at(-2).wall),
+        scheduled: Some("2026-11-23T03:30:00+01:00".to_owned()),
         indexed: false,
+        backoff_limit_per_index: None,
+        max_failed_indexes: None,
+        failure_policy: Vec::new(),
+        success_policy: Vec::new(),
+        failed_indexes: None,
         completions: None,
         completed_indexes: String::new(),
         waiting_for: Vec::new(),

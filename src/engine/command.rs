@@ -106,7 +106,7 @@ impl Engine {
                     }
                     return;
                 }
-                job.failures_in_row = 0;
+                job.hurry();
                 let live: Vec<PodUid> = job.live.iter().copied().collect();
                 live.into_iter().for_each(|uid| self.hurry_pod(now, uid, out));
             }
@@ -304,9 +304,13 @@ impl Engine {
         };
         let (unit, name) = (pod.unit.name.clone(), pod.name.clone());
         report(out, false, "Killing", ("Pod", &name, &unit), "stopped by an operator".to_owned());
-        match pod.owner {
-            Owner::Service { .. } => self.stop_pod(now, uid, Count::Nothing, out),
-            Owner::Job { .. } => self.stop_job_pod(now, uid, out),
+        let of_service = matches!(pod.owner, Owner::Service { .. });
+        if let Some(pod) = self.pods.get_mut(&uid) {
+            pod.disrupted |= pod.leaving.is_none();
+        }
+        match of_service {
+            true => self.stop_pod(now, uid, Count::Nothing, out),
+            false => self.stop_job_pod(now, uid, out),
         }
         accept(&unit, format!("{name}: {word}"))
     }
@@ -323,12 +327,24 @@ impl Engine {
             for uid in self.pods_of(name) {
                 self.hurry_pod(now, uid, out);
             }
+            self.hurry_jobs(name);
         }
         let message = match unit {
             Some(name) => format!("{name}: back-off forgotten"),
             None => "back-off forgotten".to_owned(),
         };
         Ok(Accepted { unit: unit.cloned(), job: None, message })
+    }
+
+    /// Jobs of a unit wait no longer for their next pod.
+    fn hurry_jobs(&mut self, name: &UnitName) {
+        let own = self.jobs.values().filter(|job| &job.unit.name == name && !job.finished);
+        for job in own.map(|job| job.name.clone()).collect::<Vec<_>>() {
+            if let Some(job) = self.jobs.get_mut(&job) {
+                job.hurry();
+            }
+        }
+        self.mark(name);
     }
 
     /// Pods of a unit that are not final.

@@ -46,6 +46,17 @@ impl IndexSet {
         self.runs.iter().map(|(first, last)| last - first + 1).sum()
     }
 
+    /// How many of the numbers from `first` to `last` are in it.
+    pub(super) fn count_within(&self, first: u32, last: u32) -> u32 {
+        // The run that begins before may reach into it; the others begin within.
+        let before = self.runs.range(..first).next_back().filter(|(_, end)| **end >= first);
+        let within = self.runs.range(first..=last.max(first));
+        let overlap = |(from, to): (&u32, &u32)| {
+            (*to).min(last).checked_sub((*from).max(first)).map_or(0, |more| more.saturating_add(1))
+        };
+        before.into_iter().chain(within).map(overlap).sum()
+    }
+
     /// Numbers from 0 that are not in it, in order.
     pub(super) fn missing(&self) -> impl Iterator<Item = u32> + '_ {
         let mut runs = self.runs.iter().peekable();
@@ -153,6 +164,9 @@ mod tests {
             prop_assert_eq!(ours.len() as usize, plain.len());
             let missing: Vec<u32> = (0..70).filter(|n| !plain.contains(n)).take(10).collect();
             prop_assert_eq!(ours.missing().take(10).collect::<Vec<_>>(), missing);
+            let within = |first: u32, last: u32| plain.range(first..=last).count() as u32;
+            prop_assert_eq!(ours.count_within(end, end + 10), within(end, end + 10));
+            prop_assert_eq!(ours.count_within(0, end), within(0, end));
             ours.truncate(end);
             plain.retain(|n| *n < end);
             prop_assert!((0..70).all(|n| ours.contains(n) == plain.contains(&n)));

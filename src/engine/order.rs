@@ -132,7 +132,7 @@ impl Engine {
                         Place::Done(_) => true,
                     }),
                     Condition::Ready => all(&|place| match place {
-                        Place::Live(uid) => self.pods.get(uid).is_some_and(|pod| pod.ready),
+                        Place::Live(uid) => self.pods.get(uid).is_some_and(|pod| pod.is_ready()),
                         Place::Done(done) => done.succeeded,
                     }),
                     Condition::Completed => all(&|place| matches!(place, Place::Done(_))),

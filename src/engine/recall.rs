@@ -11,7 +11,7 @@ use super::action::{Action, Actions};
 use super::cron::Calendar;
 use super::entry::{Entry, KindState};
 use super::event::Begin;
-use super::job::Job;
+use super::job::{Job, Terms};
 use super::places::Place;
 use super::pod::{Leaving, Owner, Pod, Process, ProcessState};
 use super::saved::{
@@ -218,6 +218,10 @@ impl Engine {
             return;
         };
         let unit = recall.version(saved.hash, &entry.unit);
+        // The unit may be of another kind now, or have been edited while supd was away.
+        let Some(spec) = unit.job() else { return };
+        let terms = saved.terms.unwrap_or_else(|| Terms::of(spec));
+        let retries = spec.backoff_limit_per_index.map(|_| saved.retries.unwrap_or_default());
         let job = Job {
             name: saved.name,
             uid: saved.uid,
@@ -228,6 +232,7 @@ impl Engine {
             parallelism: saved.parallelism,
             active_deadline: saved.active_deadline,
             suspended: saved.suspended,
+            terms,
             live: BTreeSet::new(),
             succeeded: saved.succeeded,
             failed: saved.failed,
@@ -241,6 +246,8 @@ impl Engine {
             finished_at: saved.finished_at.map(|at| recall.time(at)),
             failures_in_row: saved.failures_in_row,
             last_failure: saved.last_failure.map(|at| recall.mono(at)),
+            retries: retries.map(|retries| Box::new(retries.moved(|at| recall.mono(at)))),
+            fail_job: saved.fail_job,
             kept_succeeded: saved.kept_succeeded.into(),
             kept_failed: saved.kept_failed.into(),
         };
@@ -256,7 +263,7 @@ impl Engine {
         if again && let Some(kind) = self.kind_mut(&name) {
             *kind = KindState::Job { again: true };
         }
-        self.set_ttl(&job);
+        self.set_ttl(job.uid, job.finished_at, job.terms.ttl_after_finished);
         self.jobs.insert(job.name.clone(), job);
     }
 
@@ -300,6 +307,7 @@ impl Engine {
             was_ready: saved.was_ready,
             ready_message: saved.ready_message,
             status_text: saved.status_text,
+            disrupted: saved.disrupted,
             reason: saved.reason,
             message: saved.message,
         };

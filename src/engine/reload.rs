@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Engine;
 use super::action::{Action, Actions};
 use super::entry::{Entry, KindState};
 use super::id::{JobName, ObjectRef};
 use super::time::Now;
-use super::timer::Timer;
-use crate::unit::model::{Body, CompletionMode, Unit};
+use super::{Engine, report};
+use crate::unit::model::{Body, Unit};
 use crate::unit::name::UnitName;
 
 /// The unit that supd brings up, where there is one.
@@ -105,10 +104,21 @@ impl Engine {
         if entry.stale() != before {
             out.push(Action::Changed(ObjectRef::Unit(name.clone())));
         }
-        if apply {
+        if apply && !self.is_refused(name, out) {
             self.bring_into_force(now, name, out);
             self.replace_outdated(name);
         }
+    }
+
+    /// Whether what is on disk may not take the place of what runs (JVL-007). Whoever applies it is told before
+    /// ([`Engine::refused_change`]); this is for files that were changed behind supd's back.
+    fn is_refused(&self, name: &UnitName, out: &mut Actions) -> bool {
+        let pending = self.units.get(name).and_then(|entry| entry.pending.as_ref());
+        let faults = pending.map(|unit| self.refused_change(unit)).unwrap_or_default();
+        for fault in &faults {
+            report(out, true, "Invalid", ("Job", name.as_str(), name), fault.clone());
+        }
+        !faults.is_empty()
     }
 
     /// What is on disk comes into force; running pods are replaced where they were made from something else.
@@ -126,10 +136,9 @@ impl Engine {
         }
         match (&old.body, &unit.body) {
             (Body::Service(_), _) if old.template_hash != unit.template_hash => self.replace_all(name, out),
-            (Body::Job(_), Body::Job(_)) => self.change_job(name, &unit, out),
+            (Body::Job(was), Body::Job(_)) => self.change_job(name, (was, &unit), out),
             (Body::CronJob(was), Body::CronJob(is)) => {
-                let edited = was.schedule.expression() != is.schedule.expression()
-                    || was.schedule.zone() != is.schedule.zone();
+                let edited = was.schedule != is.schedule || was.jitter != is.jitter;
                 if let Some((_, calendar)) = self.calendar(name) {
                     if edited {
                         calendar.rearm(now);
@@ -142,28 +151,6 @@ impl Engine {
             _ => {}
         }
         self.mark(name);
-    }
-
-    /// What Kubernetes lets change on a running job changes now; the rest at its next start (JVL-007).
-    fn change_job(&mut self, name: &UnitName, unit: &Arc<Unit>, out: &mut Actions) {
-        let Some(spec) = unit.job() else { return };
-        let Some(job) = self.jobs.get_mut(name.as_str()).filter(|job| !job.finished) else { return };
-        job.parallelism = spec.parallelism;
-        job.suspended = spec.suspend;
-        job.active_deadline = spec.active_deadline;
-        let elastic =
-            job.spec().mode == CompletionMode::Indexed && spec.completions == Some(spec.parallelism);
-        if elastic && let Some(completions) = spec.completions {
-            job.completions = Some(completions);
-            job.completed.truncate(completions);
-            job.succeeded = job.completed.len();
-        }
-        let timer = Timer::JobDeadline(job.uid);
-        match (job.start, job.active_deadline) {
-            (Some(start), Some(deadline)) => self.timers.set(timer, start.mono + deadline),
-            _ => self.timers.clear(&timer),
-        }
-        out.push(Action::Changed(ObjectRef::Job(name.as_str().to_owned())));
     }
 
     /// A unit became one of another kind: what ran ends, and the new kind begins.

@@ -118,6 +118,9 @@ impl Engine {
             finished_at: job.finished_at,
             failures_in_row: job.failures_in_row,
             last_failure: job.last_failure,
+            terms: Some(job.terms),
+            retries: job.retries.as_deref().cloned(),
+            fail_job: job.fail_job.clone(),
             kept_succeeded: job.kept_succeeded.iter().cloned().collect(),
             kept_failed: job.kept_failed.iter().cloned().collect(),
         })
@@ -146,6 +149,7 @@ impl Engine {
             was_ready: pod.was_ready,
             ready_message: pod.ready_message.clone(),
             status_text: pod.status_text.clone(),
+            disrupted: pod.disrupted,
             reason: pod.reason.clone(),
             message: pod.message.clone(),
             processes: pod.processes.iter().map(saved_process).collect(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{JobName, PodName, PodUid};
 use super::index_set::IndexSet;
-use super::job::Verdict;
+use super::job::{Retries, Terms, Verdict};
 use super::places::Done;
 use super::pod::{Count, Owner, ProcessState};
 use super::restart::Series;
@@ -162,6 +162,13 @@ pub struct SavedJob {
     pub(super) finished_at: Option<Now>,
     pub(super) failures_in_row: u32,
     pub(super) last_failure: Option<Mono>,
+    /// Not there: as its unit has them.
+    #[serde(default)]
+    pub(super) terms: Option<Terms>,
+    #[serde(default)]
+    pub(super) retries: Option<Retries>,
+    #[serde(default)]
+    pub(super) fail_job: Option<Box<str>>,
     pub(super) kept_succeeded: Vec<(PodUid, PodName)>,
     pub(super) kept_failed: Vec<(PodUid, PodName)>,
 }
@@ -191,6 +198,8 @@ pub struct SavedPod {
     pub(super) was_ready: bool,
     pub(super) ready_message: String,
     pub(super) status_text: String,
+    #[serde(default)]
+    pub(super) disrupted: bool,
     pub(super) reason: String,
     pub(super) message: String,
     pub(super) processes: Vec<SavedProcess>,

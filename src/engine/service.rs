@@ -93,10 +93,10 @@ impl Engine {
         let live: Vec<PodUid> = replicas.places.live().collect();
         let pod = |uid: &PodUid| self.pods.get(uid);
         let leaving = live.iter().any(|uid| pod(uid).is_some_and(|pod| pod.leaving.is_some()));
-        let ready = live.iter().filter(|uid| pod(uid).is_some_and(|pod| pod.ready)).count();
+        let ready = live.iter().filter(|uid| pod(uid).is_some_and(|pod| pod.is_ready())).count();
         let marked: Vec<PodUid> =
             live.iter().rev().filter(|uid| replicas.replace.contains(uid)).copied().collect();
-        let unready = marked.iter().find(|uid| pod(uid).is_some_and(|pod| !pod.ready)).copied();
+        let unready = marked.iter().find(|uid| pod(uid).is_some_and(|pod| !pod.is_ready())).copied();
         let all_ready = ready + replicas.places.len() - live.len() >= desired as usize;
         let next = match unready {
             _ if leaving => None,
@@ -150,10 +150,7 @@ impl Engine {
     pub(super) fn on_replica_final(&mut self, pod: Pod, ordinal: u32, phase: Phase, out: &mut Actions) {
         let name = pod.unit.name.clone();
         let bare = pod.template().restart_policy != RestartPolicy::Always;
-        let code = match &pod.present().state {
-            super::pod::ProcessState::Ended(end) => end.exit.code(),
-            _ => 0,
-        };
+        let code = pod.last_end().map_or(0, |end| end.exit.code());
         let Some(replicas) = self.replicas_mut(&name) else {
             out.push(Action::ForgetPod { uid: pod.uid, unit: name, name: pod.name });
             return;
@@ -232,7 +229,7 @@ impl Engine {
                 Judged { state: UnitState::CrashLoopBackOff, reason: String::new(), next }
             }
             Some(_) => Judged { state: UnitState::Degraded, reason: String::new(), next },
-            None if live().any(|pod| !pod.ready && (pod.was_ready || pod.restarts() > 0)) || failed => {
+            None if live().any(|pod| !pod.is_ready() && (pod.was_ready || pod.restarts() > 0)) || failed => {
                 Judged::plain(UnitState::Degraded)
             }
             None => Judged::plain(UnitState::Starting),
@@ -248,8 +245,8 @@ impl Engine {
             let Some(pod) = self.pods.get(&uid).filter(|pod| pod.leaving.is_none()) else { continue };
             numbers.replicas += 1;
             numbers.updated += u32::from(pod.unit.template_hash == entry.unit.template_hash);
-            numbers.ready += u32::from(pod.ready);
-            numbers.available += u32::from(pod.ready);
+            numbers.ready += u32::from(pod.is_ready());
+            numbers.available += u32::from(pod.is_ready());
         }
         numbers
     }

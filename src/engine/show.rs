@@ -3,11 +3,12 @@
 use super::Engine;
 use super::entry::{Entry, KindState};
 use super::id::{Class, PodUid};
-use super::job::Job;
+use super::job::{Job, Tries};
 use super::pod::{Owner, Pod, Process, ProcessState, Why};
-use super::time::Now;
+use super::time::{Mono, Now};
+use super::timer::Timer;
 use super::view::{self, CronView, JobView, Phase, PodView, ProcessView, UnitView, View};
-use crate::unit::model::{Body, Kind, RestartPolicy};
+use crate::unit::model::{self, Body, Kind, RestartPolicy, Unit};
 use crate::unit::name::UnitName;
 
 impl Engine {
@@ -50,7 +51,7 @@ impl Engine {
     }
 
     /// What a unit was made from: the definition in force.
-    pub fn unit(&self, name: &UnitName) -> Option<&std::sync::Arc<crate::unit::model::Unit>> {
+    pub fn unit(&self, name: &UnitName) -> Option<&std::sync::Arc<Unit>> {
         self.units.get(name).map(|entry| &entry.unit)
     }
 
@@ -113,22 +114,19 @@ impl Engine {
     }
 
     fn show_job(&self, job: &Job) -> JobView {
-        let spec = job.spec();
-        let terminating =
-            job.live.iter().filter(|uid| self.pods.get(uid).is_some_and(|pod| pod.leaving.is_some())).count();
         let entry = self.units.get(&job.unit.name);
         let own_unit = job.owner == view::JobOwner::Unit;
         JobView {
             name: job.name.clone(),
             uid: job.uid,
-            unit: job.unit.name.clone(),
             owner: job.owner.clone(),
-            labels: job.unit.labels.clone(),
+            scheduled: scheduled_in_zone(job),
             completions: job.completions,
             parallelism: job.parallelism,
-            indexed: spec.mode == crate::unit::model::CompletionMode::Indexed,
-            backoff_limit: spec.backoff_limit,
-            restart_policy: policy_word(spec.pod.restart_policy).to_owned(),
+            backoff_limit: job.terms.backoff_limit,
+            max_failed_indexes: job.terms.max_failed_indexes,
+            pod_replacement_policy: format!("{:?}", job.terms.replacement),
+            ttl_seconds_after_finished: job.terms.ttl_after_finished.map(|ttl| ttl.as_secs()),
             active_deadline_seconds: job.active_deadline.map(|deadline| deadline.as_secs()),
             suspended: job.suspended,
             stopped: own_unit && !job.finished && entry.is_some_and(|entry| !entry.wanted),
@@ -138,16 +136,34 @@ impl Engine {
             },
             active: self.active_pods(job),
             ready: self.ready_pods(job),
-            terminating: u32::try_from(terminating).unwrap_or(u32::MAX),
+            terminating: self.terminating_pods(job),
             succeeded: job.succeeded,
             failed: job.failed,
             completed_indexes: job.completed.to_string(),
+            failed_indexes: job.retries.as_ref().map(|retries| retries.failed.to_string()),
             start_time: job.start.map(|start| start.wall),
             completion_time: job.completion_time,
             conditions: job.conditions.clone(),
-            next_pod: job.start.zip(job.not_before()).map(|(start, at)| start.wall_at(at)),
+            next_pod: job.start.zip(self.next_pod_of(job)).map(|(start, at)| start.wall_at(at)),
             created: job.created,
+            ..show_template(&job.unit, job.spec())
         }
+    }
+
+    /// When a job may make its next pod; of several indexes that wait, the first.
+    fn next_pod_of(&self, job: &Job) -> Option<Mono> {
+        match job.retries {
+            Some(_) => self.timers.get(&Timer::JobBackoff(job.uid)),
+            None => job.not_before(),
+        }
+    }
+
+    /// What an index had failed before this pod.
+    fn failures_before(&self, pod: &Pod) -> Option<(u32, u32)> {
+        let Owner::Job { job, uid, index: Some(index) } = &pod.owner else { return None };
+        let job = self.jobs.get(job).filter(|job| job.uid == *uid)?;
+        let Tries { counted, ignored, .. } = job.retries.as_ref()?.of(*index);
+        Some((counted, ignored))
     }
 
     fn show_pod(&self, pod: &Pod) -> PodView {
@@ -164,6 +180,7 @@ impl Engine {
             unit: pod.unit.name.clone(),
             job,
             ordinal,
+            index_failures: self.failures_before(pod),
             labels: pod.unit.labels.clone(),
             restart_policy: policy_word(template.restart_policy).to_owned(),
             phase: pod.phase(),
@@ -197,6 +214,54 @@ impl Engine {
     }
 }
 
+/// A job as it is written, before it has done anything.
+fn show_template(unit: &Unit, spec: &model::Job) -> JobView {
+    JobView {
+        name: unit.name.as_str().to_owned(),
+        uid: PodUid(0),
+        unit: unit.name.clone(),
+        owner: view::JobOwner::Unit,
+        labels: unit.labels.clone(),
+        annotations: unit.annotations.clone(),
+        scheduled: None,
+        completions: spec.completions,
+        parallelism: spec.parallelism,
+        indexed: spec.mode == model::CompletionMode::Indexed,
+        backoff_limit: spec.backoff_limit,
+        backoff_limit_per_index: spec.backoff_limit_per_index,
+        max_failed_indexes: spec.max_failed_indexes,
+        failure_policy: spec.failure_policy.clone(),
+        success_policy: spec.success_policy.clone(),
+        pod_replacement_policy: format!("{:?}", spec.pod_replacement_policy),
+        ttl_seconds_after_finished: spec.ttl_after_finished.map(|ttl| ttl.as_secs()),
+        restart_policy: policy_word(spec.pod.restart_policy).to_owned(),
+        active_deadline_seconds: spec.active_deadline.map(|deadline| deadline.as_secs()),
+        suspended: spec.suspend,
+        stopped: false,
+        waiting_for: Vec::new(),
+        active: 0,
+        ready: 0,
+        terminating: 0,
+        succeeded: 0,
+        failed: 0,
+        completed_indexes: String::new(),
+        failed_indexes: None,
+        start_time: None,
+        completion_time: None,
+        conditions: Vec::new(),
+        next_pod: None,
+        created: Now::default(),
+    }
+}
+
+/// The slot of a job in its calendar's own zone, as Kubernetes writes it (CJB-020).
+fn scheduled_in_zone(job: &Job) -> Option<String> {
+    match (&job.owner, &job.unit.body) {
+        (view::JobOwner::Schedule(slot), Body::CronJob(cron)) => Some(cron.schedule.format(slot.seconds())),
+        _ => None,
+    }
+}
+
 fn show_cron(entry: &Entry) -> Option<CronView> {
     let (KindState::CronJob(calendar), Body::CronJob(cron)) = (&entry.kind, &entry.unit.body) else {
         return None;
@@ -211,6 +276,10 @@ fn show_cron(entry: &Entry) -> Option<CronView> {
         last_success: calendar.last_success,
         next: calendar.next.filter(|_| entry.wanted && !calendar.suspended),
         missed: calendar.missed,
+        starting_deadline_seconds: cron.starting_deadline.map(|deadline| deadline.as_secs()),
+        successful_history: cron.successful_history,
+        failed_history: cron.failed_history,
+        job: Some(Box::new(show_template(&entry.unit, &cron.job))),
     })
 }
 

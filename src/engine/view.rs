@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::Exit;
 use super::id::{Class, JobName, PodName, PodUid};
 use super::time::{Now, Wall};
-use crate::unit::model::{Condition, Kind};
+use crate::unit::model::{Condition, FailureRule, Kind, SuccessRule};
 use crate::unit::name::UnitName;
 
 /// All that can be seen.
@@ -175,6 +175,18 @@ pub struct CronView {
     pub next: Option<Wall>,
     /// Slots that passed without a job since it was loaded.
     pub missed: u64,
+    /// In seconds.
+    #[serde(default)]
+    pub starting_deadline_seconds: Option<u64>,
+    /// Complete jobs that are kept.
+    #[serde(default)]
+    pub successful_history: u32,
+    /// Failed jobs that are kept.
+    #[serde(default)]
+    pub failed_history: u32,
+    /// What its jobs are made from, as one of them would show it.
+    #[serde(default)]
+    pub job: Option<Box<JobView>>,
 }
 
 /// A job.
@@ -190,6 +202,12 @@ pub struct JobView {
     pub owner: JobOwner,
     /// Kubernetes' labels.
     pub labels: BTreeMap<String, String>,
+    /// Kubernetes' annotations, of the unit.
+    #[serde(default)]
+    pub annotations: BTreeMap<String, String>,
+    /// The time of the calendar that it runs for, in the zone of its schedule (CJB-020).
+    #[serde(default)]
+    pub scheduled: Option<String>,
     /// `None`: work queue.
     pub completions: Option<u32>,
     /// Pods at once.
@@ -198,6 +216,24 @@ pub struct JobView {
     pub indexed: bool,
     /// Failures allowed.
     pub backoff_limit: u32,
+    /// Failures allowed of each index.
+    #[serde(default)]
+    pub backoff_limit_per_index: Option<u32>,
+    /// Indexes that may fail.
+    #[serde(default)]
+    pub max_failed_indexes: Option<u32>,
+    /// Its failure policy.
+    #[serde(default)]
+    pub failure_policy: Vec<FailureRule>,
+    /// Its success policy.
+    #[serde(default)]
+    pub success_policy: Vec<SuccessRule>,
+    /// `TerminatingOrFailed`, `Failed`.
+    #[serde(default)]
+    pub pod_replacement_policy: String,
+    /// In seconds.
+    #[serde(default)]
+    pub ttl_seconds_after_finished: Option<u64>,
     /// `Never` or `OnFailure`.
     pub restart_policy: String,
     /// In seconds.
@@ -220,6 +256,9 @@ pub struct JobView {
     pub failed: u32,
     /// Kubernetes' interval notation (IDX-004); empty where it is not indexed.
     pub completed_indexes: String,
+    /// The same; nothing unless each index has a limit of its own (BPI-008).
+    #[serde(default)]
+    pub failed_indexes: Option<String>,
     /// Since when pods run (JOB-082).
     pub start_time: Option<Wall>,
     /// When it became complete (JOB-104).
@@ -271,6 +310,10 @@ pub struct PodView {
     pub job: Option<JobName>,
     /// Replica number or completion index.
     pub ordinal: Option<u32>,
+    /// Failures of its index before it: counted, and ignored ones (BPI-007). Only where each index has a limit
+    /// of its own.
+    #[serde(default)]
+    pub index_failures: Option<(u32, u32)>,
     /// Kubernetes' labels.
     pub labels: BTreeMap<String, String>,
     /// `Always`, `OnFailure`, `Never`.

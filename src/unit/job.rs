@@ -1,18 +1,15 @@
-//! `[job]` and `[cron]`: how often the pods of a unit run.
+//! `[job]`: how often the pods of a unit run, and how often they may fail (JVL-001ff).
 
 use std::time::Duration;
 
-use super::calendar::{Dst, Schedule};
 use super::diagnostic::Code;
 use super::keys;
-use super::model::{
-    AtBoot, Backoff, CatchUp, CompletionMode, ConcurrencyPolicy, CronJob, Job, PodReplacementPolicy,
-    PodTemplate, RestartPolicy,
-};
+use super::model::{AtBoot, Backoff, CompletionMode, Job, PodReplacementPolicy, PodTemplate, RestartPolicy};
 use super::name::UnitName;
-use super::reader::{Reader, short};
+use super::reader::Reader;
+use super::source::Span;
 use super::tree::{Table, Value};
-use crate::limits::{KEEP_PODS_DEFAULT, PARALLELISM_MAX};
+use crate::limits::{FAILED_INDEXES_MAX, KEEP_PODS_DEFAULT, PARALLELISM_MAX};
 
 /// Kubernetes' delays between the pods of a job (JOB-043).
 const POD_BACKOFF: Backoff = Backoff {
@@ -25,6 +22,14 @@ const POD_BACKOFF: Backoff = Backoff {
 
 const MODES: [(&str, CompletionMode); 2] =
     [("NonIndexed", CompletionMode::NonIndexed), ("Indexed", CompletionMode::Indexed)];
+
+const REPLACEMENTS: [(&str, PodReplacementPolicy); 2] = [
+    ("TerminatingOrFailed", PodReplacementPolicy::TerminatingOrFailed),
+    ("Failed", PodReplacementPolicy::Failed),
+];
+
+/// Kubernetes' limit where none is written and each index has one of its own (BPI-001).
+const BACKOFF_LIMIT_OFF: u32 = i32::MAX.unsigned_abs();
 
 const AT_BOOT: [(&str, AtBoot); 2] = [("keep", AtBoot::Keep), ("again", AtBoot::Again)];
 
@@ -67,7 +72,10 @@ impl Reader<'_> {
         // Only `parallelism` makes a work queue (JOB-001).
         let queue = table.get("parallelism").is_some() && table.get("completions").is_none();
         let completions = if queue { None } else { completions.or(Some(1)) };
-        let backoff_limit = self.integer(table, "backoff_limit", 0..=u32::MAX).unwrap_or(6);
+        let per_index = self.integer(table, "backoff_limit_per_index", 0..=u32::MAX);
+        let max_failed_indexes = self.integer(table, "max_failed_indexes", 0..=u32::MAX);
+        let backoff_limit = self.integer(table, "backoff_limit", 0..=u32::MAX);
+        let backoff_limit = backoff_limit.unwrap_or(if per_index.is_some() { BACKOFF_LIMIT_OFF } else { 6 });
         let active_deadline = self.deadline(table, "active_deadline");
         let suspend = self.boolean(table, "suspend").unwrap_or(false);
         let keep_pods = self.integer(table, "keep_pods", 0..=u32::MAX).unwrap_or(KEEP_PODS_DEFAULT);
@@ -78,18 +86,22 @@ impl Reader<'_> {
         if mode == CompletionMode::Indexed {
             self.check_indexed(table, unit, name, completions);
         }
+        self.check_per_index(table, mode, policy, completions, parallelism.unwrap_or(1));
         self.check_retries(table, unit, policy);
+        let failure_policy = self.failure_policy(table, unit, policy, pod.as_ref());
+        let success_policy = self.success_policy(table, unit, mode, completions);
+        let replacement = self.replacement(table);
         Some(Job {
             pod: pod?,
             completions,
             parallelism: parallelism.unwrap_or(1),
             mode,
             backoff_limit,
-            backoff_limit_per_index: None,
-            max_failed_indexes: None,
-            failure_policy: Vec::new(),
-            success_policy: Vec::new(),
-            pod_replacement_policy: PodReplacementPolicy::TerminatingOrFailed,
+            backoff_limit_per_index: per_index,
+            max_failed_indexes,
+            failure_policy,
+            success_policy,
+            pod_replacement_policy: replacement,
             active_deadline,
             suspend,
             keep_pods,
@@ -118,6 +130,101 @@ impl Reader<'_> {
             self.fault(written.node.span, Code::NameTooLong, message)
                 .label("63 at most, with the unit's name in front")
                 .help("shorten the name of the unit");
+        }
+    }
+
+    /// Limits for each index (JVL-003 to JVL-005).
+    fn check_per_index(
+        &mut self,
+        table: &Table,
+        mode: CompletionMode,
+        policy: RestartPolicy,
+        completions: Option<u32>,
+        parallelism: u32,
+    ) {
+        let indexed = mode == CompletionMode::Indexed;
+        let per_index = table.get("backoff_limit_per_index");
+        let most = table.get("max_failed_indexes");
+        for entry in [per_index, most].into_iter().flatten().filter(|_| !indexed) {
+            self.needs_indexed(entry.key_span, &format!("`{}`", entry.key));
+        }
+        if let Some(entry) = per_index.filter(|_| policy == RestartPolicy::OnFailure) {
+            self.fault(
+                entry.key_span,
+                Code::NotTogether,
+                "`backoff_limit_per_index` needs `restart_policy = \"Never\"`",
+            )
+            .label("with \"OnFailure\" a process is restarted in its pod, and no pod of an index fails");
+        }
+        let Some(most) = most else {
+            if let (Some(entry), Some(completions)) =
+                (per_index.filter(|_| indexed), completions.filter(|c| *c > PARALLELISM_MAX))
+            {
+                let message = format!("with {completions} completions `max_failed_indexes` is needed");
+                self.fault(entry.key_span, Code::MissingKey, message)
+                    .label(format!(
+                        "with more than {PARALLELISM_MAX} each failed index would be kept in mind"
+                    ))
+                    .help(format!("write `max_failed_indexes = {FAILED_INDEXES_MAX}`, or less"));
+            }
+            return;
+        };
+        if per_index.is_none() {
+            self.fault(
+                most.key_span,
+                Code::NoEffect,
+                "`max_failed_indexes` without `backoff_limit_per_index`",
+            )
+            .label("without a limit for each index none of them fails")
+            .help("write `backoff_limit_per_index = 0` beside it, or leave it out");
+        }
+        let (Value::Integer(Some(number), _), Some(completions), true) =
+            (&most.node.value, completions, indexed)
+        else {
+            return;
+        };
+        let many = per_index.is_some() && completions > PARALLELISM_MAX;
+        let bound = if many { FAILED_INDEXES_MAX } else { completions.min(PARALLELISM_MAX) };
+        if *number > i64::from(bound) {
+            let why = if bound == completions { "`completions`" } else { "the most that is kept in mind" };
+            self.fault(
+                most.node.span,
+                Code::OutOfRange,
+                format!("`max_failed_indexes = {number}` is out of range"),
+            )
+            .label(format!("it is 0 to {bound}, {why}"));
+        }
+        if let Some(entry) = table.get("parallelism").filter(|_| many && parallelism > FAILED_INDEXES_MAX) {
+            let message = format!("`parallelism = {parallelism}` is out of range");
+            self.fault(entry.node.span, Code::OutOfRange, message).label(format!(
+                "it is 0 to {FAILED_INDEXES_MAX} with a limit for each index and {completions} completions"
+            ));
+        }
+    }
+
+    /// Something is about indexes, and there are none (JVL-005).
+    pub(super) fn needs_indexed(&mut self, span: Span, what: &str) {
+        self.fault(span, Code::NeedsIndexed, format!("{what} needs `completion_mode = \"Indexed\"`"))
+            .label("the completions of this job have no indexes");
+    }
+
+    /// A failure policy looks at how a pod has ended, so it waits for that end (PFP-008, JVL-008).
+    fn replacement(&mut self, table: &Table) -> PodReplacementPolicy {
+        let written = self.word(table, "pod_replacement_policy", &REPLACEMENTS);
+        let judged = table.get("failure_policy").is_some();
+        if let Some((PodReplacementPolicy::TerminatingOrFailed, span)) = written.filter(|_| judged) {
+            self.fault(
+                span,
+                Code::NotTogether,
+                "`pod_replacement_policy = \"TerminatingOrFailed\"` beside `failure_policy`",
+            )
+            .label("a failure is judged when the pod is gone, so it is replaced only then")
+            .help("write \"Failed\", or leave it out: it is the default beside a failure policy");
+        }
+        match written {
+            Some((policy, _)) => policy,
+            None if judged => PodReplacementPolicy::Failed,
+            None => PodReplacementPolicy::TerminatingOrFailed,
         }
     }
 
@@ -159,96 +266,6 @@ impl Reader<'_> {
             )
             .label("it delays restarts in the same pod, and there are none")
             .help(help);
-        }
-    }
-
-    /// The cronjob of a unit.
-    pub(super) fn cron(&mut self, unit: &Table, job: Option<Job>) -> Option<CronJob> {
-        const POLICIES: [(&str, ConcurrencyPolicy); 3] = [
-            ("Allow", ConcurrencyPolicy::Allow),
-            ("Forbid", ConcurrencyPolicy::Forbid),
-            ("Replace", ConcurrencyPolicy::Replace),
-        ];
-        const DST: [(&str, Dst); 2] = [("once", Dst::Once), ("literal", Dst::Literal)];
-        let table = self.table(unit, "cron")?;
-        self.check_keys(table, &keys::CRON, unit);
-        let dst = self.word(table, "dst", &DST).map_or(Dst::Once, |(dst, _)| dst);
-        let schedule = self.schedule(unit, table, dst);
-        let concurrency_policy = self
-            .word(table, "concurrency_policy", &POLICIES)
-            .map_or(ConcurrencyPolicy::Allow, |(policy, _)| policy);
-        let starting_deadline = self.deadline(table, "starting_deadline");
-        let suspend = self.boolean(table, "suspend").unwrap_or(false);
-        let successful_history = self.integer(table, "successful_history", 0..=u32::MAX).unwrap_or(3);
-        let failed_history = self.integer(table, "failed_history", 0..=u32::MAX).unwrap_or(1);
-        let catch_up = self.catch_up(table);
-        Some(CronJob {
-            job: job?,
-            schedule: schedule?,
-            concurrency_policy,
-            starting_deadline,
-            suspend,
-            successful_history,
-            failed_history,
-            catch_up,
-            jitter: Duration::ZERO,
-        })
-    }
-
-    fn catch_up(&mut self, table: &Table) -> CatchUp {
-        if let Some(entry) = table.get("catch_up")
-            && matches!(&entry.node.value, Value::String(word) if word == "all")
-        {
-            self.fault(entry.node.span, Code::NotYet, "`catch_up = \"all\"` is not built yet")
-                .label("this release has \"last\" and \"none\"");
-            return CatchUp::Last;
-        }
-        const WORDS: [(&str, CatchUp); 2] = [("last", CatchUp::Last), ("none", CatchUp::None)];
-        self.word(table, "catch_up", &WORDS).map_or(CatchUp::Last, |(word, _)| word)
-    }
-
-    fn schedule(&mut self, unit: &Table, table: &Table, dst: Dst) -> Option<Schedule> {
-        let zone = self.string(table, "time_zone");
-        if table.get("schedule").is_none() {
-            let span = unit.get("cron").map(|entry| entry.key_span)?;
-            self.fault(span, Code::MissingKey, "[cron] needs a `schedule`")
-                .help("write `schedule = \"30 2 * * *\"`, or \"@daily\"");
-            return None;
-        }
-        let (expression, span) = self.string(table, "schedule")?;
-        if table.get("time_zone").is_some() && zone.is_none() {
-            return None;
-        }
-        match Schedule::parse(expression, zone.map(|(zone, _)| zone), dst) {
-            Ok(schedule) => {
-                self.warn_of_schedule(&schedule, span);
-                Some(schedule)
-            }
-            Err(error) => {
-                let at = match (error.span, zone) {
-                    (Some(at), _) => self.inside(span, expression, at.start, at.len()),
-                    (None, Some((_, zone_span))) => zone_span,
-                    (None, None) => span,
-                };
-                let what =
-                    if at.start >= span.start && at.end <= span.end { "schedule" } else { "time_zone" };
-                let written = zone.filter(|_| what == "time_zone").map_or(expression, |(zone, _)| zone);
-                let message = format!("`{what} = \"{}\"` cannot be read", short(written));
-                let fault = self.fault(at, Code::BadSchedule, message).label(error.message);
-                if let Some(help) = error.help {
-                    fault.help(help);
-                }
-                None
-            }
-        }
-    }
-
-    /// What is legal and probably not meant.
-    fn warn_of_schedule(&mut self, schedule: &Schedule, span: super::source::Span) {
-        for warning in schedule.warnings() {
-            let never = warning.starts_with("this schedule never comes");
-            let code = if never { Code::NeverRuns } else { Code::OddSchedule };
-            self.fault(span, code, warning);
         }
     }
 }

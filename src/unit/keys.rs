@@ -43,15 +43,17 @@ table! { RESOURCES "[resources]" ["rlimits"] ["memory_max" "cpu_max" "pids_max"]
 table! { LOGS "[logs]" ["stdout" "stderr"] [] }
 table! { JOB "[job]" [
     "completions" "parallelism" "completion_mode" "backoff_limit" "active_deadline" "suspend" "keep_pods" "backoff"
-    "ttl_after_finished" "durable" "at_boot"
-] [
-    "backoff_limit_per_index" "max_failed_indexes" "pod_replacement_policy" "success_policy" "failure_policy"
-] }
+    "ttl_after_finished" "durable" "at_boot" "backoff_limit_per_index" "max_failed_indexes"
+    "pod_replacement_policy" "success_policy" "failure_policy"
+] [] }
 table! { JOB_BACKOFF "[job.backoff]" ["initial" "factor" "max"] [] }
+table! { FAILURE_RULE "[[job.failure_policy]]" ["exit_codes" "signal" "oom" "deleted" "action"] [] }
+table! { FAILURE_CODES "`exit_codes`" ["operator" "values" "process"] [] }
+table! { SUCCESS_RULE "`success_policy`" ["succeeded_indexes" "succeeded_count"] [] }
 table! { CRON "[cron]" [
     "schedule" "time_zone" "concurrency_policy" "starting_deadline" "suspend" "successful_history"
-    "failed_history" "catch_up" "dst"
-] ["jitter"] }
+    "failed_history" "catch_up" "dst" "jitter"
+] [] }
 table! { BUNDLE "a bundle" ["unit" "defaults"] [] }
 
 /// Tables whose keys are the user's own words: no spelling of theirs is touched.
@@ -62,7 +64,7 @@ static PLACES: [&TableSpec; 8] = [&SERVICE, &JOB, &CRON, &BACKOFF, &READINESS, &
 
 /// Kubernetes' names that are more than another spelling of ours: theirs in snake_case, ours, and whether
 /// the name says that the value is a number of seconds.
-const KUBERNETES: [(&str, &str, bool); 10] = [
+const KUBERNETES: [(&str, &str, bool); 11] = [
     ("active_deadline_seconds", "active_deadline", true),
     ("starting_deadline_seconds", "starting_deadline", true),
     ("termination_grace_period_seconds", "termination_grace_period", true),
@@ -73,6 +75,7 @@ const KUBERNETES: [(&str, &str, bool); 10] = [
     ("successful_jobs_history_limit", "successful_history", false),
     ("failed_jobs_history_limit", "failed_history", false),
     ("pod_failure_policy", "failure_policy", false),
+    ("on_exit_codes", "exit_codes", false),
 ];
 
 /// Words of other systems, in snake_case, with what to write here.

@@ -1,7 +1,7 @@
 //! What was written → a checked model.
 //!
 //! In the order data flows: `file` opens, `tree` reads TOML, `gather` lays files over one another, `check`
-//! (with `process`, `pod`, `job` over `reader`) makes a unit of a tree, `graph` looks at what units want of
+//! (with `process`, `pod`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at what units want of
 //! one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
 
 pub mod calendar;
@@ -15,6 +15,7 @@ pub mod transient;
 mod cat;
 mod check;
 mod code;
+mod cron;
 mod file;
 mod gather;
 mod graph;
@@ -24,6 +25,7 @@ mod job;
 mod keys;
 mod misplaced;
 mod pod;
+mod policies;
 mod process;
 mod reader;
 mod source;

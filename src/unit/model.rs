@@ -226,7 +226,7 @@ pub enum RestartAction {
 }
 
 /// A set of exit codes; a death by signal `n` is `128 + n`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitCodes {
     /// Whether the code is to be one of the values, or none of them.
     pub operator: Operator,
@@ -535,7 +535,7 @@ pub struct Job {
 }
 
 /// What a failure of a pod means (PFP-001ff).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRule {
     /// Which failures.
     pub when: FailureWhen,
@@ -544,7 +544,7 @@ pub struct FailureRule {
 }
 
 /// Which failures of a pod a [`FailureRule`] is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureWhen {
     /// A process has ended with one of these codes (PFP-004).
     ExitCodes {
@@ -575,7 +575,7 @@ pub enum FailureAction {
 }
 
 /// Which successes are enough (SUC-002).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuccessRule {
     /// Among these indexes, as intervals; `None`: all of them.
     pub indexes: Option<Vec<(u32, u32)>>,

@@ -1,12 +1,13 @@
 //! batch/v1 CronJob: a job at times of a calendar.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::meta::uid_of_name;
-use super::{Job, Metadata, Noun, Resource, Time};
-use crate::engine::view::{CronView, UnitView};
+use super::{Job, JobSpec, Metadata, Noun, Resource, Time};
+use crate::engine::view::{CronView, JobView, UnitView};
 use crate::unit::name::UnitName;
 
 /// A job at times of a calendar.
@@ -25,6 +26,40 @@ pub struct CronJobSpec {
     pub concurrency_policy: String,
     /// At rest.
     pub suspend: bool,
+    /// A run later than this is missed (CJB-005).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting_deadline_seconds: Option<u64>,
+    /// Complete jobs that are kept (CJB-021).
+    #[serde(default)]
+    pub successful_jobs_history_limit: u32,
+    /// Failed jobs that are kept.
+    #[serde(default)]
+    pub failed_jobs_history_limit: u32,
+    /// What its jobs are made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_template: Option<Box<JobTemplate>>,
+}
+
+/// What the jobs of a cronjob are made from (CJB-020).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobTemplate {
+    /// Of the jobs.
+    pub metadata: JobTemplateMetadata,
+    /// Of the jobs.
+    pub spec: JobSpec,
+}
+
+/// See [`JobTemplate`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobTemplateMetadata {
+    /// Of the jobs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Of the jobs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// How a cronjob is.
@@ -83,7 +118,19 @@ impl From<&CronView> for CronJobSpec {
             time_zone: cron.time_zone.clone(),
             concurrency_policy: cron.concurrency_policy.clone(),
             suspend: cron.suspended,
+            starting_deadline_seconds: cron.starting_deadline_seconds,
+            successful_jobs_history_limit: cron.successful_history,
+            failed_jobs_history_limit: cron.failed_history,
+            job_template: cron.job.as_deref().map(|job| Box::new(job.into())),
         }
+    }
+}
+
+impl From<&JobView> for JobTemplate {
+    fn from(job: &JobView) -> Self {
+        let metadata =
+            JobTemplateMetadata { labels: job.labels.clone(), annotations: job.annotations.clone() };
+        Self { metadata, spec: JobSpec::written(job) }
     }
 }
 

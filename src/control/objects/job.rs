@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::meta::{INSTANTIATE, SCHEDULED_TIMESTAMP, uid_of_name};
+use super::meta::{CONTROLLER_UID_LABELS, INSTANTIATE, SCHEDULED_TIMESTAMP, uid_of_name};
 use super::pod::truth;
+use super::policies::{PodFailurePolicy, SuccessPolicy};
 use super::{CronJob, Metadata, Noun, OwnerReference, Resource, Time, UnitCondition, is_default};
 use crate::engine::view::{self, JobOwner, JobView};
 use crate::unit::name::UnitName;
@@ -26,6 +27,27 @@ pub struct JobSpec {
     pub completion_mode: String,
     /// Failures allowed (JOB-040).
     pub backoff_limit: u32,
+    /// Failures allowed of each index (BPI-001).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_limit_per_index: Option<u32>,
+    /// Indexes that may fail (BPI-003).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_failed_indexes: Option<u32>,
+    /// What failures of its pods mean (PFP-001ff).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_failure_policy: Option<PodFailurePolicy>,
+    /// Which successes are enough (SUC-001ff).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_policy: Option<SuccessPolicy>,
+    /// `TerminatingOrFailed` or `Failed` (PRP-001ff).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pod_replacement_policy: String,
+    /// It goes this long after its end (JOB-070).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds_after_finished: Option<u64>,
+    /// Which pods are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<LabelSelector>,
     /// The job fails this long after its start (JOB-060).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_deadline_seconds: Option<u64>,
@@ -33,6 +55,14 @@ pub struct JobSpec {
     pub suspend: bool,
     /// What its pods are made from.
     pub template: PodTemplate,
+}
+
+/// Which pods are a job's own: those that tell its uid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelSelector {
+    /// All of these.
+    pub match_labels: BTreeMap<String, String>,
 }
 
 /// What the pods of a job or a deployment are made from, as far as it is shown.
@@ -125,17 +155,10 @@ pub struct JobCondition {
 
 impl From<&JobView> for Job {
     fn from(view: &JobView) -> Self {
+        let selector = [(CONTROLLER_UID_LABELS[0].to_owned(), view.uid.to_string())];
         let spec = JobSpec {
-            parallelism: view.parallelism,
-            completions: view.completions,
-            completion_mode: (if view.indexed { "Indexed" } else { "NonIndexed" }).to_owned(),
-            backoff_limit: view.backoff_limit,
-            active_deadline_seconds: view.active_deadline_seconds,
-            suspend: view.suspended,
-            template: PodTemplate {
-                metadata: TemplateMetadata { labels: view.labels.clone() },
-                spec: TemplateSpec { restart_policy: view.restart_policy.clone() },
-            },
+            selector: Some(LabelSelector { match_labels: BTreeMap::from(selector) }),
+            ..JobSpec::written(view)
         };
         let status = JobStatus {
             active: view.active,
@@ -144,7 +167,7 @@ impl From<&JobView> for Job {
             succeeded: view.succeeded,
             failed: view.failed,
             completed_indexes: view.indexed.then(|| view.completed_indexes.clone()),
-            failed_indexes: None,
+            failed_indexes: view.failed_indexes.clone(),
             start_time: view.start_time.map(Into::into),
             completion_time: view.completion_time.map(Into::into),
             conditions: view.conditions.iter().map(Into::into).collect(),
@@ -154,6 +177,31 @@ impl From<&JobView> for Job {
             next_pod_time: view.next_pod.map(Into::into),
         };
         Self::new(metadata(view), spec, status)
+    }
+}
+
+impl JobSpec {
+    /// As it is written, for a template: with nothing that only a job of its own has.
+    pub(super) fn written(view: &JobView) -> Self {
+        Self {
+            parallelism: view.parallelism,
+            completions: view.completions,
+            completion_mode: (if view.indexed { "Indexed" } else { "NonIndexed" }).to_owned(),
+            backoff_limit: view.backoff_limit,
+            backoff_limit_per_index: view.backoff_limit_per_index,
+            max_failed_indexes: view.max_failed_indexes,
+            pod_failure_policy: PodFailurePolicy::of(&view.failure_policy),
+            success_policy: SuccessPolicy::of(&view.success_policy),
+            pod_replacement_policy: view.pod_replacement_policy.clone(),
+            active_deadline_seconds: view.active_deadline_seconds,
+            ttl_seconds_after_finished: view.ttl_seconds_after_finished,
+            suspend: view.suspended,
+            selector: None,
+            template: PodTemplate {
+                metadata: TemplateMetadata { labels: view.labels.clone() },
+                spec: TemplateSpec { restart_policy: view.restart_policy.clone() },
+            },
+        }
     }
 }
 
@@ -185,9 +233,13 @@ impl From<&view::JobCondition> for JobCondition {
 fn metadata(view: &JobView) -> Metadata {
     let mut metadata = Metadata::namespaced(&view.name, view.uid.to_string(), view.created);
     metadata.labels = view.labels.clone();
+    metadata.annotations = view.annotations.clone();
     let annotation = match &view.owner {
         JobOwner::Unit => return metadata,
-        JobOwner::Schedule(slot) => (SCHEDULED_TIMESTAMP, Time::from(*slot).to_string()),
+        JobOwner::Schedule(slot) => {
+            let in_zone = view.scheduled.clone();
+            (SCHEDULED_TIMESTAMP, in_zone.unwrap_or_else(|| Time::from(*slot).to_string()))
+        }
         JobOwner::Manual => (INSTANTIATE, "manual".to_owned()),
     };
     metadata.annotations.insert(annotation.0.to_owned(), annotation.1);

@@ -64,6 +64,10 @@ pub(super) const JOB_NAME_LABELS: [&str; 2] = ["batch.kubernetes.io/job-name", "
 pub(super) const CONTROLLER_UID_LABELS: [&str; 2] = ["batch.kubernetes.io/controller-uid", "controller-uid"];
 /// The label and annotation that tell an indexed pod's number (IDX-002).
 pub(super) const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
+/// The annotations that tell how often a pod's index had failed before it (BPI-007).
+pub(super) const FAILURE_COUNT: &str = "batch.kubernetes.io/job-index-failure-count";
+/// See [`FAILURE_COUNT`]: those that a rule has told to ignore.
+pub(super) const IGNORED_FAILURE_COUNT: &str = "batch.kubernetes.io/job-index-ignored-failure-count";
 /// The annotation that tells a job's slot (CJB-020).
 pub(super) const SCHEDULED_TIMESTAMP: &str = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /// The annotation of a job that an operator made from a cronjob (CJB-028); its value is `manual`.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::meta::{COMPLETION_INDEX, CONTROLLER_UID_LABELS, JOB_NAME_LABELS, uid_of_name};
+use super::meta::{
+    COMPLETION_INDEX, CONTROLLER_UID_LABELS, FAILURE_COUNT, IGNORED_FAILURE_COUNT, JOB_NAME_LABELS,
+    uid_of_name,
+};
 use super::{
     Container, ContainerState, ContainerStatus, Metadata, Noun, OwnerReference, Resource, Time, is_default,
 };
@@ -200,6 +203,7 @@ fn metadata(view: &PodView) -> Metadata {
                 metadata.labels.entry(label.to_owned()).or_insert(value);
             }
             metadata.annotations.extend(index.map(|(key, value)| (key.to_owned(), value)));
+            metadata.annotations.extend(failures_before(view));
         }
         None => {
             let (version, kind) = (super::Deployment::API_VERSION, super::Deployment::KIND);
@@ -209,6 +213,13 @@ fn metadata(view: &PodView) -> Metadata {
         }
     }
     metadata
+}
+
+/// What its index had failed before it (BPI-007).
+fn failures_before(view: &PodView) -> Vec<(String, String)> {
+    let Some((counted, ignored)) = view.index_failures else { return Vec::new() };
+    let ignored = (ignored > 0).then(|| (IGNORED_FAILURE_COUNT.to_owned(), ignored.to_string()));
+    std::iter::once((FAILURE_COUNT.to_owned(), counted.to_string())).chain(ignored).collect()
 }
 
 fn container(process: &ProcessView) -> Container {

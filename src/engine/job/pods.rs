@@ -1,15 +1,16 @@
-//! The pods of a job: made, removed, counted.
+//! The pods of a job: made and removed.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Job;
 use crate::engine::action::{Action, Actions};
 use crate::engine::id::{ObjectRef, PodUid};
-use crate::engine::pod::{Count, Owner, Pod, PodSeed, ProcessState, words_of};
-use crate::engine::time::Now;
+use crate::engine::pod::{Count, Owner, Pod, PodSeed};
+use crate::engine::time::{Mono, Now};
 use crate::engine::timer::Timer;
-use crate::engine::view::{JobOwner, Phase};
+use crate::engine::view::JobOwner;
 use crate::engine::{Engine, report};
 
 /// Pods made in one go; the rest follows with the next event (JOB-009).
@@ -26,14 +27,16 @@ impl Engine {
             None if job.succeeded > 0 => active,
             None => job.parallelism,
         };
-        if active > wanted {
-            let surplus = self.surplus_pods(job, (active - wanted) as usize);
-            for uid in surplus {
-                self.stop_pod(now, uid, Count::Nothing, out);
-            }
+        let surplus = self.surplus_pods(job, active.saturating_sub(wanted) as usize);
+        if !surplus.is_empty() {
+            surplus.into_iter().for_each(|uid| self.remove_job_pod(now, uid, Count::Nothing, out));
             return;
         }
-        if active == wanted {
+        // Who is on its way out is replaced when it is gone, if so was asked (PRP-002).
+        let leaving = if job.replaces_only_failed() { self.terminating_pods(job) } else { 0 };
+        let missing = wanted.saturating_sub(active.saturating_add(leaving)) as usize;
+        let missing = missing.min(PODS_AT_ONCE_MAX);
+        if missing == 0 {
             return;
         }
         if let Some(not_before) = job.not_before()
@@ -42,11 +45,12 @@ impl Engine {
             self.timers.set(Timer::JobBackoff(job.uid), not_before);
             return;
         }
-        let missing = ((wanted - active) as usize).min(PODS_AT_ONCE_MAX);
         if job.is_indexed() {
-            for index in self.pending_indexes(job, missing) {
-                self.make_job_pod(now, name, Some(index), out);
+            let (due, first) = self.indexes_to_start(now, job, missing);
+            if let Some(first) = first {
+                self.timers.set(Timer::JobBackoff(job.uid), first);
             }
+            due.into_iter().for_each(|index| self.make_job_pod(now, name, Some(index), out));
         } else {
             for _ in 0..missing {
                 self.make_job_pod(now, name, None, out);
@@ -80,38 +84,65 @@ impl Engine {
         out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
     }
 
-    /// The lowest indexes that are neither complete nor active (IDX-003).
+    /// The lowest pending indexes that may start now. One that waits for its back-off keeps its slot
+    /// (BPI-005); when the first of those is due is told, too.
+    fn indexes_to_start(&self, now: Now, job: &Job, most: usize) -> (Vec<u32>, Option<Mono>) {
+        let pending = self.pending_indexes(job, most);
+        let Some(retries) = &job.retries else { return (pending, None) };
+        let backoff = &job.spec().backoff;
+        let wait = |index: &u32| retries.not_before(*index, backoff).filter(|at| *at > now.mono);
+        let first = pending.iter().filter_map(wait).min();
+        (pending.into_iter().filter(|index| wait(index).is_none()).collect(), first)
+    }
+
+    /// The lowest indexes that are neither active, complete nor failed (IDX-003).
     fn pending_indexes(&self, job: &Job, most: usize) -> Vec<u32> {
-        let active: BTreeSet<u32> = self.active_indexes(job).collect();
+        let waits_for_leaving = job.replaces_only_failed();
+        let pods = job.live.iter().filter_map(|uid| self.pods.get(uid));
+        let taken: BTreeSet<u32> = pods
+            .filter(|pod| waits_for_leaving || pod.leaving.is_none())
+            .filter_map(|pod| index_of(pod))
+            .collect();
+        let has_failed =
+            |index: &u32| job.retries.as_ref().is_some_and(|retries| retries.failed.contains(*index));
         let end = job.completions.unwrap_or(0);
         job.completed
             .missing()
             .take_while(|index| *index < end)
-            .filter(|index| !active.contains(index))
+            .filter(|index| !taken.contains(index) && !has_failed(index))
             .take(most)
             .collect()
     }
 
-    fn active_indexes<'a>(&'a self, job: &'a Job) -> impl Iterator<Item = u32> + 'a {
-        job.live.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.leaving.is_none()).filter_map(
-            |pod| match pod.owner {
-                Owner::Job { index, .. } => index,
-                Owner::Service { .. } => None,
-            },
-        )
+    /// Pods to take away: those with an index that is another's or nobody's (IDX-006), then as many as are
+    /// too many.
+    fn surplus_pods(&self, job: &Job, least: usize) -> Vec<PodUid> {
+        if least == 0 && !job.is_indexed() {
+            return Vec::new();
+        }
+        let live = job.live.iter().filter_map(|uid| self.pods.get(uid).map(AsRef::as_ref));
+        let mut pods: Vec<&Pod> = live.filter(|pod: &&Pod| pod.leaving.is_none()).collect();
+        pods.sort_by_key(|pod| removal_rank(pod));
+        let mut seen = BTreeSet::new();
+        // The best of several with one index stays: so from the last to the first.
+        let (mut surplus, mut rest) = (Vec::new(), Vec::new());
+        for pod in pods.into_iter().rev() {
+            let odd = job.is_indexed() && {
+                let index = index_of(pod);
+                job.is_foreign(index) || !index.is_none_or(|index| seen.insert(index))
+            };
+            if odd { surplus.push(pod.uid) } else { rest.push(pod.uid) }
+        }
+        let more = least.saturating_sub(surplus.len());
+        surplus.extend(rest.into_iter().rev().take(more));
+        surplus
     }
 
-    /// Pods to take away first: not started before started, then the newest; indexes from the highest
-    /// (JOB-007).
-    fn surplus_pods(&self, job: &Job, most: usize) -> Vec<PodUid> {
-        let mut pods: Vec<&Pod> = job
-            .live
-            .iter()
-            .filter_map(|uid| self.pods.get(uid).map(AsRef::as_ref))
-            .filter(|pod: &&Pod| pod.leaving.is_none())
-            .collect();
-        pods.sort_by_key(|pod| (pod.ready, pod.main_has_started(), std::cmp::Reverse(pod.uid)));
-        pods.into_iter().take(most).map(|pod| pod.uid).collect()
+    /// Pods on their way out that the job still counts as its own (JOB-016).
+    pub(in crate::engine) fn terminating_pods(&self, job: &Job) -> u32 {
+        let leaving =
+            job.live.iter().filter(|uid| self.pods.get(uid).is_some_and(|pod| pod.leaving.is_some()));
+        u32::try_from(leaving.count()).unwrap_or(u32::MAX)
     }
 
     /// Pods that run or are to run, not those on their way out (JOB-016).
@@ -123,7 +154,7 @@ impl Engine {
 
     /// Of those, the ready ones.
     pub(in crate::engine) fn ready_pods(&self, job: &Job) -> u32 {
-        let ready = job.live.iter().filter(|uid| self.pods.get(uid).is_some_and(|pod| pod.ready));
+        let ready = job.live.iter().filter(|uid| self.pods.get(uid).is_some_and(|pod| pod.is_ready()));
         u32::try_from(ready.count()).unwrap_or(u32::MAX)
     }
 
@@ -137,86 +168,39 @@ impl Engine {
     ) {
         let Some(job) = self.jobs.get(name) else { return };
         for uid in job.live.iter().copied().collect::<Vec<_>>() {
-            self.stop_pod(now, uid, count, out);
+            self.remove_job_pod(now, uid, count, out);
         }
     }
 
-    /// A pod of a job is final: it is counted, once.
-    pub(in crate::engine) fn on_job_pod_final(
-        &mut self,
-        now: Now,
-        pod: Pod,
-        (name, uid, index): (&str, PodUid, Option<u32>),
-        phase: Phase,
-        out: &mut Actions,
-    ) {
-        let unit = pod.unit.name.clone();
-        let Some(job) = self.jobs.get_mut(name).filter(|job| job.uid == uid) else {
-            // Its job was deleted, or started anew.
-            out.push(Action::ForgetPod { uid: pod.uid, unit, name: pod.name });
-            return;
-        };
-        job.live.remove(&pod.uid);
-        let count = pod.leaving.map(|leaving| leaving.count);
-        let verdict_failed = job.verdict.is_some_and(|verdict| !verdict.is_complete());
-        let ended = match &pod.present().state {
-            ProcessState::Ended(end) => end.exit.at.mono,
-            _ => now.mono,
-        };
-        // One that was asked to end and had done its work is done, as in Kubernetes, which looks at the phase;
-        // one that was too many is not.
-        let wanted = job.completions.is_none_or(|completions| job.succeeded < completions);
-        let counts = count.is_none() || (count == Some(Count::Nothing) && wanted);
-        let succeeded = phase == Phase::Succeeded && counts;
-        if succeeded {
-            let new = index.is_none_or(|index| job.completed.insert(index));
-            job.succeeded += u32::from(new);
-            job.failures_in_row = 0;
-            self.timers.clear(&Timer::JobBackoff(job.uid));
-        } else if count.is_none() || count == Some(Count::Failed) {
-            job.failed += 1;
-            job.failures_in_row += 1;
-            job.last_failure = Some(ended);
-            if !verdict_failed {
-                let words = match &pod.present().state {
-                    ProcessState::Ended(end) => words_of(end),
-                    _ => "stopped".to_owned(),
-                };
-                report(out, true, "Failed", ("Pod", &pod.name, &unit), words);
-            }
-        }
-        let kept = if succeeded { &mut job.kept_succeeded } else { &mut job.kept_failed };
-        kept.push_back((pod.uid, pod.name));
-        trim_kept(job, out);
-        out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
-    }
-
-    /// An operator stopped one pod of a job: one failure, at once, and a new one after the back-off
-    /// (JOB-014, JOB-049).
-    pub(in crate::engine) fn stop_job_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get(&uid) else { return };
-        let Owner::Job { job, .. } = &pod.owner else { return };
-        let job = job.clone();
-        if pod.leaving.is_none()
-            && let Some(job) = self.jobs.get_mut(&job).filter(|job| job.verdict.is_none())
+    /// Asks a pod of a job to end, by the job's own decision (JOB-107).
+    fn remove_job_pod(&mut self, now: Now, uid: PodUid, count: Count, out: &mut Actions) {
+        let told = self.ending.is_none() && count != Count::Already;
+        if let Some(pod) = self.pods.get(&uid).filter(|pod| told && pod.leaving.is_none())
+            && let Owner::Job { job, .. } = &pod.owner
         {
-            job.failed += 1;
-            job.failures_in_row += 1;
-            job.last_failure = Some(now.mono);
-            out.push(Action::Changed(ObjectRef::Job(job.name.clone())));
+            let words = format!("deleted pod {}", pod.name);
+            report(out, false, "SuccessfulDelete", ("Job", job, &pod.unit.name), words);
         }
-        self.stop_pod(now, uid, Count::Already, out);
+        self.stop_pod(now, uid, count, out);
     }
 }
 
-/// Finished pods beyond `keep_pods` go, those that succeeded first.
-fn trim_kept(job: &mut Job, out: &mut Actions) {
-    let most = job.spec().keep_pods as usize;
-    let unit = job.unit.name.clone();
-    while job.kept_succeeded.len() + job.kept_failed.len() > most {
-        let oldest = job.kept_succeeded.pop_front().or_else(|| job.kept_failed.pop_front());
-        let Some((uid, name)) = oldest else { return };
-        out.push(Action::Gone(ObjectRef::Pod(uid)));
-        out.push(Action::ForgetPod { uid, unit: unit.clone(), name });
+fn index_of(pod: &Pod) -> Option<u32> {
+    match pod.owner {
+        Owner::Job { index, .. } => index,
+        Owner::Service { .. } => None,
     }
+}
+
+/// Who goes first: not started before started, not ready before ready, ready for a short time before ready for
+/// a long one, with more restarts before with fewer, the newest before the oldest (JOB-007, RS-005).
+fn removal_rank(pod: &Pod) -> impl Ord + use<> {
+    (
+        pod.main_has_started(),
+        pod.is_ready(),
+        Reverse(pod.ready_since.map(|since| since.mono)),
+        Reverse(pod.restarts()),
+        Reverse(pod.created.mono),
+        Reverse(pod.uid),
+    )
 }

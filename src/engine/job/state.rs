@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::Job;
+use super::{Job, Terms};
 use crate::engine::Engine;
 use crate::engine::action::{Action, Actions};
 use crate::engine::entry::{Entry, Judged, KindState};
@@ -29,6 +30,7 @@ impl Engine {
             parallelism: spec.parallelism,
             active_deadline: spec.active_deadline,
             suspended: spec.suspend,
+            terms: Terms::of(spec),
             unit: Arc::clone(unit),
             live: BTreeSet::new(),
             succeeded: 0,
@@ -43,6 +45,8 @@ impl Engine {
             finished_at: None,
             failures_in_row: 0,
             last_failure: None,
+            retries: spec.backoff_limit_per_index.map(|_| Box::default()),
+            fail_job: None,
             kept_succeeded: VecDeque::new(),
             kept_failed: VecDeque::new(),
         };
@@ -131,9 +135,10 @@ impl Engine {
     }
 
     /// A finished job is to go after its time (`ttl_after_finished`).
-    pub(in crate::engine) fn set_ttl(&mut self, job: &Job) {
-        if let (Some(at), Some(ttl)) = (job.finished_at, job.spec().ttl_after_finished) {
-            self.timers.set(Timer::JobTtl(job.uid), at.mono + ttl);
+    pub(in crate::engine) fn set_ttl(&mut self, uid: PodUid, at: Option<Now>, ttl: Option<Duration>) {
+        match at.zip(ttl) {
+            Some((at, ttl)) => self.timers.set(Timer::JobTtl(uid), at.mono + ttl),
+            None => self.timers.clear(&Timer::JobTtl(uid)),
         }
     }
 

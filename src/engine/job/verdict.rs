@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Job;
+use super::{Job, success};
 use crate::engine::action::{Action, Actions};
 use crate::engine::id::ObjectRef;
 use crate::engine::pod::Count;
@@ -20,12 +20,20 @@ pub(in crate::engine) enum Verdict {
     BackoffLimitExceeded,
     /// It took too long (JOB-060).
     DeadlineExceeded,
+    /// A rule of its success policy is met (SUC-003).
+    SuccessPolicy,
+    /// A rule of its failure policy says so (PFP-003).
+    PodFailurePolicy,
+    /// More indexes have failed than may (BPI-003).
+    MaxFailedIndexesExceeded,
+    /// All indexes are done or have failed (BPI-002).
+    FailedIndexes,
 }
 
 impl Verdict {
     /// Whether the job is complete; else it has failed.
     pub(in crate::engine) fn is_complete(self) -> bool {
-        self == Self::CompletionsReached
+        matches!(self, Self::CompletionsReached | Self::SuccessPolicy)
     }
 
     /// Kubernetes' reason.
@@ -34,16 +42,31 @@ impl Verdict {
             Self::CompletionsReached => "CompletionsReached",
             Self::BackoffLimitExceeded => "BackoffLimitExceeded",
             Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::SuccessPolicy => "SuccessPolicy",
+            Self::PodFailurePolicy => "PodFailurePolicy",
+            Self::MaxFailedIndexesExceeded => "MaxFailedIndexesExceeded",
+            Self::FailedIndexes => "FailedIndexes",
         }
     }
 
-    /// Kubernetes' message.
-    pub(in crate::engine) fn message(self) -> &'static str {
+    /// Kubernetes' message, where it is always the same.
+    fn message(self) -> &'static str {
         match self {
             Self::CompletionsReached => "Reached expected number of succeeded pods",
             Self::BackoffLimitExceeded => "Job has reached the specified backoff limit",
             Self::DeadlineExceeded => "Job was active longer than specified deadline",
+            Self::MaxFailedIndexesExceeded => {
+                "Job has exceeded the specified maximal number of failed indexes"
+            }
+            Self::FailedIndexes => "Job has failed indexes",
+            // These two say which rule it was.
+            Self::SuccessPolicy | Self::PodFailurePolicy => "",
         }
+    }
+
+    /// The condition of the first step, and of the second (JOB-101).
+    fn conditions(self) -> (&'static str, &'static str) {
+        if self.is_complete() { ("SuccessCriteriaMet", "Complete") } else { ("FailureTarget", "Failed") }
     }
 }
 
@@ -64,86 +87,135 @@ impl Engine {
             }
             return;
         }
-        if job.verdict.is_none() {
-            self.begin_or_suspend(now, name, out);
-            self.judge_verdict(now, name, out);
+        self.timers.clear(&Timer::JobBackoff(job.uid));
+        let judged = match job.verdict {
+            Some(verdict) => Some(verdict),
+            None => {
+                self.begin_job(now, name, out);
+                self.judge_early(now, name, out)
+            }
+        };
+        if let Some(verdict) = judged {
+            return self.end_job(now, name, verdict, out);
         }
-        let Some(job) = self.jobs.get_mut(name) else { return };
-        if let Some(verdict) = job.verdict {
-            self.end_job(now, name, verdict, out);
-        } else if job.suspended {
+        if self.jobs.get(name).is_some_and(|job| job.suspended) {
             self.remove_job_pods(now, name, Count::Nothing, out);
         } else {
             self.manage_pods(now, name, out);
         }
+        // After that, and before its suspension: one that has all it needs is complete even if it is to be
+        // suspended (JOB-085).
+        match self.judge_complete(now, name, out) {
+            Some(verdict) => self.end_job(now, name, verdict, out),
+            None => self.note_suspension(now, name, out),
+        }
     }
 
-    /// Start time, and the conditions of suspension (JOB-080 to JOB-084).
-    fn begin_or_suspend(&mut self, now: Now, name: &str, out: &mut Actions) {
+    /// Its time begins with its first look, and anew after each suspension (JOB-064, JOB-082).
+    fn begin_job(&mut self, now: Now, name: &str, out: &mut Actions) {
         let Some(job) = self.jobs.get_mut(name) else { return };
-        let was = job.conditions.iter().any(|c| c.kind == "Suspended" && c.status);
-        let about = ("Job", name, &job.unit.name);
-        if job.suspended && !was {
-            report(out, false, "Suspended", about, "Job suspended".to_owned());
-            job.set_condition(now, "Suspended", true, "JobSuspended", "Job suspended");
-            job.start = None;
-        } else if !job.suspended && was {
-            report(out, false, "Resumed", about, "Job resumed".to_owned());
-            job.set_condition(now, "Suspended", false, "JobResumed", "Job resumed");
-        } else if job.suspended || job.start.is_some() {
-            return;
-        }
-        out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
-        let Some(job) = self.jobs.get_mut(name) else { return };
-        if job.suspended {
-            self.timers.clear(&Timer::JobDeadline(job.uid));
+        if job.suspended || job.start.is_some() {
             return;
         }
         job.start = Some(now);
         if let Some(deadline) = job.active_deadline {
             self.timers.set(Timer::JobDeadline(job.uid), now.mono + deadline);
         }
+        out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
     }
 
-    /// Whether the job has failed or is complete: failures first (JOB-062), back-off limit before deadline
-    /// (JOB-061).
-    fn judge_verdict(&mut self, now: Now, name: &str, out: &mut Actions) {
-        let Some(job) = self.jobs.get(name) else { return };
+    /// The conditions of suspension (JOB-080 to JOB-084).
+    fn note_suspension(&mut self, now: Now, name: &str, out: &mut Actions) {
+        let Some(job) = self.jobs.get_mut(name) else { return };
+        let was = job.conditions.iter().any(|c| c.kind == "Suspended" && c.status);
+        if job.suspended == was {
+            return;
+        }
+        let about = ("Job", name, &job.unit.name);
+        if job.suspended {
+            report(out, false, "Suspended", about, "Job suspended".to_owned());
+            job.set_condition(now, "Suspended", true, "JobSuspended", "Job suspended");
+            job.start = None;
+            self.timers.clear(&Timer::JobDeadline(job.uid));
+        } else {
+            report(out, false, "Resumed", about, "Job resumed".to_owned());
+            job.set_condition(now, "Suspended", false, "JobResumed", "Job resumed");
+        }
+        out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
+    }
+
+    /// Whether the job has failed, or may stop early, in Kubernetes' order (JOB-105).
+    fn judge_early(&mut self, now: Now, name: &str, out: &mut Actions) -> Option<Verdict> {
+        let job = self.jobs.get(name)?;
         let overdue = match (job.start, job.active_deadline) {
             (Some(start), Some(deadline)) => now.mono.since(start.mono) >= deadline,
             _ => false,
         };
+        let (verdict, message) = if let Some(message) = &job.fail_job {
+            (Verdict::PodFailurePolicy, message.to_string())
+        } else if self.past_backoff_limit(job) {
+            (Verdict::BackoffLimitExceeded, String::new())
+        } else if overdue && !job.suspended {
+            (Verdict::DeadlineExceeded, String::new())
+        } else if let Some(verdict) = job.past_index_limits() {
+            (verdict, String::new())
+        } else if let Some(rule) =
+            success::met(&job.spec().success_policy, &job.completed, job.completions.unwrap_or(0))
+        {
+            (Verdict::SuccessPolicy, format!("Matched rules at index {rule}"))
+        } else {
+            return None;
+        };
+        self.set_verdict(now, name, verdict, &message, out)
+    }
+
+    /// Whether all is done. What is too many is on its way out by now.
+    fn judge_complete(&mut self, now: Now, name: &str, out: &mut Actions) -> Option<Verdict> {
+        let job = self.jobs.get(name)?;
         let enough = match job.completions {
             Some(completions) => job.succeeded >= completions,
-            None => job.succeeded > 0 && self.active_pods(job) == 0,
+            None => job.succeeded > 0,
         };
-        let verdict = if self.past_backoff_limit(job) {
-            Verdict::BackoffLimitExceeded
-        } else if overdue && !job.suspended {
-            Verdict::DeadlineExceeded
-        } else if enough && self.active_pods(job) == 0 {
-            Verdict::CompletionsReached
-        } else {
-            return;
-        };
-        let Some(job) = self.jobs.get_mut(name) else { return };
-        let kind = if verdict.is_complete() { "SuccessCriteriaMet" } else { "FailureTarget" };
-        job.set_condition(now, kind, true, verdict.reason(), verdict.message());
+        if !enough || self.active_pods(job) > 0 {
+            return None;
+        }
+        if job.completions.is_some_and(|completions| job.succeeded > completions) {
+            let words = "too many pods have succeeded after the number of completions was reached";
+            let about = ("Job", name, &job.unit.name);
+            report(out, true, "TooManySucceededPods", about, words.to_owned());
+        }
+        self.set_verdict(now, name, Verdict::CompletionsReached, "", out)
+    }
+
+    /// The first step of an end (JOB-101). No later event changes it (JOB-106).
+    fn set_verdict(
+        &mut self,
+        now: Now,
+        name: &str,
+        verdict: Verdict,
+        message: &str,
+        out: &mut Actions,
+    ) -> Option<Verdict> {
+        let job = self.jobs.get_mut(name)?;
+        let message = if message.is_empty() { verdict.message() } else { message };
+        job.set_condition(now, verdict.conditions().0, true, verdict.reason(), message);
         job.verdict = Some(verdict);
         out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
+        Some(verdict)
     }
 
     /// JOB-040 for `Never`, JOB-041 for `OnFailure`.
     fn past_backoff_limit(&self, job: &Job) -> bool {
-        let limit = job.spec().backoff_limit;
+        let limit = job.terms.backoff_limit;
         if job.failed > limit {
             return true;
         }
         if job.spec().pod.restart_policy != RestartPolicy::OnFailure {
             return false;
         }
-        let pods = job.live.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.leaving.is_none());
-        let restarts: u32 = pods.map(|pod| pod.restarts()).sum();
+        // Those on their way out run still, so they count (JOB-041).
+        let pods = job.live.iter().filter_map(|uid| self.pods.get(uid));
+        let restarts = pods.fold(0u32, |sum, pod| sum.saturating_add(pod.restarts()));
         restarts > 0 && restarts >= limit
     }
 
@@ -157,18 +229,20 @@ impl Engine {
         }
         job.finished = true;
         job.finished_at = Some(now);
-        let kind = if verdict.is_complete() { "Complete" } else { "Failed" };
-        job.set_condition(now, kind, true, verdict.reason(), verdict.message());
+        let (first, last) = verdict.conditions();
+        let known = job.conditions.iter().find(|condition| condition.kind == first);
+        let message = known.map_or_else(|| verdict.message().to_owned(), |known| known.message.clone());
+        job.set_condition(now, last, true, verdict.reason(), &message);
         if verdict.is_complete() {
             job.completion_time = Some(now.wall);
         }
         let (uid, unit) = (job.uid, job.unit.name.clone());
-        let ttl = job.spec().ttl_after_finished.map(|ttl| (now, ttl));
+        let ttl = job.terms.ttl_after_finished.map(|ttl| (now, ttl));
         let about = ("Job", name, &unit);
         if verdict.is_complete() {
             report(out, false, "Completed", about, "Job completed".to_owned());
         } else {
-            report(out, true, verdict.reason(), about, verdict.message().to_owned());
+            report(out, true, verdict.reason(), about, message);
         }
         self.timers.clear(&Timer::JobDeadline(uid));
         self.timers.clear(&Timer::JobBackoff(uid));
@@ -178,5 +252,18 @@ impl Engine {
         out.push(Action::Changed(ObjectRef::Job(name.to_owned())));
         self.on_job_finished(now, name, verdict.is_complete(), out);
         self.note_essential_end(&unit, u8::from(!verdict.is_complete()));
+    }
+}
+
+impl Job {
+    /// Whether too many indexes have failed, or some and there is none left to try (BPI-002, BPI-003).
+    fn past_index_limits(&self) -> Option<Verdict> {
+        let (retries, completions) = (self.retries.as_ref()?, self.completions?);
+        let failed = retries.failed.len();
+        if self.terms.max_failed_indexes.is_some_and(|most| failed > most) {
+            return Some(Verdict::MaxFailedIndexesExceeded);
+        }
+        let over = failed.saturating_add(self.completed.len()) >= completions;
+        (failed > 0 && over).then_some(Verdict::FailedIndexes)
     }
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod end;
+mod look;
 mod start;
 mod stop;
 
@@ -24,7 +25,7 @@ use super::event::Label;
 use super::id::{Class, JobName, PodName, PodUid, RunId};
 use super::restart::Series;
 use super::time::{Now, Wall};
-use super::view::{Phase, Terminated};
+use super::view::Terminated;
 use crate::unit::model::{PodTemplate, Unit};
 
 pub(super) use end::words_of;
@@ -52,6 +53,8 @@ pub(in crate::engine) struct Pod {
     pub(in crate::engine) was_ready: bool,
     pub(in crate::engine) ready_message: String,
     pub(in crate::engine) status_text: String,
+    /// An operator has deleted it, or supd ends under it: Kubernetes' condition `DisruptionTarget` (PHS-010).
+    pub(in crate::engine) disrupted: bool,
     /// Why the pod itself failed.
     pub(in crate::engine) reason: String,
     pub(in crate::engine) message: String,
@@ -85,6 +88,8 @@ pub(in crate::engine) enum Count {
     Failed,
     /// It has been counted already (JOB-014), or its owner is gone.
     Already,
+    /// As any other, by its phase when it is gone (PRP-002).
+    AtEnd,
 }
 
 /// A pod was asked to end.
@@ -156,37 +161,6 @@ impl Pod {
 
     pub(in crate::engine) fn main_place(&self) -> usize {
         self.processes.len() - 1
-    }
-
-    /// Whether a process is there, or on its way.
-    pub(in crate::engine) fn is_up(&self) -> bool {
-        matches!(self.present().state, ProcessState::Starting | ProcessState::Running { .. })
-    }
-
-    /// Whether main has ever been started.
-    pub(in crate::engine) fn main_has_started(&self) -> bool {
-        let main = &self.processes[self.main_place()];
-        self.current == self.main_place()
-            && (main.last.is_some()
-                || matches!(main.state, ProcessState::Running { .. } | ProcessState::Ended(_)))
-    }
-
-    /// Kubernetes' phase (PHS-002, PHS-003).
-    pub(in crate::engine) fn phase(&self) -> Phase {
-        if self.main_has_started() { Phase::Running } else { Phase::Pending }
-    }
-
-    /// Restarts of all its processes.
-    pub(in crate::engine) fn restarts(&self) -> u32 {
-        self.processes.iter().map(|process| process.restarts).sum()
-    }
-
-    /// When its next start is due, if it waits in back-off.
-    pub(in crate::engine) fn backoff_until(&self) -> Option<Wall> {
-        match &self.present().state {
-            ProcessState::Waiting { why: Why::Backoff(_) | Why::Exhausted(_), until } => *until,
-            _ => None,
-        }
     }
 
     pub(in crate::engine) fn present(&self) -> &Process {

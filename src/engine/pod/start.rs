@@ -243,6 +243,7 @@ fn new_pod(created: Now, uid: PodUid, seed: PodSeed) -> Pod {
         was_ready: false,
         ready_message: String::new(),
         status_text: String::new(),
+        disrupted: false,
         reason: String::new(),
         message: String::new(),
     }

@@ -31,10 +31,12 @@ impl Engine {
     /// Asks a pod to end. One that runs nothing is final at once.
     pub(in crate::engine) fn stop_pod(&mut self, now: Now, uid: PodUid, count: Count, out: &mut Actions) {
         let left = self.time_left(now.mono);
+        let ending = self.ending.is_some();
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         if pod.leaving.is_some() {
             return;
         }
+        pod.disrupted |= ending;
         pod.leaving = Some(Leaving { count });
         pod.ready = false;
         pod.ready_since = None;

@@ -1,4 +1,8 @@
-//! Jobs: rules JOB and IDX.
+//! Jobs: rules JOB and IDX; failures, ends and changes have files of their own.
+
+mod changes;
+mod ends;
+mod failures;
 
 use supd::engine::event::Command;
 use supd::engine::view::UnitState;
