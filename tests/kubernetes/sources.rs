@@ -1,4 +1,5 @@
-//! Which tests carry the number of a rule, found in the text of `tests/` and `src/`.
+//! Which tests carry the number of a rule: functions, found in the text of `tests/` and `src/`, and the units of
+//! `tests/golden`, each of which is a test: `jvl-008-replacement.toml`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,6 +26,11 @@ pub fn tests() -> Shown {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "toml") {
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                for rule in rules(&name.replace('-', "_")) {
+                    shown.tests.entry(rule).or_default().push(name.clone());
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 of_text(&fs::read_to_string(&path).unwrap(), &mut shown);
             }

@@ -40,6 +40,8 @@ pub enum Fact {
     Dropped(PodUid),
     /// Nothing but time has passed.
     Nothing,
+    /// Nothing more came of the step.
+    Rest,
 }
 
 /// All that happened, in order, with its time.
@@ -73,6 +75,11 @@ impl Facts {
             Cause::Time => Fact::Nothing,
         };
         let mut facts = vec![first.clone()];
+        // A deleted pod that obeys at once, and one whose grace is over, has ended before anything comes of that.
+        let deleted = |pod: PodUid| matches!(cause, Cause::Delete(deleted) if deleted == pod);
+        let early = ends.iter().filter(|(run, _)| deleted(run.pod) || self.asked.contains(&run.pod));
+        let early: Vec<Fact> = early.map(|(run, code)| Fact::Ended(run.pod, *code)).collect();
+        facts.extend(early.into_iter().filter(|fact| *fact != first));
         let begun = self.new_runs(world);
         facts.extend(
             begun
@@ -82,13 +89,14 @@ impl Facts {
         );
         let signalled = &world.signals[self.signals..];
         for pod in signalled.iter().filter_map(|(name, _)| self.names.get(name)) {
-            if self.asked.insert(*pod) {
+            if self.asked.insert(*pod) && !deleted(*pod) {
                 facts.push(Fact::Asked(*pod));
             }
         }
         self.signals = world.signals.len();
-        facts
-            .extend(ends.iter().map(|(run, code)| Fact::Ended(run.pod, *code)).filter(|fact| *fact != first));
+        let others = ends.iter().map(|(run, code)| Fact::Ended(run.pod, *code));
+        let others: Vec<Fact> = others.filter(|fact| !facts.contains(fact)).collect();
+        facts.extend(others);
         self.ended.extend(ends.iter().map(|(run, _)| *run));
         for (run, index) in &begun {
             if self.made.insert(run.pod) {
@@ -101,6 +109,7 @@ impl Facts {
             }
         }
         self.over.extend(world.finished.keys());
+        facts.push(Fact::Rest);
         self.all.extend(facts.into_iter().map(|fact| (now, fact)));
     }
 

@@ -13,6 +13,8 @@ use super::spec::Spec;
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
     pub suspended: bool,
+    /// It was seen suspended before it had its end, and says so.
+    pub says_suspended: bool,
     pub parallelism: u32,
     /// When it began, or went on (JOB-082).
     pub start: Option<Mono>,
@@ -20,15 +22,25 @@ pub struct Expected {
     pub succeeded: u32,
     pub failed: u32,
     pub completed: BTreeSet<u32>,
+    pub failed_indexes: BTreeSet<u32>,
     /// Kubernetes' reason of the end that was decided upon.
     pub end: Option<&'static str>,
-    /// Failures since the last success, and the time of the last.
-    row: u32,
-    last_failure: Option<Mono>,
-    /// Pods that were made while none was to be.
-    pub too_early: Vec<PodUid>,
-    /// Indexes that were begun before a lower one.
-    pub out_of_order: Vec<u32>,
+    /// Failures since the last success, those included that do not count.
+    row: Failures,
+    /// The same of each index, which no success ends (BPI-004); and those that count.
+    rows: BTreeMap<u32, Failures>,
+    counted: BTreeMap<u32, u32>,
+    /// A rule said that the job fails.
+    fail_job: bool,
+    /// What was begun and was not to be, in words.
+    pub faults: Vec<String>,
+}
+
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Failures {
+    count: u32,
+    last: Option<Mono>,
 }
 
 /// A pod that is not over.
@@ -36,11 +48,14 @@ pub struct Expected {
 pub struct Pod {
     pub index: Option<u32>,
     pub restarts: u32,
-    /// Asked to end by supd.
+    /// Asked to end.
     pub asked: bool,
-    /// Deleted by an operator: it has counted already (JOB-014).
+    /// It has counted already: it was deleted (JOB-014, PRP-001).
+    pub counted: bool,
+    /// Deleted, and to be counted when it is gone (PRP-002).
     pub deleted: bool,
-    /// Asked to end before the job had its end: it was suspended, or there were too many.
+    /// Asked to end by supd, and not since the job has failed: it was suspended, there were too many, or enough
+    /// had succeeded.
     pub spared: bool,
 }
 
@@ -49,9 +64,9 @@ pub fn count(spec: &Spec, facts: &[(Mono, Fact)]) -> Expected {
     let mut job = Expected { suspended: spec.suspend, parallelism: spec.parallelism, ..Expected::default() };
     for (at, (now, fact)) in facts.iter().enumerate() {
         job.take(spec, *now, fact);
+        let next = facts.get(at + 1).filter(|(then, _)| then == now).map(|(_, next)| next);
         // What begins again at this instant is seen with it (JOB-061).
-        let more = matches!(facts.get(at + 1), Some((then, Fact::Restarted(_))) if then == now);
-        if !more {
+        if !matches!(next, Some(Fact::Restarted(_))) {
             job.judge(spec, *now);
         }
     }
@@ -71,17 +86,16 @@ impl Expected {
             Fact::Made(pod, index) => self.made(spec, now, *pod, *index),
             Fact::Restarted(pod) => self.pod(*pod).restarts += 1,
             Fact::Asked(pod) => self.ask(*pod),
-            Fact::Deleted(pod) if self.end.is_some() => self.ask(*pod),
-            Fact::Deleted(pod) => {
-                self.pod(*pod).deleted = true;
-                self.failure(now);
-            }
+            Fact::Deleted(pod) => self.delete(spec, now, *pod),
             Fact::Ended(pod, code) => self.ended(spec, now, *pod, *code),
             Fact::Dropped(pod) => {
                 self.ask(*pod);
-                self.over(spec, now, *pod, false);
+                self.over(spec, now, *pod, None);
             }
             Fact::Nothing => {}
+            // A job that is complete once its pods were asked to end was never suspended (JOB-085).
+            Fact::Rest if self.end.is_none() => self.says_suspended = self.suspended,
+            Fact::Rest => {}
         }
     }
 
@@ -90,51 +104,70 @@ impl Expected {
     }
 
     fn ask(&mut self, uid: PodUid) {
-        let spared = self.end.is_none();
+        let spared = self.end.is_none_or(is_success);
         let pod = self.pod(uid);
-        pod.spared |= spared;
+        // Who is asked already is not asked for another reason.
+        pod.spared |= spared && !pod.asked;
         pod.asked = true;
     }
 
+    /// PRP-001 at once, PRP-002 when it is gone.
+    fn delete(&mut self, spec: &Spec, now: Mono, uid: PodUid) {
+        let at_once = self.end.is_none() && !spec.replaces_failed_only;
+        let later = self.end.is_none() && !at_once;
+        let pod = self.pod(uid);
+        pod.asked = true;
+        (pod.counted, pod.deleted) = (at_once, later);
+        let index = pod.index;
+        if at_once {
+            self.failure(spec, now, index, None);
+        }
+    }
+
     fn made(&mut self, spec: &Spec, now: Mono, uid: PodUid, index: Option<u32>) {
-        if self.suspended || self.end.is_some() || self.waits(now) {
-            self.too_early.push(uid);
+        assert_eq!(index.is_some(), spec.indexed);
+        if self.suspended || self.end.is_some() || self.waits(spec, now, index) {
+            self.faults.push(format!("{uid:?} was made too early"));
         }
         if let Some(index) = index {
-            // The lowest that is neither done nor active (IDX-003).
-            let active: BTreeSet<u32> = self.active().filter_map(|pod| pod.index).collect();
-            let lower = (0..index).any(|lower| !self.completed.contains(&lower) && !active.contains(&lower));
-            if lower || active.contains(&index) || self.completed.contains(&index) {
-                self.out_of_order.push(index);
+            // The lowest that is to be done (IDX-003), except those that wait, each of which keeps a slot (BPI-005).
+            let pending = self.pending(spec);
+            let lower: Vec<u32> = pending.iter().copied().filter(|lower| *lower < index).collect();
+            let all_wait = lower.iter().all(|lower| self.waits(spec, now, Some(*lower)));
+            if !pending.contains(&index) || !all_wait || lower.len() >= self.free(spec) {
+                self.faults.push(format!("index {index} was begun out of order"));
             }
         }
-        assert_eq!(index.is_some(), spec.indexed);
-        self.pods.insert(uid, Pod { index, restarts: 0, asked: false, deleted: false, spared: false });
+        self.pods.insert(
+            uid,
+            Pod { index, restarts: 0, asked: false, counted: false, deleted: false, spared: false },
+        );
     }
 
     fn ended(&mut self, spec: &Spec, now: Mono, uid: PodUid, code: u8) {
-        let pod = self.pod(uid);
         // A failure in place is no end of the pod, unless it is to end (RST-003, RST-017).
-        if code == 0 || !spec.on_failure || pod.asked || pod.deleted {
-            self.over(spec, now, uid, code == 0);
+        if code == 0 || !spec.on_failure || self.pod(uid).asked {
+            self.over(spec, now, uid, Some(code));
         }
     }
 
-    /// A pod is over, and counts; once.
-    fn over(&mut self, spec: &Spec, now: Mono, uid: PodUid, good: bool) {
+    /// A pod is over, and counts; once. `None`: nothing of it ran.
+    fn over(&mut self, spec: &Spec, now: Mono, uid: PodUid, code: Option<u8>) {
         let pod = self.pods.remove(&uid).expect("it was there");
-        let failing = self.end.is_some_and(|reason| reason != "CompletionsReached");
-        // One that had been asked to end and has done its work counts, as long as that is wanted; a work queue
-        // says of no success that it is too many.
-        let wanted = spec.completions.is_none_or(|completions| self.succeeded < completions);
-        match (failing, good) {
-            _ if pod.deleted => {}
-            // JOB-051: with its job, even if it ends well.
-            (true, _) if !pod.spared => self.failed += 1,
-            (_, true) if wanted => self.success(pod.index),
-            // JOB-081, JOB-007: what supd itself stops does not count.
-            _ if pod.spared => {}
-            _ => self.failure(now),
+        let failing = self.end.is_some_and(|reason| !is_success(reason));
+        // One that had been asked to end and has done its work counts, as long as that is wanted.
+        let missing = spec.completions.is_none_or(|completions| self.succeeded < completions);
+        let wanted = !pod.spared || self.end.is_none() && missing;
+        match (failing, code) {
+            _ if pod.counted => {}
+            // PRP-003
+            (_, Some(0)) if pod.deleted => self.success(pod.index),
+            // JOB-051: with its job, even if it ends well, unless a rule ignores it.
+            (true, _) if !pod.spared => self.failed += u32::from(ruling(spec, code) != "Ignore"),
+            (_, Some(0)) if wanted => self.success(pod.index),
+            // JOB-081, JOB-007, SUC-003: what supd itself stops does not count.
+            _ if pod.spared || code == Some(0) => {}
+            _ => self.failure(spec, now, pod.index, code),
         }
     }
 
@@ -143,17 +176,26 @@ impl Expected {
             // IDX-005
             Some(index) => {
                 self.completed.insert(index);
-                self.succeeded = u32::try_from(self.completed.len()).expect("few");
+                self.succeeded = to_u32(self.completed.len());
             }
             None => self.succeeded += 1,
         }
-        self.row = 0;
+        self.row.count = 0;
     }
 
-    fn failure(&mut self, now: Mono) {
-        self.failed += 1;
-        self.row += 1;
-        self.last_failure = Some(now);
+    fn failure(&mut self, spec: &Spec, now: Mono, index: Option<u32>, code: Option<u8>) {
+        let action = ruling(spec, code);
+        self.row = Failures { count: self.row.count + 1, last: Some(now) };
+        self.failed += u32::from(action != "Ignore");
+        self.fail_job |= action == "FailJob";
+        let (Some(index), Some(limit)) = (index, spec.backoff_limit_per_index) else { return };
+        let row = self.rows.entry(index).or_default();
+        *row = Failures { count: row.count + 1, last: Some(now) };
+        let counted = self.counted.entry(index).or_default();
+        *counted += u32::from(action != "Ignore");
+        if *counted > limit || action == "FailIndex" {
+            self.failed_indexes.insert(index);
+        }
     }
 
     /// The first reason that holds, and for ever (JOB-105).
@@ -164,50 +206,106 @@ impl Expected {
         if !self.suspended && self.start.is_none() {
             self.start = Some(now);
         }
-        let limit = spec.backoff_limit.unwrap_or(6);
-        let restarts: u32 = self.active().map(|pod| pod.restarts).sum();
+        let limit = spec.failures_allowed();
+        // Those on their way out run still (JOB-041).
+        let restarts: u32 = self.pods.values().map(|pod| pod.restarts).sum();
         let passed = self.start.map(|start| now.since(start).as_secs());
-        let active = self.active().count();
+        let overdue = spec.active_deadline.zip(passed).is_some_and(|(deadline, passed)| passed >= deadline);
+        let failed = to_u32(self.failed_indexes.len());
         let enough = match spec.completions {
             Some(completions) => self.succeeded >= completions,
             None => self.succeeded > 0,
         };
-        self.end = if self.failed > limit || spec.on_failure && restarts >= limit.max(1) {
+        self.end = if self.fail_job {
+            Some("PodFailurePolicy")
+        } else if self.failed > limit || spec.on_failure && restarts >= limit.max(1) {
             Some("BackoffLimitExceeded")
-        } else if spec.active_deadline.is_some_and(|deadline| passed.is_some_and(|passed| passed >= deadline))
-        {
+        } else if overdue {
             Some("DeadlineExceeded")
-        } else if enough && active == 0 {
+        } else if spec.max_failed_indexes.is_some_and(|most| failed > most) {
+            Some("MaxFailedIndexesExceeded")
+        } else if failed > 0 && Some(failed + self.succeeded) >= spec.completions {
+            Some("FailedIndexes")
+        } else if self.succeeded > 0 && self.is_enough(spec) {
+            Some("SuccessPolicy")
+        } else if enough && self.active().count() == 0 {
             Some("CompletionsReached")
         } else {
             None
         };
     }
 
-    /// Pods that run or wait, and nobody has asked to end (JOB-016).
-    pub fn active(&self) -> impl Iterator<Item = &Pod> {
-        self.pods.values().filter(|pod| !pod.asked && !pod.deleted)
+    /// SUC-002
+    fn is_enough(&self, spec: &Spec) -> bool {
+        spec.success_policy.iter().any(|rule| {
+            let every: BTreeSet<u32> = (0..spec.completions.unwrap_or(0)).collect();
+            let set = rule.indexes.as_ref().unwrap_or(&every);
+            let wanted = rule.count.unwrap_or(to_u32(set.len()));
+            to_u32(self.completed.intersection(set).count()) >= wanted
+        })
     }
 
-    /// Whether the job is in back-off (JOB-043 to JOB-047).
-    pub fn waits(&self, now: Mono) -> bool {
-        let Some(last) = self.last_failure.filter(|_| self.row > 0) else { return false };
-        let seconds = (0..self.row).fold(5, |delay: u64, _| (delay * 2).min(600));
+    /// Pods that run or wait, and nobody has asked to end (JOB-016).
+    pub fn active(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values().filter(|pod| !pod.asked)
+    }
+
+    /// Whether the job, or where each has its own this index, is in back-off (JOB-043 to JOB-047, BPI-004).
+    pub fn waits(&self, spec: &Spec, now: Mono, index: Option<u32>) -> bool {
+        let row = match (spec.backoff_limit_per_index, index) {
+            (Some(_), Some(index)) => self.rows.get(&index).copied().unwrap_or_default(),
+            _ => self.row,
+        };
+        let Some(last) = row.last.filter(|_| row.count > 0) else { return false };
+        let seconds = (0..row.count).fold(5, |delay: u64, _| (delay * 2).min(600));
         now.since(last) < Duration::from_secs(seconds)
     }
 
-    /// How many pods are to be active; `None`: as many as there are, and no more.
-    pub fn wanted(&self, spec: &Spec, now: Mono) -> (u32, u32) {
+    /// Indexes that are to be begun some time, lowest first (IDX-003).
+    pub fn pending(&self, spec: &Spec) -> Vec<u32> {
+        let taken = |index: &u32| {
+            let holds = |pod: &Pod| pod.index == Some(*index) && (!pod.asked || spec.replaces_failed_only);
+            self.completed.contains(index)
+                || self.failed_indexes.contains(index)
+                || self.pods.values().any(holds)
+        };
+        (0..spec.completions.unwrap_or(0)).filter(|index| !taken(index)).collect()
+    }
+
+    /// How many pods may be active.
+    pub fn wanted(&self, spec: &Spec) -> usize {
         if self.suspended || self.end.is_some() {
-            return (0, 0);
+            return 0;
         }
-        let there = u32::try_from(self.active().count()).expect("few");
         let wanted = match spec.completions {
             Some(completions) => self.parallelism.min(completions.saturating_sub(self.succeeded)),
             // JOB-003
-            None if self.succeeded > 0 => there,
+            None if self.succeeded > 0 => to_u32(self.active().count()),
             None => self.parallelism,
         };
-        if self.waits(now) { (0, wanted) } else { (wanted, wanted) }
+        wanted as usize
     }
+
+    /// How many pods are to be made, if nothing waits.
+    pub fn free(&self, spec: &Spec) -> usize {
+        let leaving = self.pods.values().filter(|pod| pod.asked && spec.replaces_failed_only).count();
+        self.wanted(spec).saturating_sub(self.active().count() + leaving)
+    }
+}
+
+/// What the failure policy says of an end: the first rule that matches (PFP-001); 0 never does (PFP-004).
+fn ruling(spec: &Spec, code: Option<u8>) -> &'static str {
+    let code = code.filter(|code| *code != 0);
+    let mut rules = spec.failure_policy.iter();
+    let rule = rules.find(|rule| code.is_some_and(|code| rule.codes.contains(&code) == rule.within));
+    rule.map_or("Count", |rule| rule.action)
+}
+
+/// Whether a reason is one of success.
+pub fn is_success(reason: &str) -> bool {
+    ["CompletionsReached", "SuccessPolicy"].contains(&reason)
+}
+
+fn to_u32(count: usize) -> u32 {
+    u32::try_from(count).expect("few")
 }

@@ -138,9 +138,7 @@ impl Life {
     }
 
     fn set_parallelism(&mut self, pods: u32) {
-        // What is written of suspension holds, too.
-        let suspend = self.world.job(JOB).suspended;
-        let text = Spec { parallelism: pods, suspend, ..self.spec.clone() }.text();
+        let text = Spec { parallelism: pods, ..self.spec.clone() }.text();
         self.act(|world| world.unit(JOB, &text).reload(true).stored());
         self.note(Cause::Parallelism(pods));
     }
