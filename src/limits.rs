@@ -214,6 +214,8 @@ pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
 pub const STATUS_TEXT_CHARS_MAX: usize = 256;
 /// Parents looked through for the run that a process belongs to: deeper than any tree of processes seen.
 pub const ANCESTORS_MAX: usize = 64;
+/// Longest time that a postStart may take: Kubernetes sets none; who hangs for a day hangs.
+pub const POST_START_MAX: std::time::Duration = std::time::Duration::from_secs(86_400);
 /// Bytes in which a probe's HTTP answer must show its status line.
 pub const PROBE_STATUS_LINE_BYTES_MAX: usize = 4 * 1024;
 /// Longest socket path the kernel takes (sun_path, with its NUL).

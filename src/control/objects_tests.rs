@@ -64,6 +64,8 @@ fn process(name: &str, class: Class, state: ProcessState) -> ProcessView {
         command: vec!["/usr/bin/web".to_owned(), "--port=80".to_owned()],
         restarts: 0,
         attempt: 0,
+        ready: class == Class::Main && matches!(state, ProcessState::Running { .. }),
+        started: matches!(state, ProcessState::Running { .. }),
         state,
         last: None,
     }
@@ -97,6 +99,7 @@ fn web_0() -> PodView {
         ready_message: "GET http://127.0.0.1:80/healthz: 200".to_owned(),
         status_text: "serving 3 clients".to_owned(),
         outdated: false,
+        disrupted: false,
         processes: vec![process("migrate", Class::Init, ProcessState::Terminated(done)), main],
     }
 }

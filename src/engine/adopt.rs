@@ -9,15 +9,15 @@ use std::sync::Arc;
 use super::action::{Action, Actions};
 use super::entry::KindState;
 use super::event::{Adopted, Exit, Label, Outcome, Usage};
-use super::id::{JobName, PodUid, RunId};
-use super::pod::{Count, Leaving, Owner, Pod, PodSeed, ProcessState, ready_by};
+use super::id::{Class, JobName, PodUid, RunId};
+use super::pod::{Count, Leaving, Owner, Pod, PodSeed, ProcessState, Stage, narrow, ready_by};
 use super::recall::Recall;
 use super::saved::Continuity;
 use super::time::Now;
 use super::timer::Timer;
-use super::view::{JobOwner, Phase};
+use super::view::JobOwner;
 use super::{Engine, places::Place, report};
-use crate::unit::model::{Body, ProbeKind, RestartPolicy, Unit};
+use crate::unit::model::{Body, RestartPolicy, Unit};
 use crate::unit::name::UnitName;
 
 const SIGKILL: i32 = 9;
@@ -49,13 +49,16 @@ impl Engine {
             ends.extend(self.adopt_pod_of(runs, &mut found, recall, out));
         }
         self.give_way(&ends, recall.now, out);
-        for uid in known.iter().copied().filter(|uid| !found.contains(uid)) {
-            ends.extend(self.judge_missing(uid, recall, out));
+        for uid in known.iter().copied() {
+            self.judge_missing(uid, &found, &mut ends, recall, out);
         }
         ends.sort_by_key(|(run, exit)| (exit.at.mono, *run));
         for (run, exit) in ends {
             self.on_exited(recall.now, run, exit, out);
         }
+        let found = found.iter().map(|(uid, _)| uid);
+        let all: BTreeSet<PodUid> = known.iter().chain(found).copied().collect();
+        all.into_iter().for_each(|uid| self.go_on(recall.now, uid, out));
     }
 
     /// A pod whose place was given to a later one is over: it was asked to end, and that was not stored. It
@@ -71,14 +74,14 @@ impl Engine {
         for uid in over {
             let end = ends.iter().find(|(run, _)| run.pod == uid);
             let Some(pod) = self.pods.get_mut(&uid) else { continue };
-            let process = pod.template().process(pod.current);
-            let failed = end.is_some_and(|(_, exit)| {
+            let failed = end.is_some_and(|(run, exit)| {
                 let exhausted = matches!(exit.outcome, Outcome::NotStarted { exhausted: true, .. });
-                !exit.succeeded(&process.success_exit) && !exhausted
+                let model = pod.model(usize::from(run.process));
+                !exit.succeeded(&model.success_exit) && !exhausted
             });
             if failed && pod.template().restart_policy == RestartPolicy::Never && has_index(&pod.owner) {
                 // Of itself: it is counted as any other, and the later one came for it.
-            } else if end.is_some() {
+            } else if end.is_some() && pod.processes.len() == 1 {
                 pod.leaving.get_or_insert(Leaving { count: Count::Nothing });
             } else {
                 self.stop_pod(now, uid, Count::Nothing, out);
@@ -86,27 +89,28 @@ impl Engine {
         }
     }
 
-    /// The runs of one pod, oldest first. Returns the end that is still to be judged, if there is one.
+    /// The runs of one pod, by place, oldest first. Returns the ends that are still to be judged: at most one of
+    /// each process.
     fn adopt_pod_of(
         &mut self,
         runs: Vec<Adopted>,
-        found: &mut BTreeSet<PodUid>,
+        found: &mut BTreeSet<(PodUid, u16)>,
         recall: &Recall,
         out: &mut Actions,
-    ) -> Option<(RunId, Exit)> {
-        let mut end: Option<(RunId, Exit)> = None;
+    ) -> Vec<(RunId, Exit)> {
+        let mut ends: Vec<(RunId, Exit)> = Vec::new();
         for run in runs {
-            if let Some((run, exit)) = end.take() {
+            let (uid, place) = (run.run.pod, run.run.process);
+            if let Some((_, exit)) = ends.pop_if(|(earlier, _)| earlier.process == place) {
                 // It was followed by another run, so what it led to has happened already.
-                self.note_end(run.pod, run, exit, out);
+                self.note_end(uid, usize::from(place), exit, out);
             }
-            let uid = run.run.pod;
-            if let Some(adopted) = self.adopt(run, recall, out) {
-                found.insert(uid);
-                end = adopted;
+            if let Some(end) = self.adopt(run, recall, out) {
+                found.insert((uid, place));
+                ends.extend(end);
             }
         }
-        end
+        ends
     }
 
     /// Takes over a run, unless that is over. Returns its end, if it has ended.
@@ -119,9 +123,13 @@ impl Engine {
         let started = if pid.is_some() { started } else { recall.now };
         let known = self.pods.contains_key(&run.pod);
         // Asked to end before it was there, it has heard of nothing.
+        let place = usize::from(run.process);
         let unasked = self.pods.get(&run.pod).is_some_and(|pod| {
-            let starting = matches!(pod.present().state, ProcessState::Starting);
-            pod.leaving.is_some() && starting && pod.run() == run && pid.is_some() && exit.is_none()
+            let process = pod.processes.get(place);
+            let starting = process.is_some_and(|process| {
+                matches!(process.state, ProcessState::Starting) && process.stopping.is_some()
+            });
+            starting && pod.run(place) == run && pid.is_some() && exit.is_none()
         });
         let taken = match known {
             true => self.catch_up(run, &label, (pid, started)),
@@ -139,33 +147,31 @@ impl Engine {
             entry.released = true;
         }
         if unasked {
-            self.signal_late(recall.now, run.pod, out);
-        }
-        if exit.is_none() {
-            self.resume_probe(recall.now, run, ready, out);
+            self.stop_late(recall.now, run.pod, place, out);
+        } else if exit.is_none() {
+            self.resume(recall.now, run, ready, out);
         }
         Some(exit.map(|exit| (run, exit)))
     }
 
-    /// A pod that was stored: this run is its present one, or a later one. False: it is over, and stored.
+    /// A pod that was stored: this run is the present one of its process, or a later one. False: it is over, and
+    /// stored.
     fn catch_up(&mut self, run: RunId, label: &Label, (pid, started): (Option<u32>, Now)) -> bool {
         let Some(pod) = self.pods.get_mut(&run.pod) else { return false };
-        let backoff = pod.template().backoff;
-        let place = usize::from(run.process).min(pod.main_place());
-        let process = pod.present();
-        let over = matches!(process.state, ProcessState::Ended(_))
-            || (matches!(process.state, ProcessState::Waiting { .. }) && process.last.is_some());
-        let order = (place, run.attempt).cmp(&(pod.current, process.attempt));
-        if order.is_lt() || (order.is_eq() && over) {
+        let (backoff, place) = (pod.template().backoff, usize::from(run.process));
+        if place >= pod.processes.len() {
             return false;
         }
-        pod.current = place;
-        let process = pod.present_mut();
+        let first_stage = pod.first_stage(place);
+        let process = &mut pod.processes[place];
+        let over = matches!(process.state, ProcessState::Ended(_))
+            || (matches!(process.state, ProcessState::Waiting { .. }) && process.last.is_some());
+        let later = run.attempt > process.attempt;
+        if run.class != process.class || run.attempt < process.attempt || (over && !later) {
+            return false;
+        }
         if let ProcessState::Ended(end) = &process.state {
             process.last = Some(end.clone());
-        }
-        if run.attempt > process.attempt {
-            process.condemned = None;
         }
         // Each start after a failure lengthened the back-off; the label tells how many there were.
         for _ in process.restarts..label.restarts.min(process.restarts.saturating_add(64)) {
@@ -173,14 +179,21 @@ impl Engine {
         }
         process.attempt = run.attempt;
         process.restarts = process.restarts.max(label.restarts);
-        process.state = match pid {
-            Some(pid) => ProcessState::Running { pid, since: started },
-            None => ProcessState::Starting,
-        };
+        match &process.state {
+            // What is known of this very run stays: its stage, and whether it was asked to end.
+            ProcessState::Starting | ProcessState::Running { .. } if !later => {
+                process.state = match pid {
+                    Some(pid) => ProcessState::Running { pid, since: started },
+                    None => ProcessState::Starting,
+                };
+            }
+            _ => process.put_up(pid, started, first_stage),
+        }
+        pod.reached = pod.reached.max(place.min(pod.main_place()));
         if pid.is_some() {
             pod.started.get_or_insert(started);
         }
-        self.timers.clear(&Timer::Restart(run.pod));
+        self.timers.clear(&Timer::Restart(run.pod, run.process));
         true
     }
 
@@ -219,8 +232,7 @@ impl Engine {
             }
         }
         let seed = PodSeed { unit, name: label.pod.clone(), owner, scheduled: label.scheduled };
-        self.adopt_pod(seed, run, pid, started, label.restarts);
-        true
+        self.adopt_pod(seed, run, pid, started, label.restarts)
     }
 
     /// A found pod has this place. A pod at its end that was there had been replaced.
@@ -278,62 +290,92 @@ impl Engine {
         }
     }
 
-    /// A pod that was there before must not flip to unready because its manager is new (PRB-018). What can
-    /// be asked is asked again; what was told once (a notification) stands.
-    fn resume_probe(&mut self, now: Now, run: RunId, ready: bool, out: &mut Actions) {
-        let Some(pod) = self.pods.get_mut(&run.pod) else { return };
-        let ProcessState::Running { since, .. } = pod.present().state else { return };
-        if pod.run() != run || pod.current != pod.main_place() || pod.leaving.is_some() {
+    /// A run that lives goes on where it stood: with its hook, its probes, its end. What was ready must not flip
+    /// to unready because its manager is new (PRB-018): what can be asked is asked again; what was told once (a
+    /// notification) stands.
+    fn resume(&mut self, now: Now, run: RunId, ready: bool, out: &mut Actions) {
+        let (uid, place) = (run.pod, usize::from(run.process));
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let ProcessState::Running { since, .. } = pod.processes[place].state else { return };
+        if pod.renewing {
             return;
         }
-        let main = &pod.template().main;
-        let (readiness, deadline) = (main.readiness.clone(), main.start_deadline);
-        if (ready || readiness.is_none()) && !pod.ready {
-            (pod.ready, pod.was_ready, pod.ready_since) = (true, true, Some(since));
+        if pod.processes[place].stopping.is_some() {
+            return self.resume_stop(now, uid, place, out);
         }
-        let (is_ready, unit) = (pod.ready, Arc::clone(&pod.unit));
-        if readiness.is_none() {
-            return;
+        let model = pod.model(place);
+        let (unasked, deadline) = (model.readiness.is_none(), model.start_deadline);
+        let process = &mut pod.processes[place];
+        process.ready |= ready && !unasked;
+        process.ready |= unasked && process.stage == Stage::Started;
+        let is_ready = process.is_ready();
+        if let (false, Some(deadline)) = (is_ready, deadline) {
+            let at = ready_by(now, since, deadline);
+            self.timers.set(Timer::StartDeadline(uid, run.process), at);
         }
-        if let (false, Some(deadline), None) = (is_ready, deadline, &pod.present().condemned) {
-            self.timers.set(Timer::StartDeadline(run.pod), ready_by(now, since, deadline));
-        }
-        out.push(Action::Probe { run, unit, probe: ProbeKind::Readiness });
+        self.order_stage(now, uid, place, out);
+        self.judge_ready(now, uid, since, out);
     }
 
-    /// A pod that was stored as running, and of which no run was found. Returns an end that is to be judged.
-    fn judge_missing(&mut self, uid: PodUid, recall: &Recall, out: &mut Actions) -> Option<(RunId, Exit)> {
-        let pod = self.pods.get(&uid)?;
-        let run = pod.run();
-        match pod.present().state {
-            ProcessState::Running { .. } => {
-                let outcome = Outcome::Unknown;
-                Some((run, Exit { outcome, usage: Usage::default(), at: recall.now }))
+    /// Processes that were stored as running, and of which no run was found: their ends are to be judged.
+    fn judge_missing(
+        &mut self,
+        uid: PodUid,
+        found: &BTreeSet<(PodUid, u16)>,
+        ends: &mut Vec<(RunId, Exit)>,
+        recall: &Recall,
+        out: &mut Actions,
+    ) {
+        let places = self.pods.get(&uid).map_or(0, |pod| pod.processes.len());
+        for place in (0..places).filter(|place| !found.contains(&(uid, narrow(*place)))) {
+            let Some(pod) = self.pods.get(&uid) else { return };
+            let process = &pod.processes[place];
+            let exit = Exit { outcome: Outcome::Unknown, usage: Usage::default(), at: recall.now };
+            match process.state {
+                // One that comes after it was found, so it was done.
+                ProcessState::Running { .. } | ProcessState::Starting
+                    if process.class == Class::Init && place < pod.reached =>
+                {
+                    self.note_end(uid, place, exit, out);
+                }
+                ProcessState::Running { .. } => ends.push((pod.run(place), exit)),
+                ProcessState::Starting => self.start_anew(recall, uid, place, out),
+                ProcessState::Waiting { .. } | ProcessState::Ended(_) => {}
             }
-            ProcessState::Starting => {
-                self.start_anew(recall, uid, out);
-                None
-            }
-            // Its turn had come.
-            ProcessState::Waiting { .. } if self.timers.get(&Timer::Restart(uid)).is_none() => {
-                self.start_process(recall.now, uid, out);
-                None
-            }
-            ProcessState::Waiting { .. } | ProcessState::Ended(_) => None,
         }
     }
 
     /// The order to start a process was stored, and never carried out, as far as anyone knows.
-    fn start_anew(&mut self, recall: &Recall, uid: PodUid, out: &mut Actions) {
+    fn start_anew(&mut self, recall: &Recall, uid: PodUid, place: usize, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        if pod.leaving.is_some() {
-            return self.finish_pod(recall.now, uid, Phase::Failed, out);
+        if pod.is_closing() || pod.renewing {
+            return pod.processes[place].forget_start();
         }
         if recall.continuity != Continuity::Manager {
             // It may have run: what it logged is its own.
-            pod.present_mut().attempt += 1;
+            pod.processes[place].attempt += 1;
         }
-        self.order_start(uid, out);
+        self.order_start(uid, place, out);
+    }
+
+    /// Everything is known of a pod: whatever has its turn begins or ends.
+    fn go_on(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        if self.is_aside(&pod.unit.name) {
+            return;
+        }
+        let overdue = |place: &usize| {
+            let process = &pod.processes[*place];
+            let waits = matches!(process.state, ProcessState::Waiting { .. }) && !process.waits_for_turn();
+            waits && self.timers.get(&Timer::Restart(uid, narrow(*place))).is_none()
+        };
+        let overdue: Vec<usize> = (0..pod.processes.len()).filter(overdue).collect();
+        for place in overdue {
+            self.start_process(now, uid, place, out);
+        }
+        self.kill_to_renew(now, uid, out);
+        self.advance_pod(now, uid, out);
+        self.go_on_ending(now, uid, out);
     }
 }
 

@@ -168,8 +168,9 @@ impl Engine {
         };
         let mut sent = 0;
         for pod in pods.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.is_up()) {
-            out.push(Action::Signal { run: pod.run(), signal, all });
-            sent += 1;
+            let runs = if all { pod.runs_up().collect() } else { pod.foremost_runs() };
+            sent += runs.len();
+            out.extend(runs.into_iter().map(|run| Action::Signal { run, signal, all }));
         }
         match sent {
             0 => refuse(RefusedReason::Conflict, format!("`{unit}` has no process to send a signal to")),
@@ -291,8 +292,12 @@ impl Engine {
             return self.delete_unit(now, &unit, out);
         }
         self.delete_job(now, name, out);
-        if let Some((_, calendar)) = self.calendar(&unit) {
+        if let Some((_, calendar)) = self.calendar(&unit)
+            && calendar.active.iter().any(|active| active == name)
+        {
             calendar.active.retain(|active| active != name);
+            let words = format!("active job {name} was deleted");
+            report(out, false, "MissingJob", ("CronJob", unit.as_str(), &unit), words);
         }
         accept(&unit, format!("{name}: deleted"))
     }

@@ -16,7 +16,7 @@
 //!    ├─ job       makes pods until enough have succeeded                  job
 //!    ├─ cronjob   makes jobs at times of a calendar                       cron
 //!    └─ target    reached when what it requires is
-//!   pod     init steps one after another, then main; never two at once    pod
+//!   pod     steps and sidecars in order, then main and those beside it    pod
 //!   process waiting → starting → running → ended → waiting …              pod, restart
 //! ```
 
@@ -59,7 +59,6 @@ use time::{Mono, Now};
 use timer::{Timer, Timers};
 use tracked::Tracked;
 
-use crate::unit::model::ProbeKind;
 use crate::unit::name::UnitName;
 
 /// What differs from place to place.
@@ -125,10 +124,11 @@ impl Engine {
             Event::Loaded { units, apply } => self.on_loaded(now, units, apply, out),
             Event::Started { run, pid, at } => self.on_started(now, run, pid, at, out),
             Event::Exited { run, exit } => self.on_exited(now, run, exit, out),
-            Event::Probed { run, probe: ProbeKind::Readiness, good, message } => {
-                self.on_readiness(now, run, good, message, out)
+            Event::Probed { run, probe, good, message } => {
+                self.on_probed(now, run, probe, (good, message), out)
             }
-            Event::Probed { .. } | Event::ProbeFailed { .. } | Event::Hooked { .. } => {}
+            Event::ProbeFailed { run, probe, message } => self.on_probe_failed(run, probe, &message, out),
+            Event::Hooked { run, hook, failure } => self.on_hooked(now, run, hook, failure, out),
             Event::StatusText { run, text } => self.on_status_text(run, text, out),
             Event::Lifted { unit, adopted } => self.on_lifted(now, &unit, adopted, out),
             Event::Deadline => {}
@@ -168,10 +168,10 @@ impl Engine {
 
     fn on_timer(&mut self, now: Now, timer: Timer, out: &mut Actions) {
         match timer {
-            Timer::Restart(uid) => self.start_process(now, uid, out),
-            Timer::Kill(uid) => self.kill_pod(uid, out),
+            Timer::Restart(uid, place) => self.start_process(now, uid, usize::from(place), out),
+            Timer::Kill(uid, place) => self.on_grace_over(now, uid, usize::from(place), out),
             Timer::PodDeadline(uid) => self.on_pod_deadline(now, uid, out),
-            Timer::StartDeadline(uid) => self.on_start_deadline(now, uid, out),
+            Timer::StartDeadline(uid, place) => self.on_start_deadline(now, uid, usize::from(place), out),
             Timer::JobDeadline(uid) | Timer::JobBackoff(uid) => self.mark_job(uid),
             Timer::JobTtl(uid) => self.on_job_ttl(uid, out),
             Timer::Slot(unit) => self.mark(&unit),

@@ -7,20 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Engine;
 use super::action::{Action, Actions};
 use super::cron::Calendar;
 use super::entry::{Entry, KindState};
 use super::event::Begin;
+use super::id::{Class, PodUid};
 use super::job::{Job, Terms};
 use super::places::Place;
-use super::pod::{Leaving, Owner, Pod, Process, ProcessState};
-use super::saved::{
-    Continuity, Saved, SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit,
-};
+use super::pod::{Leaving, Owner, Pod, Process, ProcessState, class_of, narrow};
+use super::saved::{Continuity, Saved, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit};
 use super::time::{Mono, Now};
 use super::timer::Timer;
 use super::view::{JobOwner, UnitState};
-use super::{Engine, id::PodUid};
 use crate::unit::model::{AtBoot, Body, Unit};
 use crate::unit::name::UnitName;
 
@@ -193,7 +192,7 @@ impl Engine {
                     && cron.schedule.zone() == saved.zone.as_deref();
                 let suspended =
                     if cron.suspend == saved.suspended_by_unit { saved.suspended } else { cron.suspend };
-                recall_calendar(calendar, saved, suspended);
+                **calendar = Calendar::recalled(saved, suspended);
                 if !same {
                     // Editing a schedule never fires it.
                     calendar.rearm(recall.now);
@@ -283,14 +282,28 @@ impl Engine {
             unit = recall.template(saved.template_hash, &entry.unit);
         }
         let uid = saved.uid;
-        for (timer, at) in [(Timer::Kill(uid), saved.kill_at), (Timer::Restart(uid), saved.restart_at)] {
-            if let Some(at) = at {
-                self.timers.set(timer, recall.mono(at));
+        let Some(template) = unit.pod() else { return };
+        // As many as its template has: where that is lost, the one in force stands in for it.
+        let mut stored = saved.processes.into_iter();
+        let of_old = (saved.reached, saved.ready, saved.kill_at, saved.restart_at);
+        let mut processes: Vec<Process> = Vec::new();
+        for (place, model) in template.processes().enumerate() {
+            let Some(mut stored) = stored.next() else {
+                processes.push(Process::new(model.part));
+                continue;
+            };
+            stored.fill_in(place, of_old);
+            let timers = [
+                (Timer::Kill(uid, narrow(place)), stored.kill_at),
+                (Timer::Restart(uid, narrow(place)), stored.restart_at),
+            ];
+            for (timer, at) in timers {
+                if let Some(at) = at {
+                    self.timers.set(timer, recall.mono(at));
+                }
             }
+            processes.push(recalled_process(stored, class_of(model.part), recall));
         }
-        let processes: Vec<Process> =
-            saved.processes.into_iter().map(|process| recalled_process(process, recall)).collect();
-        let Some(last) = processes.len().checked_sub(1) else { return };
         let pod = Pod {
             uid,
             name: saved.name,
@@ -299,9 +312,11 @@ impl Engine {
             scheduled: saved.scheduled,
             created: recall.time(saved.created),
             started: saved.started.map(|at| recall.time(at)),
-            processes,
-            current: saved.current.min(last),
+            reached: saved.reached,
+            processes: processes.into(),
             leaving: saved.leaving.map(|count| Leaving { count }),
+            done: saved.done,
+            renewing: saved.renewing,
             ready: saved.ready,
             ready_since: saved.ready_since.map(|at| recall.time(at)),
             was_ready: saved.was_ready,
@@ -311,7 +326,7 @@ impl Engine {
             reason: saved.reason,
             message: saved.message,
         };
-        if let (Some(deadline), None) = (pod.template().active_deadline, pod.leaving) {
+        if let (Some(deadline), false) = (pod.template().active_deadline, pod.is_closing()) {
             self.timers.set(Timer::PodDeadline(uid), pod.created.mono + deadline);
         }
         self.pods.insert(uid, Box::new(pod));
@@ -345,31 +360,24 @@ fn forget_all(unit: &UnitName, kind: SavedKind, out: &mut Actions) {
     out.extend(pods.into_iter().map(|(uid, name)| Action::ForgetPod { uid, unit: unit.clone(), name }));
 }
 
-fn recall_calendar(calendar: &mut Calendar, saved: SavedCalendar, suspended: bool) {
-    *calendar = Calendar {
-        suspended,
-        reference: saved.reference,
-        last_schedule: saved.last_schedule,
-        last_success: saved.last_success,
-        next: None,
-        missed: saved.missed,
-        active: saved.active,
-        held: saved.held,
-        noted: saved.noted,
-    };
-}
-
-fn recalled_process(saved: SavedProcess, recall: &Recall) -> Process {
+fn recalled_process(saved: SavedProcess, class: Class, recall: &Recall) -> Process {
     let state = match saved.state {
         ProcessState::Running { pid, since } => ProcessState::Running { pid, since: recall.time(since) },
         state => state,
     };
+    let stopping = saved.stopping.map(|mut stopping| {
+        stopping.until = recall.mono(stopping.until);
+        stopping
+    });
     Process {
         state,
+        stage: saved.stage,
+        ready: saved.ready.unwrap_or(false),
+        class: saved.class.unwrap_or(class),
         attempt: saved.attempt,
         restarts: saved.restarts,
         series: saved.series.shifted(recall.shift),
         last: saved.last,
-        condemned: saved.condemned,
+        stopping,
     }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::{Exit, Outcome};
 use super::time::Mono;
-use crate::unit::model::{Backoff, RestartPolicy};
+use crate::unit::model::{Backoff, Process, RestartAction, RestartPolicy};
 
 /// The back-off of one process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,12 +19,33 @@ pub(super) struct Series {
     next: Option<(Duration, Mono)>,
 }
 
-/// Whether a process that ended runs again.
-pub(super) fn runs_again(policy: RestartPolicy, succeeded: bool) -> bool {
-    match policy {
-        RestartPolicy::Always => true,
-        RestartPolicy::OnFailure => !succeeded,
-        RestartPolicy::Never => false,
+/// What follows from the end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// It runs again.
+    Again,
+    /// All of its pod does, from the first step on (CRR-004).
+    AllAgain,
+    /// Nothing: it is final.
+    Final,
+}
+
+/// What follows from this end: by the first rule that matches, else by the policy (CRR-002). One that supd
+/// `condemned` has failed, whatever it says at its end (RST-016).
+pub(super) fn after(process: &Process, exit: &Exit, condemned: bool) -> Next {
+    let ran = matches!(exit.outcome, Outcome::Exited(_) | Outcome::Signaled { .. });
+    let mut rules = process.restart_rules.iter().filter(|_| ran);
+    if let Some(rule) = rules.find(|rule| rule.exit_codes.matches(exit.code())) {
+        return match rule.action {
+            RestartAction::Restart => Next::Again,
+            RestartAction::RestartAllContainers => Next::AllAgain,
+        };
+    }
+    let succeeded = exit.succeeded(&process.success_exit) && !condemned;
+    match process.restart_policy {
+        RestartPolicy::Always => Next::Again,
+        RestartPolicy::OnFailure if !succeeded => Next::Again,
+        RestartPolicy::OnFailure | RestartPolicy::Never => Next::Final,
     }
 }
 
@@ -78,7 +100,7 @@ fn grown(delay: Duration, backoff: &Backoff) -> Duration {
 }
 
 /// A number from 0 to 1 out of any number (splitmix64's last step).
-fn fraction(random: u64) -> f64 {
+pub(super) fn fraction(random: u64) -> f64 {
     let mut z = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

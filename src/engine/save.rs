@@ -6,7 +6,7 @@ use super::Engine;
 use super::entry::{Entry, KindState};
 use super::id::{JobName, PodUid};
 use super::job::Job;
-use super::pod::{Owner, Pod, Process, ProcessState};
+use super::pod::{Owner, Pod, Process, ProcessState, Stage, narrow};
 use super::saved::{SavedCalendar, SavedJob, SavedKind, SavedPod, SavedProcess, SavedUnit};
 use super::timer::Timer;
 use crate::unit::model::Body;
@@ -140,10 +140,12 @@ impl Engine {
             scheduled: pod.scheduled,
             created: pod.created,
             started: pod.started,
-            current: pod.current,
+            reached: pod.reached,
             leaving: pod.leaving.map(|leaving| leaving.count),
-            kill_at: self.timers.get(&Timer::Kill(uid)),
-            restart_at: self.timers.get(&Timer::Restart(uid)),
+            done: pod.done,
+            renewing: pod.renewing,
+            kill_at: None,
+            restart_at: None,
             ready: pod.ready,
             ready_since: pod.ready_since,
             was_ready: pod.was_ready,
@@ -152,35 +154,47 @@ impl Engine {
             disrupted: pod.disrupted,
             reason: pod.reason.clone(),
             message: pod.message.clone(),
-            processes: pod.processes.iter().map(saved_process).collect(),
+            processes: (0..pod.processes.len()).map(|place| self.saved_process(pod, place)).collect(),
         })
+    }
+
+    fn saved_process(&self, pod: &Pod, place: usize) -> SavedProcess {
+        let process = &pod.processes[place];
+        SavedProcess {
+            state: process.state.clone(),
+            attempt: process.attempt,
+            restarts: process.restarts,
+            series: process.series,
+            last: process.last.clone(),
+            condemned: None,
+            stage: process.stage,
+            ready: Some(process.ready),
+            class: Some(process.class),
+            stopping: process.stopping.clone(),
+            kill_at: self.timers.get(&Timer::Kill(pod.uid, narrow(place))),
+            restart_at: self.timers.get(&Timer::Restart(pod.uid, narrow(place))),
+        }
     }
 }
 
-/// A service's pod that runs its first process for the first time has none: a thousand services at rest
-/// are a thousand records less.
+/// A service's pod of one process that runs for the first time has none, unless it takes more than its start
+/// to get going: a thousand services at rest are a thousand records less.
 fn has_history(pod: &Pod) -> bool {
     let fresh = |process: &Process| {
         process.attempt == 0
             && process.last.is_none()
-            && process.condemned.is_none()
+            && process.stopping.is_none()
             && !matches!(process.state, ProcessState::Ended(_))
     };
     !matches!(pod.owner, Owner::Service { .. })
-        || pod.leaving.is_some()
-        || pod.current > 0
+        || pod.is_closing()
+        || pod.renewing
+        || pod.disrupted
+        // It was ready and is not: nobody else could tell that from one that never was.
+        || (pod.was_ready && !pod.ready)
+        || pod.processes.len() > 1
+        || pod.first_stage(0) != Stage::Started
         || !pod.processes.iter().all(fresh)
-}
-
-fn saved_process(process: &Process) -> SavedProcess {
-    SavedProcess {
-        state: process.state.clone(),
-        attempt: process.attempt,
-        restarts: process.restarts,
-        series: process.series,
-        last: process.last.clone(),
-        condemned: process.condemned.clone(),
-    }
 }
 
 fn saved_kind(entry: &Entry) -> SavedKind {
@@ -204,6 +218,7 @@ fn saved_kind(entry: &Entry) -> SavedKind {
             active: calendar.active.clone(),
             held: calendar.held,
             noted: calendar.noted,
+            drawn: calendar.drawn.clone(),
         }),
         (KindState::CronJob(_) | KindState::Target, _) => SavedKind::Target,
     }

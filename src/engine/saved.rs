@@ -7,11 +7,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{JobName, PodName, PodUid};
+use super::cron::Drawn;
+use super::id::{Class, JobName, PodName, PodUid};
 use super::index_set::IndexSet;
 use super::job::{Retries, Terms, Verdict};
 use super::places::Done;
-use super::pod::{Count, Owner, ProcessState};
+use super::pod::{Cause, Count, Owner, ProcessState, Stage, StopStep, Stopping};
 use super::restart::Series;
 use super::time::{Mono, Now, Wall};
 use super::view::{JobCondition, JobOwner, LastExit, Terminated, UnitState};
@@ -132,6 +133,8 @@ pub(super) struct SavedCalendar {
     pub(super) held: Option<Wall>,
     #[serde(default)]
     pub(super) noted: Option<Wall>,
+    #[serde(default)]
+    pub(super) drawn: Drawn,
 }
 
 /// A job.
@@ -187,11 +190,19 @@ pub struct SavedPod {
     pub(super) scheduled: Option<Wall>,
     pub(super) created: Now,
     pub(super) started: Option<Now>,
-    pub(super) current: usize,
+    /// An older supd wrote the place of the one process that a pod could run at a time.
+    #[serde(alias = "current")]
+    pub(super) reached: usize,
     pub(super) leaving: Option<Count>,
-    /// When its grace is over.
+    #[serde(default)]
+    pub(super) done: bool,
+    #[serde(default)]
+    pub(super) renewing: bool,
+    /// Of the process at `reached`, as an older supd wrote it.
+    #[serde(default, skip_serializing)]
     pub(super) kill_at: Option<Mono>,
-    /// When its present process may start again.
+    /// See `kill_at`.
+    #[serde(default, skip_serializing)]
     pub(super) restart_at: Option<Mono>,
     pub(super) ready: bool,
     pub(super) ready_since: Option<Now>,
@@ -213,5 +224,78 @@ pub(super) struct SavedProcess {
     pub(super) restarts: u32,
     pub(super) series: Series,
     pub(super) last: Option<Box<Terminated>>,
+    /// Why supd ended it, as an older supd wrote it.
+    #[serde(default, skip_serializing)]
     pub(super) condemned: Option<String>,
+    #[serde(default)]
+    pub(super) stage: Stage,
+    /// An older supd wrote it of the pod alone.
+    #[serde(default)]
+    pub(super) ready: Option<bool>,
+    #[serde(default)]
+    pub(super) class: Option<Class>,
+    #[serde(default)]
+    pub(super) stopping: Option<Box<Stopping>>,
+    /// When its grace is over.
+    #[serde(default)]
+    pub(super) kill_at: Option<Mono>,
+    /// When it may start again.
+    #[serde(default)]
+    pub(super) restart_at: Option<Mono>,
+}
+
+impl SavedProcess {
+    /// What an older supd, under which one process of a pod ran at a time, wrote of the pod: the place of that
+    /// process, whether it was ready, when its grace was over, when it might start again.
+    pub(super) fn fill_in(
+        &mut self,
+        place: usize,
+        (current, ready, kill_at, restart_at): (usize, bool, Option<Mono>, Option<Mono>),
+    ) {
+        if self.ready.is_some() {
+            return;
+        }
+        self.ready = Some(place == current && ready);
+        if place != current {
+            return;
+        }
+        self.kill_at = self.kill_at.or(kill_at);
+        self.restart_at = self.restart_at.or(restart_at);
+        let Some(until) = kill_at else { return };
+        let (cause, words) = match self.condemned.take() {
+            Some(words) => (Cause::Deadline, words),
+            None => (Cause::Pod, String::new()),
+        };
+        let step = StopStep::Signalled;
+        self.stopping.get_or_insert_with(|| Box::new(Stopping { cause, words, step, until }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the release before pods of several processes has written.
+    const OLD: &str = r#"{"uid":7,"hash":1,"template_hash":2,"name":"web-0","unit":"web",
+        "owner":{"Service":{"ordinal":0}},"scheduled":null,"created":{"mono":1,"wall":2},"started":null,
+        "current":1,"leaving":"Nothing","kill_at":99,"restart_at":null,"ready":true,"ready_since":null,
+        "was_ready":true,"ready_message":"","status_text":"","reason":"","message":"","processes":[
+        {"state":"Starting","attempt":0,"restarts":0,"series":{"next":null},"last":null,"condemned":null},
+        {"state":{"Running":{"pid":5,"since":{"mono":3,"wall":4}}},"attempt":2,"restarts":2,
+         "series":{"next":null},"last":null,"condemned":"not ready within 40s"}]}"#;
+
+    #[test]
+    fn what_an_older_supd_has_written_is_read() {
+        let saved: SavedPod = serde_json::from_str(OLD).unwrap();
+        let of_old = (saved.reached, saved.ready, saved.kill_at, saved.restart_at);
+        let mut processes = saved.processes;
+        for (place, process) in processes.iter_mut().enumerate() {
+            process.fill_in(place, of_old);
+        }
+        assert_eq!((saved.reached, processes[0].ready, processes[1].ready), (1, Some(false), Some(true)));
+        assert!(processes[0].stopping.is_none() && processes[0].kill_at.is_none());
+        let stopping = processes[1].stopping.as_ref().unwrap();
+        assert_eq!((stopping.cause, stopping.step), (Cause::Deadline, StopStep::Signalled));
+        assert_eq!((stopping.until, processes[1].kill_at), (Mono(99), Some(Mono(99))));
+    }
 }

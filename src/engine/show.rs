@@ -4,7 +4,7 @@ use super::Engine;
 use super::entry::{Entry, KindState};
 use super::id::{Class, PodUid};
 use super::job::{Job, Tries};
-use super::pod::{Owner, Pod, Process, ProcessState, Why};
+use super::pod::{Owner, Pod, Process, ProcessState, Stage, Why};
 use super::time::{Mono, Now};
 use super::timer::Timer;
 use super::view::{self, CronView, JobView, Phase, PodView, ProcessView, UnitView, View};
@@ -195,6 +195,7 @@ impl Engine {
             ready_message: pod.ready_message.clone(),
             status_text: pod.status_text.clone(),
             outdated,
+            disrupted: pod.disrupted,
             processes: pod
                 .processes
                 .iter()
@@ -206,11 +207,7 @@ impl Engine {
 
     /// A pod as it is in the moment it becomes final.
     pub(super) fn show_final(&self, pod: &Pod, phase: Phase, now: Now) -> PodView {
-        let finished = match &pod.present().state {
-            ProcessState::Ended(end) => end.exit.at,
-            _ => now,
-        };
-        PodView { phase, finished: Some(finished), ready: false, ..self.show_pod(pod) }
+        PodView { phase, finished: Some(pod.finished(now)), ready: false, ..self.show_pod(pod) }
     }
 }
 
@@ -284,12 +281,19 @@ fn show_cron(entry: &Entry) -> Option<CronView> {
 }
 
 fn show_process(pod: &Pod, place: usize, process: &Process) -> ProcessView {
-    let made_from = pod.template().process(place);
-    let is_main = place == pod.main_place();
+    let made_from = pod.model(place);
+    // What waits without a reason of its own waits for the pod, or for its own start (CST-006).
+    let initialized = pod.reached >= pod.main_place() && process.class == Class::Main;
+    let default =
+        if initialized || pod.processes.len() == 1 { "ContainerCreating" } else { "PodInitializing" };
     let state = match &process.state {
+        // HOK-001: not before its postStart has returned.
+        ProcessState::Running { .. } if process.stage == Stage::Hooking => {
+            waiting(default, String::new(), None)
+        }
         ProcessState::Running { pid, since } => view::ProcessState::Running { pid: *pid, since: *since },
         ProcessState::Ended(end) => view::ProcessState::Terminated(end.as_ref().clone()),
-        ProcessState::Starting => waiting("ContainerCreating", String::new(), None),
+        ProcessState::Starting => waiting(default, String::new(), None),
         ProcessState::Waiting { why, until } => match why {
             Why::Backoff(delay) => {
                 let message = format!(
@@ -301,16 +305,20 @@ fn show_process(pod: &Pod, place: usize, process: &Process) -> ProcessView {
                 waiting("CrashLoopBackOff", message, *until)
             }
             Why::Exhausted(message) => waiting("ResourcesExhausted", message.clone(), *until),
-            Why::Turn if is_main && pod.current < place => waiting("PodInitializing", String::new(), None),
-            Why::Turn => waiting("ContainerCreating", String::new(), None),
+            Why::Turn => waiting(default, String::new(), None),
         },
     };
+    let is_step = process.class == Class::Init;
+    let done = matches!(&process.state,
+        ProcessState::Ended(end) if end.exit.succeeded(&made_from.success_exit));
     ProcessView {
         name: made_from.name.clone(),
-        class: if is_main { Class::Main } else { Class::Init },
+        class: process.class,
         command: made_from.exec.iter().map(ToString::to_string).collect(),
         restarts: process.restarts,
         attempt: process.attempt,
+        ready: if is_step { done } else { process.is_ready() && pod.leaving.is_none() },
+        started: if is_step { process.is_running() } else { process.is_started() },
         state,
         last: process.last.as_deref().cloned(),
     }

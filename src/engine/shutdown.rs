@@ -42,11 +42,9 @@ impl Engine {
             None => self.ending = Some(Ending { until, code, reason, told: false }),
         }
         self.timers.set(Timer::Shutdown, until);
-        for (uid, pod) in self.pods.iter() {
-            // Those that are on their way out already get no more than the rest of the time.
-            if pod.leaving.is_some() && self.timers.get(&Timer::Kill(*uid)).is_some_and(|at| at > until) {
-                self.timers.set(Timer::Kill(*uid), until);
-            }
+        // Those that are on their way out already get no more than the rest of the time.
+        for uid in self.pods.keys().copied().collect::<Vec<_>>() {
+            self.hasten_pod(now, uid, until.since(now.mono));
         }
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));
@@ -57,7 +55,7 @@ impl Engine {
         for pod in self.pods.values().filter(|pod| pod.is_up()) {
             let about = ("Pod", pod.name.as_str(), &pod.unit.name);
             report(out, true, "Killing", about, "the shutdown's time is over, killed".to_owned());
-            out.push(Action::Signal { run: pod.run(), signal: SIGKILL, all: true });
+            out.extend(pod.runs_up().map(|run| Action::Signal { run, signal: SIGKILL, all: true }));
         }
     }
 

@@ -40,6 +40,13 @@ impl Add<Duration> for Mono {
     }
 }
 
+impl Sub<Duration> for Mono {
+    type Output = Self;
+    fn sub(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(by)))
+    }
+}
+
 impl Wall {
     /// From whole seconds since 1970.
     pub fn from_seconds(seconds: i64) -> Self {
@@ -49,6 +56,13 @@ impl Wall {
     /// Whole seconds since 1970, rounded down.
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1_000_000_000)
+    }
+}
+
+impl Wall {
+    /// The time since `earlier`; nothing where that is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 }
 

@@ -9,14 +9,14 @@ use crate::unit::name::UnitName;
 /// What is due.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// The present process of a pod may start again.
-    Restart(PodUid),
-    /// A process that was asked to end has had its grace: KILL.
-    Kill(PodUid),
+    /// The process at this place of a pod may start again.
+    Restart(PodUid, u16),
+    /// One that was asked to end has had its grace: the signal if it has not had it, else KILL.
+    Kill(PodUid, u16),
     /// A pod has been active for too long (PHS-009).
     PodDeadline(PodUid),
-    /// Main is not ready in time.
-    StartDeadline(PodUid),
+    /// The process at this place is not ready in time.
+    StartDeadline(PodUid, u16),
     /// A job has been active for too long (JOB-060); the uid is the job's.
     JobDeadline(PodUid),
     /// A job may make pods again after a failure (JOB-043).
@@ -81,13 +81,13 @@ mod tests {
     #[test]
     fn one_entry_a_key_in_order_of_time() {
         let mut timers = Timers::default();
-        timers.set(Timer::Kill(PodUid(1)), Mono(30));
-        timers.set(Timer::Kill(PodUid(2)), Mono(20));
-        timers.set(Timer::Kill(PodUid(1)), Mono(10));
+        timers.set(Timer::Kill(PodUid(1), 0), Mono(30));
+        timers.set(Timer::Kill(PodUid(2), 0), Mono(20));
+        timers.set(Timer::Kill(PodUid(1), 0), Mono(10));
         assert_eq!(timers.next(), Some(Mono(10)));
         assert_eq!(timers.pop(Mono(9)), None);
-        assert_eq!(timers.pop(Mono(50)), Some(Timer::Kill(PodUid(1))));
-        timers.clear(&Timer::Kill(PodUid(2)));
+        assert_eq!(timers.pop(Mono(50)), Some(Timer::Kill(PodUid(1), 0)));
+        timers.clear(&Timer::Kill(PodUid(2), 0));
         assert_eq!((timers.pop(Mono(50)), timers.next()), (None, None));
     }
 }

@@ -342,7 +342,10 @@ pub struct PodView {
     pub status_text: String,
     /// Made from a template that is no longer the unit's.
     pub outdated: bool,
-    /// Its processes: init steps in order, then main.
+    /// An operator has deleted it, or supd has ended under it (`DisruptionTarget`, PHS-010).
+    #[serde(default)]
+    pub disrupted: bool,
+    /// Its processes: init steps and sidecars in order, then main, then those beside it.
     pub processes: Vec<ProcessView>,
 }
 
@@ -362,9 +365,9 @@ pub enum Phase {
 /// A process of a pod.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ProcessView {
-    /// `main`, or the init step's name.
+    /// `main`, or what the unit calls it.
     pub name: String,
-    /// Main or Init.
+    /// Main (those beside it, too), Init or Sidecar.
     pub class: Class,
     /// The command line, for `ps`.
     pub command: Vec<String>,
@@ -372,6 +375,12 @@ pub struct ProcessView {
     pub restarts: u32,
     /// The number of the present or last run.
     pub attempt: u32,
+    /// It runs and readiness says so; an init step: it is done (CST-009).
+    #[serde(default)]
+    pub ready: bool,
+    /// It runs, and its postStart and its startup probe are done (CST-009).
+    #[serde(default)]
+    pub started: bool,
     /// Where it is.
     pub state: ProcessState,
     /// The previous end.

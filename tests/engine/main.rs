@@ -3,10 +3,13 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod cron;
+mod health;
 mod jobs;
 mod operator;
 mod order;
 mod outside;
+mod pods;
+mod pods_recovery;
 mod quarantine;
 mod recovery;
 mod restarts;

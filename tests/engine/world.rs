@@ -10,9 +10,9 @@ use supd::engine::action::{Accepted, Action, Actions, Record, Refused};
 use supd::engine::event::{Adopted, Begin, Command, Event, Exit, Label, OpId, Outcome, Usage};
 use supd::engine::id::{ObjectRef, PodUid, RunId};
 use supd::engine::time::{Mono, Now, Wall};
-use supd::engine::view::{JobView, Phase, PodView, ProcessState, UnitState, UnitView};
+use supd::engine::view::{JobView, Phase, PodView, ProcessState, ProcessView, UnitState, UnitView};
 use supd::engine::{Engine, EngineOptions};
-use supd::unit::model::{ProbeKind, Unit};
+use supd::unit::model::{Body, HookKind, PodTemplate, ProbeKind, Unit};
 use supd::unit::name::UnitName;
 
 use crate::outside::Outside;
@@ -33,6 +33,10 @@ pub struct World {
     quarantined: Vec<(UnitName, String)>,
     /// Runs that live, with their pods' names.
     pub(crate) running: BTreeMap<RunId, Label>,
+    /// What runs are called: `web-0/main`.
+    names: BTreeMap<RunId, String>,
+    /// What was ordered beside runs, oldest first: `web-0/main PostStart`, `web-0/main Liveness`.
+    beside: Vec<String>,
     /// Pods that do not obey TERM.
     stubborn: BTreeSet<String>,
     /// Pods whose starts are not answered.
@@ -77,6 +81,11 @@ pub fn duration(text: &str) -> Duration {
     Duration::from_secs_f64(number * unit)
 }
 
+/// Whether a process, as `web-0/main`, is the one meant, or one of the pod meant.
+fn is(called: &str, meant: &str) -> bool {
+    called == meant || called.split('/').next() == Some(meant)
+}
+
 /// A world with nothing in it, on 2026-11-23 09:00:00 UTC, an hour after the machine came up.
 pub fn world(title: &'static str) -> World {
     world_with(title, EngineOptions::default())
@@ -91,6 +100,8 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         units: BTreeMap::new(),
         quarantined: Vec::new(),
         running: BTreeMap::new(),
+        names: BTreeMap::new(),
+        beside: Vec::new(),
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
         unread: BTreeSet::new(),
@@ -115,6 +126,18 @@ impl World {
 
     pub fn unit(mut self, unit: &str, text: &str) -> Self {
         self.units.insert(name(unit), crate::parse(unit, text));
+        self
+    }
+
+    /// A unit whose pods are made from something that its text cannot say yet.
+    pub fn unit_with(mut self, unit: &str, text: &str, change: impl FnOnce(&mut PodTemplate)) -> Self {
+        let mut parsed = Unit::clone(&crate::parse(unit, text));
+        match &mut parsed.body {
+            Body::Service(service) => change(&mut service.pod),
+            Body::Job(job) => change(&mut job.pod),
+            Body::CronJob(_) | Body::Target => panic!("{unit} has no pods of its own"),
+        }
+        self.units.insert(name(unit), Arc::new(parsed));
         self
     }
 
@@ -230,20 +253,18 @@ impl World {
     fn carry_out(&mut self, action: Action) -> Vec<Event> {
         match action {
             Action::Spawn(spawn) => {
-                let same_pod = |run: &RunId| run.pod == spawn.run.pod;
-                assert!(
-                    !self.running.keys().any(same_pod),
-                    "{}: two runs of {}",
-                    self.title,
-                    spawn.label.pod
-                );
+                let same = |run: &RunId| run.pod == spawn.run.pod && run.process == spawn.run.process;
+                let process = &spawn.unit.pod().unwrap().process(usize::from(spawn.run.process)).name;
+                let called = format!("{}/{process}", spawn.label.pod);
+                assert!(!self.running.keys().any(same), "{}: two runs of {called}", self.title);
+                let hangs = self.is_one_of(&self.hanging, &called);
+                self.names.insert(spawn.run, called);
                 if spawn.durable {
                     self.durable.push(spawn.label.pod.clone());
                     self.store();
                 }
                 self.spawns += 1;
                 self.outside.started(spawn.run, &spawn.label, self.now);
-                let hangs = self.hanging.contains(&spawn.label.pod);
                 self.running.insert(spawn.run, spawn.label);
                 if hangs {
                     return Vec::new();
@@ -251,26 +272,34 @@ impl World {
                 vec![Event::Started { run: spawn.run, pid: 1000, at: self.now }]
             }
             Action::Signal { run, signal, .. } => {
-                let Some(label) = self.running.get(&run) else { return Vec::new() };
-                if self.unread.contains(&label.pod) {
+                if !self.running.contains_key(&run) {
                     return Vec::new();
                 }
-                let obeys = signal == KILL || (signal == TERM && !self.stubborn.contains(&label.pod));
-                if signal != CONT {
-                    self.signals.push((label.pod.clone(), signal));
+                let called = self.called(run);
+                if self.is_one_of(&self.unread, &called) {
+                    return Vec::new();
                 }
-                if !obeys || self.hanging.contains(&label.pod) && signal != KILL {
+                let obeys = signal == KILL || (signal == TERM && !self.is_one_of(&self.stubborn, &called));
+                let hangs = self.is_one_of(&self.hanging, &called);
+                if signal != CONT {
+                    self.signals.push((called, signal));
+                }
+                if !obeys || hangs && signal != KILL {
                     return Vec::new();
                 }
                 vec![self.ended(run, Outcome::Signaled { signal: signal as u8, core: false })]
             }
-            Action::Probe { run, .. } => {
+            Action::Probe { run, probe, .. } => {
+                self.beside.push(format!("{} {probe:?}", self.called(run)));
                 if let Some(label) = self.running.get(&run) {
                     self.probed.push(label.pod.clone());
                 }
                 Vec::new()
             }
-            Action::Hook { .. } => Vec::new(),
+            Action::Hook { run, hook, .. } => {
+                self.beside.push(format!("{} {hook:?}", self.called(run)));
+                Vec::new()
+            }
             Action::Record(Record::Pod(pod)) => {
                 self.finished.insert(pod.uid, *pod);
                 Vec::new()
@@ -321,9 +350,19 @@ impl World {
         Event::Exited { run, exit }
     }
 
+    /// `web-0`: its main, or the step that runs; `web-0/proxy`: this process of it.
     pub fn run_of(&self, pod: &str) -> RunId {
-        let found = self.running.iter().find(|(_, label)| label.pod == pod);
-        found.map(|(run, _)| *run).unwrap_or_else(|| panic!("{}: {pod} does not run", self.title))
+        let found = self.running.keys().find(|run| is(&self.called(**run), pod));
+        found.copied().unwrap_or_else(|| panic!("{}: {pod} does not run", self.title))
+    }
+
+    fn called(&self, run: RunId) -> String {
+        let label = self.running.get(&run).map(|label| label.pod.clone());
+        self.names.get(&run).cloned().or(label).unwrap_or_default()
+    }
+
+    fn is_one_of(&self, pods: &BTreeSet<String>, called: &str) -> bool {
+        pods.iter().any(|pod| is(called, pod))
     }
 
     /// The process of this pod ends with this code.
@@ -341,6 +380,20 @@ impl World {
     pub fn ready(mut self, pod: &str, ready: bool) -> Self {
         let run = self.run_of(pod);
         self.feed(Event::Probed { run, probe: ProbeKind::Readiness, good: ready, message: "told so".into() });
+        self
+    }
+
+    /// What a probe found out.
+    pub fn probed(mut self, process: &str, probe: ProbeKind, good: bool) -> Self {
+        let run = self.run_of(process);
+        self.feed(Event::Probed { run, probe, good, message: "told so".into() });
+        self
+    }
+
+    /// A hook is done; why it has failed, if it has.
+    pub fn hooked(mut self, process: &str, hook: HookKind, failure: Option<&str>) -> Self {
+        let run = self.run_of(process);
+        self.feed(Event::Hooked { run, hook, failure: failure.map(str::to_owned) });
         self
     }
 
@@ -401,6 +454,55 @@ impl World {
         self
     }
 
+    /// Exactly these processes are there.
+    #[track_caller]
+    pub fn processes(self, called: &[&str]) -> Self {
+        let mut running: Vec<String> = self.running.keys().map(|run| self.called(*run)).collect();
+        running.sort_unstable();
+        assert_eq!(running, called, "{}", self.title);
+        self
+    }
+
+    /// Exactly this was ordered beside the runs since it was last asked.
+    #[track_caller]
+    pub fn asked(mut self, orders: &[&str]) -> Self {
+        assert_eq!(std::mem::take(&mut self.beside), orders, "{}", self.title);
+        self
+    }
+
+    /// A process of a pod: (class, ready, started, state or reason, restarts).
+    #[track_caller]
+    pub fn shows(self, process: &str, shown: (bool, bool, &str, u32)) -> Self {
+        let view = self.process(process);
+        let state = match &view.state {
+            ProcessState::Waiting { reason, .. } => reason.as_str(),
+            ProcessState::Running { .. } => "Running",
+            ProcessState::Terminated(end) => end.reason.as_str(),
+        };
+        assert_eq!((view.ready, view.started, state, view.restarts), shown, "{}: {process}", self.title);
+        self
+    }
+
+    #[track_caller]
+    pub fn process(&self, called: &str) -> ProcessView {
+        let (pod, process) = called.split_once('/').unwrap();
+        let found = self.pod(pod).processes.into_iter().find(|view| view.name == process);
+        found.unwrap_or_else(|| panic!("{}: no process {called}", self.title))
+    }
+
+    #[track_caller]
+    pub fn phase(self, pod: &str, phase: Phase) -> Self {
+        assert_eq!(self.pod(pod).phase, phase, "{}: {pod}", self.title);
+        self
+    }
+
+    #[track_caller]
+    pub fn not_reported(self, reason: &str) -> Self {
+        let found = self.reports.iter().find(|(r, _)| r == reason);
+        assert_eq!(found, None, "{}", self.title);
+        self
+    }
+
     /// This pod waits in back-off for this long from now.
     #[track_caller]
     pub fn waits(self, pod: &str, delay: &str) -> Self {
@@ -441,7 +543,7 @@ impl World {
     #[track_caller]
     pub fn signalled(self, pod: &str, signals: &[i32]) -> Self {
         let sent: Vec<i32> =
-            self.signals.iter().filter(|(to, _)| to == pod).map(|(_, signal)| *signal).collect();
+            self.signals.iter().filter(|(to, _)| is(to, pod)).map(|(_, signal)| *signal).collect();
         assert_eq!(sent, signals, "{}: {pod}", self.title);
         self
     }

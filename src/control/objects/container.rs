@@ -134,7 +134,7 @@ impl ContainerStatus {
         Self {
             name: process.name.clone(),
             ready,
-            started: matches!(process.state, ProcessState::Running { .. }),
+            started: process.started,
             restart_count: process.restarts,
             attempt: process.attempt,
             state: (&process.state).into(),

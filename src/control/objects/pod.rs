@@ -106,25 +106,24 @@ pub struct PodCondition {
 /// The owner of a job's pod is left out: the view does not know its uid. See [`Pod::of_job`].
 impl From<&PodView> for Pod {
     fn from(view: &PodView) -> Self {
-        let (init, main): (Vec<_>, Vec<_>) = view.processes.iter().partition(|p| p.class == Class::Init);
+        let (main, init): (Vec<_>, Vec<_>) = view.processes.iter().partition(|p| p.class == Class::Main);
         let containers = |processes: &[&ProcessView]| processes.iter().map(|p| container(p)).collect();
         let spec = PodSpec {
             restart_policy: view.restart_policy.clone(),
             init_containers: containers(&init),
             containers: containers(&main),
         };
-        let running = |p: &&ProcessView| matches!(p.state, ProcessState::Running { .. });
         let status = PodStatus {
             phase: view.phase,
             reason: view.reason.clone(),
             message: view.message.clone(),
             start_time: view.started.map(Into::into),
             conditions: conditions(view, &init, &main),
-            init_container_statuses: init.iter().map(|p| ContainerStatus::new(p, is_done(p))).collect(),
-            container_statuses: main
+            init_container_statuses: init
                 .iter()
-                .map(|p| ContainerStatus::new(p, view.ready && running(p)))
+                .map(|p| ContainerStatus::new(p, p.ready || is_done(p)))
                 .collect(),
+            container_statuses: main.iter().map(|p| ContainerStatus::new(p, p.ready)).collect(),
             unit: view.unit.clone(),
             job: view.job.clone(),
             ordinal: view.ordinal,
@@ -228,7 +227,13 @@ fn container(process: &ProcessView) -> Container {
 
 /// Whether an init step is over, well (CST-002: `Completed` is success and nothing else).
 fn is_done(process: &ProcessView) -> bool {
-    matches!(&process.state, ProcessState::Terminated(end) if end.reason == "Completed")
+    process.class == Class::Init
+        && matches!(&process.state, ProcessState::Terminated(end) if end.reason == "Completed")
+}
+
+/// Whether it keeps no other from its turn: a step that is done, a sidecar that has started.
+fn has_passed(process: &ProcessView) -> bool {
+    is_done(process) || (process.class == Class::Sidecar && process.started)
 }
 
 /// In the order in which `kubectl describe pod` has them.
@@ -238,9 +243,12 @@ fn conditions(view: &PodView, init: &[&ProcessView], main: &[&ProcessView]) -> V
     let finished = view.finished.map(Time::from);
     // Main has begun: then the init steps are done, whatever has become of their records.
     let begun = view.phase == Phase::Running || view.phase == Phase::Succeeded;
-    let missing: Vec<&str> = init.iter().filter(|p| !begun && !is_done(p)).map(|p| p.name.as_str()).collect();
+    let missing: Vec<&str> =
+        init.iter().filter(|p| !begun && !has_passed(p)).map(|p| p.name.as_str()).collect();
     let initialized_since = init.iter().filter_map(|p| end_of(p)).max().unwrap_or(created);
-    let names: Vec<&str> = main.iter().map(|p| p.name.as_str()).collect();
+    let sidecars = init.iter().filter(|p| p.class == Class::Sidecar);
+    let names: Vec<&str> =
+        main.iter().chain(sidecars).filter(|p| !p.ready).map(|p| p.name.as_str()).collect();
 
     let initialized = match (view.phase, missing.is_empty()) {
         (Phase::Succeeded, _) => {
@@ -263,7 +271,7 @@ fn conditions(view: &PodView, init: &[&ProcessView], main: &[&ProcessView]) -> V
         };
         condition(kind, view.ready, reason, message, since_ready)
     };
-    vec![
+    let mut conditions = vec![
         condition(
             "PodReadyToStartContainers",
             finished.is_none(),
@@ -275,7 +283,13 @@ fn conditions(view: &PodView, init: &[&ProcessView], main: &[&ProcessView]) -> V
         ready("Ready"),
         ready("ContainersReady"),
         condition("PodScheduled", true, "", String::new(), created),
-    ]
+    ];
+    if view.disrupted {
+        let message = "an operator has deleted it, or supd has ended".to_owned();
+        let since = finished.unwrap_or(created);
+        conditions.insert(0, condition("DisruptionTarget", true, "TerminationBySupd", message, since));
+    }
+    conditions
 }
 
 pub(super) fn condition(

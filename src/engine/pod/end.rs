@@ -1,16 +1,16 @@
-//! A run has ended: the next process, restart, back-off, or the end of the pod.
+//! A run has ended: what its turn was comes next, it runs again, waits in back-off, or its pod ends.
 
 use std::time::Duration;
 
-use super::{Owner, ProcessState, Why};
+use super::{Cause, Owner, Pod, Process, ProcessState, Why, narrow};
 use crate::engine::action::{Action, Actions, Record, RunRecord};
 use crate::engine::event::{Exit, Outcome};
-use crate::engine::id::{ObjectRef, PodUid, RunId};
+use crate::engine::id::{Class, ObjectRef, PodUid, RunId};
+use crate::engine::restart::{self, Next};
 use crate::engine::time::Now;
 use crate::engine::timer::Timer;
 use crate::engine::view::{LastExit, Phase, Terminated};
-use crate::engine::{Engine, report, restart};
-use crate::unit::model::RestartPolicy;
+use crate::engine::{Engine, report};
 use crate::unit::name::UnitName;
 
 /// A start that failed because the host had no process slot or no descriptor left is tried again after this.
@@ -19,51 +19,51 @@ const EXHAUSTED_RETRY: Duration = Duration::from_secs(5);
 impl Engine {
     /// A run has ended. Decides between the next process, restart, back-off and the pod's end.
     pub(in crate::engine) fn on_exited(&mut self, now: Now, run: RunId, exit: Exit, out: &mut Actions) {
-        let Some(uid) = self.live(run) else { return };
-        self.note_end(uid, run, exit, out);
+        let Some((uid, place)) = self.live(run) else { return };
+        self.note_end(uid, place, exit, out);
         let Some(pod) = self.pods.get(&uid) else { return };
-        let ProcessState::Ended(end) = &pod.present().state else { return };
-        let template = pod.template();
-        let process = template.process(pod.current);
-        let condemned = pod.present().condemned.is_some();
-        let succeeded = end.exit.succeeded(&process.success_exit) && !condemned;
-        let exhausted = matches!(end.exit.outcome, Outcome::NotStarted { exhausted: true, .. });
-        let is_main = pod.current == pod.main_place();
-        // Init steps: Always acts as OnFailure (INI-002).
-        let policy = match template.restart_policy {
-            RestartPolicy::Always if !is_main => RestartPolicy::OnFailure,
-            policy => policy,
-        };
-        if pod.leaving.is_some() {
-            let phase = if is_main && succeeded { Phase::Succeeded } else { Phase::Failed };
-            self.finish_pod(now, uid, phase, out);
-        } else if exhausted {
-            self.wait_for_resources(now, uid, out);
-        } else if !is_main && succeeded {
-            self.next_process(now, uid, out);
-        } else if restart::runs_again(policy, succeeded) {
-            self.restart_process(now, uid, out);
-        } else {
-            let phase = if succeeded { Phase::Succeeded } else { Phase::Failed };
-            self.finish_pod(now, uid, phase, out);
+        let process = &pod.processes[place];
+        let ProcessState::Ended(end) = &process.state else { return };
+        if pod.is_closing() {
+            return self.go_on_ending(now, uid, out);
+        }
+        if pod.renewing {
+            return self.go_on_renewing(now, uid, out);
+        }
+        if matches!(end.exit.outcome, Outcome::NotStarted { exhausted: true, .. }) {
+            return self.wait_for_resources(now, uid, place, out);
+        }
+        let (model, class) = (pod.model(place), process.class);
+        if class == Class::Init && end.exit.succeeded(&model.success_exit) {
+            return self.advance_pod(now, uid, out);
+        }
+        match restart::after(model, &end.exit, process.was_condemned()) {
+            Next::Again => self.run_again(now, uid, place, out),
+            Next::AllAgain => self.renew_pod(now, uid, place, out),
+            // A step that has failed is the pod's failure at once (PHS-006); the application is done when all
+            // of it is (PHS-005).
+            Next::Final if class == Class::Init || pod.application_is_over() => self.close_pod(now, uid, out),
+            Next::Final => self.changed(uid, out),
         }
     }
 
-    /// Writes down that the present run is over.
-    pub(in crate::engine) fn note_end(&mut self, uid: PodUid, run: RunId, exit: Exit, out: &mut Actions) {
-        self.timers.clear(&Timer::Kill(uid));
-        self.timers.clear(&Timer::StartDeadline(uid));
+    /// Writes down that the present run of a process is over.
+    pub(in crate::engine) fn note_end(&mut self, uid: PodUid, place: usize, exit: Exit, out: &mut Actions) {
+        self.timers.clear(&Timer::Kill(uid, narrow(place)));
+        self.timers.clear(&Timer::StartDeadline(uid, narrow(place)));
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let started = match pod.present().state {
+        let run = pod.run(place);
+        let process = &pod.processes[place];
+        let started = match process.state {
             ProcessState::Running { since, .. } => Some(since),
             _ => None,
         };
-        let process = pod.template().process(pod.current);
-        let reason = exit.reason(&process.success_exit).to_owned();
-        let failed = !exit.succeeded(&process.success_exit);
-        let message = match (&exit.outcome, &pod.present().condemned) {
+        let model = pod.model(place);
+        let reason = exit.reason(&model.success_exit).to_owned();
+        let failed = !exit.succeeded(&model.success_exit);
+        let message = match (&exit.outcome, &process.stopping) {
             (Outcome::NotStarted { message, .. }, _) => message.clone(),
-            (_, Some(why)) => why.clone(),
+            (_, Some(stopping)) => stopping.words.clone(),
             _ => String::new(),
         };
         let record = RunRecord {
@@ -74,87 +74,94 @@ impl Engine {
                 Owner::Service { .. } => None,
             },
             pod: pod.name.clone(),
-            process: process.name.clone(),
+            process: model.name.clone(),
             started,
             exit: exit.clone(),
             reason: reason.clone(),
             message: message.clone(),
             scheduled: pod.scheduled,
         };
+        // How supd ends it, or a sidecar, says nothing of the unit.
+        let speaks = !pod.is_closing() && !pod.renewing && run.class != Class::Sidecar;
         let last_exit =
             LastExit { pod: pod.name.clone(), exit: exit.clone(), reason: reason.clone(), failed };
         let end = Terminated { exit, reason, message, started };
-        (pod.ready, pod.was_ready, pod.ready_since) = (false, false, None);
-        pod.ready_message.clear();
-        pod.status_text.clear();
-        let leaving = pod.leaving.is_some();
+        pod.processes[place].ready = false;
+        if run.class != Class::Init {
+            (pod.ready, pod.ready_since) = (false, None);
+        }
+        if run.class == Class::Main {
+            pod.was_ready = false;
+            pod.ready_message.clear();
+            pod.status_text.clear();
+        }
         let unit = pod.unit.name.clone();
         if let Some(entry) = self.units.get_mut(&unit)
-            && !leaving
+            && speaks
         {
             entry.last_exit = Some(Box::new(last_exit));
         }
         out.push(Action::Record(Record::Run(Box::new(record))));
-        self.set_process(uid, ProcessState::Ended(Box::new(end)), out);
-    }
-
-    /// An init step has succeeded: the turn of the next one.
-    fn next_process(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        pod.current += 1;
-        self.start_process(now, uid, out);
+        self.set_process(uid, place, ProcessState::Ended(Box::new(end)), out);
     }
 
     /// A process runs again in its pod: at once, or after its back-off.
-    fn restart_process(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    pub(super) fn run_again(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let backoff = pod.template().backoff;
-        let random = uid.0.rotate_left(32) ^ u64::from(pod.present().attempt);
-        let process = pod.present_mut();
-        let ProcessState::Ended(end) = process.state.clone() else { return };
-        process.condemned = None;
-        let delay = process.series.delay(&backoff, end.exit.at.mono, random);
-        let due = end.exit.at.mono + delay;
-        let words = words_of(&end);
-        process.last = Some(end);
+        let process = &mut pod.processes[place];
+        let random = uid.0.rotate_left(32) ^ u64::from(process.attempt) ^ (place as u64) << 24;
+        if let ProcessState::Ended(end) = &process.state {
+            process.last = Some(end.clone());
+        }
+        process.stopping = None;
+        let Some(end) = &process.last else { return };
+        let ended = end.exit.at.mono;
+        let mut words = words_of(end);
+        let delay = process.series.delay(&backoff, ended, random);
+        let due = ended + delay;
+        if process.class != Class::Init && place != pod.main_place() {
+            words = format!("{}: {words}", pod.model(place).name);
+        }
         let about = ("Pod", pod.name.as_str(), &pod.unit.name);
         if due <= now.mono {
             report(out, true, "Restarting", about, format!("{words}, restarting"));
-            self.set_process(uid, ProcessState::Waiting { why: Why::Turn, until: None }, out);
-            self.start_process(now, uid, out);
+            self.set_process(uid, place, ProcessState::Waiting { why: Why::Turn, until: None }, out);
+            self.start_process(now, uid, place, out);
         } else {
             let seconds = delay.as_secs_f64();
             report(out, true, "BackOff", about, format!("{words}, restarting in {seconds}s"));
             let until = Some(now.wall_at(due));
-            self.set_process(uid, ProcessState::Waiting { why: Why::Backoff(delay), until }, out);
-            self.timers.set(Timer::Restart(uid), due);
+            self.set_process(uid, place, ProcessState::Waiting { why: Why::Backoff(delay), until }, out);
+            self.timers.set(Timer::Restart(uid, narrow(place)), due);
         }
     }
 
     /// The host had no room for the process. That is no crash: tried again soon, counted nowhere.
-    fn wait_for_resources(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    fn wait_for_resources(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let process = pod.present_mut();
+        let process = &mut pod.processes[place];
         let ProcessState::Ended(end) = process.state.clone() else { return };
         let why = Why::Exhausted(end.message.clone());
-        process.last = Some(end);
+        (process.last, process.stopping) = (Some(end), None);
         let due = now.mono + EXHAUSTED_RETRY;
         let about = ("Pod", pod.name.as_str(), &pod.unit.name);
         report(out, true, "FailedCreate", about, "no room for another process, next try in 5s".to_owned());
-        self.set_process(uid, ProcessState::Waiting { why, until: Some(now.wall_at(due)) }, out);
-        self.timers.set(Timer::Restart(uid), due);
+        let until = Some(now.wall_at(due));
+        self.set_process(uid, place, ProcessState::Waiting { why, until }, out);
+        self.timers.set(Timer::Restart(uid, narrow(place)), due);
     }
 
     /// A pod is final: its record is written, and its owner told.
-    pub(in crate::engine) fn finish_pod(&mut self, now: Now, uid: PodUid, phase: Phase, out: &mut Actions) {
-        for timer in
-            [Timer::Restart(uid), Timer::Kill(uid), Timer::PodDeadline(uid), Timer::StartDeadline(uid)]
-        {
-            self.timers.clear(&timer);
-        }
+    pub(in crate::engine) fn finish_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        // A pod that failed for a reason of its own failed, whatever its process said at the end.
-        let phase = if pod.reason.is_empty() { phase } else { Phase::Failed };
+        self.timers.clear(&Timer::PodDeadline(uid));
+        for place in 0..pod.processes.len() {
+            for timer in [Timer::Restart, Timer::Kill, Timer::StartDeadline] {
+                self.timers.clear(&timer(uid, narrow(place)));
+            }
+        }
+        let phase = pod.final_phase();
         let view = self.show_final(pod, phase, now);
         out.push(Action::Record(Record::Pod(Box::new(view))));
         out.push(Action::Changed(ObjectRef::Pod(uid)));
@@ -171,6 +178,40 @@ impl Engine {
         out.push(Action::Changed(ObjectRef::Unit(unit.clone())));
         self.mark(&unit);
         self.wake_neighbours(&unit);
+    }
+}
+
+impl Pod {
+    /// All of the application has ended, and nothing of it runs again.
+    pub(super) fn application_is_over(&self) -> bool {
+        self.application().iter().all(|process| matches!(process.state, ProcessState::Ended(_)))
+    }
+
+    /// Of a pod that is over (PHS-004, PHS-005, PHS-008): sidecars and steps say nothing of it (PHS-007). One
+    /// that failed for a reason of its own failed, whatever its processes said at the end.
+    fn final_phase(&self) -> Phase {
+        let main = self.main_place();
+        let succeeded = |place: usize| {
+            let process = &self.processes[place];
+            let end = match &process.state {
+                ProcessState::Ended(end) => Some(end),
+                // One that waits to run again has its last end (RST-017).
+                _ => process.last.as_ref(),
+            };
+            let good = end.is_some_and(|end| end.exit.succeeded(&self.model(place).success_exit));
+            good && !process.failed_to_start()
+        };
+        match self.reason.is_empty() && (main..self.processes.len()).all(succeeded) {
+            true => Phase::Succeeded,
+            false => Phase::Failed,
+        }
+    }
+}
+
+impl Process {
+    /// Whether supd ended its last run for a reason of that run's own.
+    fn was_condemned(&self) -> bool {
+        self.stopping.as_ref().is_some_and(|stopping| stopping.cause != Cause::Pod)
     }
 }
 

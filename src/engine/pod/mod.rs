@@ -1,35 +1,44 @@
-//! A pod: init steps one after another, then main; from its first start to its end.
+//! A pod: steps and sidecars in their order, then the application; from its first start to its end.
 //!
 //! ```text
 //!            start_process                 Started                  Exited
 //!  Waiting ────────────────▶ Starting ────────────────▶ Running ───────────────▶ Ended
 //!     ▲                         │ Exited (never ran)                               │
 //!     └─────────────────────────┴──────────── it runs again (restart.rs) ◀─────────┘
+//!
+//!  Running:  Hooking ─── postStart is done ──▶ Probing ─── startup probe is good ──▶ Started
+//!  asked to end:  PreStop ──▶ Turn (sidecars) ──▶ Signalled ──▶ KILL
 //! ```
 //!
-//! At most one process of a pod is Starting or Running. A pod that is asked to end (`leaving`) starts
-//! nothing any more, and is final when its present process has ended. Only [`Engine::set_process`] changes
-//! the state of a process.
+//! Each process of a pod goes this way by itself; [`Engine::advance_pod`] says whose turn it is to begin, and
+//! [`Engine::go_on_ending`] whose turn it is to end. A pod is *closing* when it was asked to end (`leaving`) or
+//! its application is done (`done`): then nothing is started any more, and it is final when nothing of it is
+//! left. Only [`Engine::set_process`] changes the state of a process.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod begin;
 mod end;
+mod health;
+mod hook;
 mod look;
+mod renew;
 mod start;
 mod stop;
 
 use super::event::Label;
 use super::id::{Class, JobName, PodName, PodUid, RunId};
 use super::restart::Series;
-use super::time::{Now, Wall};
+use super::time::{Mono, Now, Wall};
 use super::view::Terminated;
-use crate::unit::model::{PodTemplate, Unit};
+use crate::unit::model::{self, Part, PodTemplate, ProbeKind, Unit};
 
+pub(super) use begin::PodSeed;
 pub(super) use end::words_of;
-pub(super) use start::ready_by;
+pub(super) use health::ready_by;
 
 /// A pod that is not final.
 #[derive(Debug)]
@@ -43,13 +52,21 @@ pub(in crate::engine) struct Pod {
     pub(in crate::engine) scheduled: Option<Wall>,
     pub(in crate::engine) created: Now,
     pub(in crate::engine) started: Option<Now>,
-    pub(in crate::engine) processes: Vec<Process>,
-    /// The place of the process whose turn it is.
-    pub(in crate::engine) current: usize,
+    /// By place: as many as its template has.
+    pub(in crate::engine) processes: Box<[Process]>,
+    /// The place whose turn it is: steps before it are done, and sidecars before it have been there. Once it
+    /// is main's, the pod is initialised.
+    pub(in crate::engine) reached: usize,
+    /// It was asked to end.
     pub(in crate::engine) leaving: Option<Leaving>,
+    /// Its application is done, or will never begin: it is final when the sidecars are gone (SID-003).
+    pub(in crate::engine) done: bool,
+    /// Everything in it is killed, and then it begins anew (CRR-004).
+    pub(in crate::engine) renewing: bool,
+    /// All of it is there and ready. Only [`Engine::judge_ready`] and the ends of its processes change it.
     pub(in crate::engine) ready: bool,
     pub(in crate::engine) ready_since: Option<Now>,
-    /// It has been ready since main was last started.
+    /// It has been ready since its application was last started.
     pub(in crate::engine) was_ready: bool,
     pub(in crate::engine) ready_message: String,
     pub(in crate::engine) status_text: String,
@@ -102,6 +119,12 @@ pub(in crate::engine) struct Leaving {
 #[derive(Debug)]
 pub(in crate::engine) struct Process {
     pub(in crate::engine) state: ProcessState,
+    /// How far a running one has come.
+    pub(in crate::engine) stage: Stage,
+    /// What its readiness says of the present run. It counts once the run is `Started`.
+    pub(in crate::engine) ready: bool,
+    /// What its runs are called by: fixed, whatever becomes of its template.
+    pub(in crate::engine) class: Class,
     /// The number of the present or last run.
     pub(in crate::engine) attempt: u32,
     /// Starts after the first.
@@ -109,8 +132,57 @@ pub(in crate::engine) struct Process {
     pub(in crate::engine) series: Series,
     /// The previous end.
     pub(in crate::engine) last: Option<Box<Terminated>>,
-    /// supd ends this run for a reason, so its code does not matter: not ready in time.
-    pub(in crate::engine) condemned: Option<String>,
+    /// The present run was asked to end, by its pod's end or for itself. Kept until the next start.
+    pub(in crate::engine) stopping: Option<Box<Stopping>>,
+}
+
+/// How far a running process has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::engine) enum Stage {
+    /// Its postStart is under way; next: Probing or Started (HOK-001).
+    Hooking,
+    /// Its startup probe has not succeeded yet; next: Started (PRB-009).
+    Probing,
+    /// It has started (CST-009): the next place has its turn, and it is asked whether it lives and is ready.
+    #[default]
+    Started,
+}
+
+/// A process was asked to end.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::engine) struct Stopping {
+    pub(in crate::engine) cause: Cause,
+    /// Why, for people; empty where the pod's end is the reason.
+    pub(in crate::engine) words: String,
+    pub(in crate::engine) step: StopStep,
+    /// When its grace is over (HOK-003).
+    pub(in crate::engine) until: Mono,
+}
+
+/// Why a process was asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::engine) enum Cause {
+    /// Its pod ends.
+    Pod,
+    /// This probe has failed (RST-016).
+    Probe(ProbeKind),
+    /// Its postStart has failed (HOK-001).
+    PostStart,
+    /// It was not ready in time (`start_deadline`).
+    Deadline,
+}
+
+/// How far the end of a process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::engine) enum StopStep {
+    /// There is no process yet that could hear of it.
+    Birth,
+    /// preStop is under way.
+    PreStop,
+    /// A sidecar: those that go before it are not gone yet (SID-004).
+    Turn,
+    /// It has the polite signal; KILL follows.
+    Signalled,
 }
 
 /// Where a process is.
@@ -152,26 +224,34 @@ impl Pod {
         self.unit.pod().expect("pods are made by services and jobs only, and these have a template")
     }
 
-    /// The identity of the present run of the present process.
-    pub(in crate::engine) fn run(&self) -> RunId {
-        let class = if self.current == self.main_place() { Class::Main } else { Class::Init };
-        let attempt = self.processes.get(self.current).map_or(0, |process| process.attempt);
-        RunId { pod: self.uid, class, process: u16::try_from(self.current).unwrap_or(u16::MAX), attempt }
+    /// What the process at this place was made from.
+    pub(in crate::engine) fn model(&self, place: usize) -> &model::Process {
+        self.template().process(place)
     }
 
+    /// The identity of the present run of the process at this place.
+    pub(in crate::engine) fn run(&self, place: usize) -> RunId {
+        let (class, attempt) =
+            self.processes.get(place).map_or((Class::Main, 0), |process| (process.class, process.attempt));
+        RunId { pod: self.uid, class, process: narrow(place), attempt }
+    }
+
+    /// The place of main. In a pod whose template is lost it may be another's.
     pub(in crate::engine) fn main_place(&self) -> usize {
-        self.processes.len() - 1
+        self.template().main_place().min(self.processes.len() - 1)
     }
 
-    pub(in crate::engine) fn present(&self) -> &Process {
-        &self.processes[self.current]
+    /// Places of the application: main, and those beside it.
+    pub(in crate::engine) fn application(&self) -> &[Process] {
+        &self.processes[self.main_place()..]
     }
 
-    pub(in crate::engine) fn present_mut(&mut self) -> &mut Process {
-        &mut self.processes[self.current]
+    /// Nothing of it is started any more.
+    pub(in crate::engine) fn is_closing(&self) -> bool {
+        self.leaving.is_some() || self.done
     }
 
-    pub(in crate::engine) fn label(&self) -> Label {
+    pub(in crate::engine) fn label(&self, place: usize) -> Label {
         let (job, ordinal) = match &self.owner {
             Owner::Service { ordinal } => (None, Some(*ordinal)),
             Owner::Job { job, index, .. } => (Some(job.clone()), *index),
@@ -183,28 +263,72 @@ impl Pod {
             ordinal,
             scheduled: self.scheduled,
             template_hash: self.unit.template_hash,
-            restarts: self.present().restarts,
+            restarts: self.processes.get(place).map_or(0, |process| process.restarts),
         }
     }
 }
 
 impl Process {
-    pub(in crate::engine) fn new() -> Self {
+    pub(in crate::engine) fn new(part: Part) -> Self {
         Self {
             state: ProcessState::Waiting { why: Why::Turn, until: None },
+            stage: Stage::Started,
+            ready: false,
+            class: class_of(part),
             attempt: 0,
             restarts: 0,
             series: Series::default(),
             last: None,
-            condemned: None,
+            stopping: None,
         }
+    }
+
+    /// Whether there is a process, or one on its way.
+    pub(in crate::engine) fn is_up(&self) -> bool {
+        matches!(self.state, ProcessState::Starting | ProcessState::Running { .. })
+    }
+
+    pub(in crate::engine) fn is_running(&self) -> bool {
+        matches!(self.state, ProcessState::Running { .. })
+    }
+
+    /// Kubernetes' `started` (CST-009).
+    pub(in crate::engine) fn is_started(&self) -> bool {
+        self.is_running() && self.stage == Stage::Started
+    }
+
+    /// Kubernetes' `ready` (CST-009).
+    pub(in crate::engine) fn is_ready(&self) -> bool {
+        self.is_started() && self.ready
+    }
+
+    /// It waits for its turn, and for no time.
+    pub(in crate::engine) fn waits_for_turn(&self) -> bool {
+        matches!(self.state, ProcessState::Waiting { why: Why::Turn, .. })
+    }
+
+    /// How far its end has come, if it was asked to end.
+    pub(in crate::engine) fn stop_step(&self) -> Option<StopStep> {
+        self.stopping.as_ref().filter(|_| self.is_up()).map(|stopping| stopping.step)
+    }
+
+    /// Whether its last run is a failure whatever its code: it was ended for not getting on its feet.
+    pub(in crate::engine) fn failed_to_start(&self) -> bool {
+        let cause = self.stopping.as_ref().map(|stopping| stopping.cause);
+        matches!(cause, Some(Cause::PostStart | Cause::Deadline))
     }
 }
 
-/// What a new pod is.
-pub(in crate::engine) struct PodSeed {
-    pub(in crate::engine) unit: Arc<Unit>,
-    pub(in crate::engine) name: PodName,
-    pub(in crate::engine) owner: Owner,
-    pub(in crate::engine) scheduled: Option<Wall>,
+/// What the runs of a process are called by.
+pub(in crate::engine) fn class_of(part: Part) -> Class {
+    match part {
+        Part::Application => Class::Main,
+        Part::Init => Class::Init,
+        Part::Sidecar => Class::Sidecar,
+    }
+}
+
+/// A place as runs carry it: there are never more than some hundred.
+pub(in crate::engine) fn narrow(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
 }

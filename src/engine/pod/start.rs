@@ -1,61 +1,71 @@
-//! From the order to make a pod to its readiness.
+//! Whose turn it is to begin, and from the order to start a process to its start.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Owner, Pod, PodSeed, Process, ProcessState};
+use super::{Owner, Pod, ProcessState, Stage, narrow};
+use crate::engine::Engine;
 use crate::engine::action::{Action, Actions, Spawn};
 use crate::engine::event::Outcome;
 use crate::engine::id::{Class, ObjectRef, PodUid, RunId};
-use crate::engine::time::{Mono, Now};
+use crate::engine::time::Now;
 use crate::engine::timer::Timer;
 use crate::engine::view::JobOwner;
-use crate::engine::{Engine, report};
-use crate::unit::model::ProbeKind;
 
 impl Engine {
-    /// Makes a pod, and starts its first process.
-    pub(in crate::engine) fn make_pod(&mut self, now: Now, seed: PodSeed, out: &mut Actions) -> PodUid {
-        let uid = self.next_uid();
-        let pod = new_pod(now, uid, seed);
-        if let Some(deadline) = pod.template().active_deadline {
-            self.timers.set(Timer::PodDeadline(uid), now.mono + deadline);
+    /// Starts whatever has its turn: steps one after another, sidecars between them, then the application
+    /// (INI-001, SID-001). Level-triggered: it may be asked at any time, and does what is not done yet.
+    pub(in crate::engine) fn advance_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        if pod.is_closing() || pod.renewing {
+            return;
         }
-        self.pods.insert(uid, Box::new(pod));
-        self.start_process(now, uid, out);
-        uid
+        let (reached, main) = (pod.first_not_passed(), pod.main_place());
+        if reached != pod.reached
+            && let Some(pod) = self.pods.get_mut(&uid)
+        {
+            pod.reached = reached;
+            out.push(Action::Changed(ObjectRef::Pod(uid)));
+        }
+        // Sidecars that were there before and wait for nothing: a new manager found them so.
+        for place in 0..reached {
+            let waits = |pod: &Pod| {
+                pod.processes[place].class == Class::Sidecar && pod.processes[place].waits_for_turn()
+            };
+            if self.pods.get(&uid).is_some_and(|pod| waits(pod)) {
+                self.begin_process(now, uid, place, out);
+            }
+        }
+        if reached < main {
+            if self.pods.get(&uid).is_some_and(|pod| pod.processes[reached].waits_for_turn()) {
+                self.begin_process(now, uid, reached, out);
+            }
+            return;
+        }
+        for place in main.. {
+            let Some(process) = self.pods.get(&uid).and_then(|pod| pod.processes.get(place)) else { return };
+            if process.waits_for_turn() {
+                self.begin_process(now, uid, place, out);
+            }
+            // Those that come after it wait for its postStart, too (HOK-001).
+            if self.pods.get(&uid).is_some_and(|pod| pod.holds_back(place)) {
+                return;
+            }
+        }
     }
 
-    /// Puts a pod that already runs, or is just being started, under the engine's care (a new manager found it).
-    pub(in crate::engine) fn adopt_pod(
-        &mut self,
-        seed: PodSeed,
-        run: RunId,
-        pid: Option<u32>,
-        started: Now,
-        restarts: u32,
-    ) {
-        let mut pod = new_pod(started, run.pod, seed);
-        pod.current = usize::from(run.process).min(pod.main_place());
-        pod.started = pid.map(|_| started);
-        let process = pod.present_mut();
-        process.attempt = run.attempt;
-        process.restarts = restarts;
-        process.state = match pid {
-            Some(pid) => ProcessState::Running { pid, since: started },
-            None => ProcessState::Starting,
-        };
-        if let Some(deadline) = pod.template().active_deadline {
-            self.timers.set(Timer::PodDeadline(run.pod), started.mono + deadline);
+    /// The turn of a process has come: it starts, or, where it has run before, after its back-off.
+    fn begin_process(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
+        let again = self.pods.get(&uid).is_some_and(|pod| pod.processes[place].last.is_some());
+        match again {
+            true => self.run_again(now, uid, place, out),
+            false => self.start_process(now, uid, place, out),
         }
-        self.last_uid = self.last_uid.max(run.pod.0);
-        self.pods.insert(run.pod, Box::new(pod));
     }
 
     /// The only way the state of a process changes.
-    pub(super) fn set_process(&mut self, uid: PodUid, state: ProcessState, out: &mut Actions) {
+    pub(super) fn set_process(&mut self, uid: PodUid, place: usize, state: ProcessState, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let process = pod.present_mut();
+        let process = &mut pod.processes[place];
         debug_assert!(
             matches!(
                 (&process.state, &state),
@@ -73,18 +83,26 @@ impl Engine {
         self.mark(&unit);
     }
 
-    /// Starts the process whose turn it is.
-    pub(in crate::engine) fn start_process(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    /// Starts the process at this place, unless it is there, or its pod is to have none.
+    pub(in crate::engine) fn start_process(
+        &mut self,
+        now: Now,
+        uid: PodUid,
+        place: usize,
+        out: &mut Actions,
+    ) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        if pod.leaving.is_some() || pod.is_up() || self.is_aside(&pod.unit.name) {
+        let up = pod.processes.get(place).is_none_or(|process| process.is_up());
+        if up || pod.is_closing() || pod.renewing || self.is_aside(&pod.unit.name) {
             return;
         }
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let process = &pod.processes[pod.current];
         let backoff = pod.template().backoff;
+        let first_stage = pod.first_stage(place);
+        let process = &mut pod.processes[place];
+        (process.stage, process.ready, process.stopping) = (first_stage, false, None);
         if let Some(last) = &process.last {
             let exhausted = matches!(last.exit.outcome, Outcome::NotStarted { exhausted: true, .. });
-            let process = pod.present_mut();
             process.attempt += 1;
             if !exhausted {
                 process.restarts += 1;
@@ -95,42 +113,46 @@ impl Engine {
                 }
             }
         }
-        self.timers.clear(&Timer::Restart(uid));
-        self.order_start(uid, out);
-        self.set_process(uid, ProcessState::Starting, out);
+        self.timers.clear(&Timer::Restart(uid, narrow(place)));
+        self.order_start(uid, place, out);
+        self.set_process(uid, place, ProcessState::Starting, out);
     }
 
     /// Orders the start of the present run.
-    pub(in crate::engine) fn order_start(&self, uid: PodUid, out: &mut Actions) {
+    pub(in crate::engine) fn order_start(&self, uid: PodUid, place: usize, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
+        let run = pod.run(place);
         let spawn = Spawn {
-            run: pod.run(),
+            run,
             unit: Arc::clone(&pod.unit),
-            label: pod.label(),
-            attempt: pod.present().attempt,
-            durable: self.is_durable(pod),
+            label: pod.label(place),
+            attempt: run.attempt,
+            durable: self.is_durable(pod, run),
         };
         out.push(Action::Spawn(Box::new(spawn)));
     }
 
     /// Whether what is known must be stored before this start. A slot of a cronjob must not run twice,
     /// whatever dies, so it is stored before its first run.
-    fn is_durable(&self, pod: &Pod) -> bool {
+    fn is_durable(&self, pod: &Pod, run: RunId) -> bool {
         let Owner::Job { job, .. } = &pod.owner else { return false };
         let Some(job) = self.jobs.get(job) else { return false };
         // Of a slot with several pods at once any may be the first to run: so it holds for each of them.
-        let first = pod.present().attempt == 0 && pod.current == 0;
+        let first = run.attempt == 0 && run.process == 0;
         job.spec().durable || (first && matches!(job.owner, JobOwner::Schedule(_)))
     }
 
-    /// The pod that this run is the present one of.
-    pub(super) fn live(&mut self, run: RunId) -> Option<PodUid> {
-        let live = self.pods.get(&run.pod).is_some_and(|pod| pod.run() == run && pod.is_up());
+    /// The pod and the place that this run is the present one of.
+    pub(super) fn live(&mut self, run: RunId) -> Option<(PodUid, usize)> {
+        let place = usize::from(run.process);
+        let live = self.pods.get(&run.pod).is_some_and(|pod| {
+            pod.processes.get(place).is_some_and(|process| process.is_up() && pod.run(place) == run)
+        });
         if !live {
             // An old run; its pid may belong to a stranger by now.
             self.stale_events += 1;
         }
-        live.then_some(run.pod)
+        live.then_some((run.pod, place))
     }
 
     pub(in crate::engine) fn on_started(
@@ -141,110 +163,102 @@ impl Engine {
         at: Now,
         out: &mut Actions,
     ) {
-        let Some(uid) = self.live(run) else { return };
-        let present = self.pods.get(&uid).map(|pod| &pod.present().state);
-        if matches!(present, Some(ProcessState::Running { .. })) {
+        let Some((uid, place)) = self.live(run) else { return };
+        if self.pods.get(&uid).is_some_and(|pod| pod.processes[place].is_running()) {
             // Told twice.
             self.stale_events += 1;
             return;
         }
-        self.set_process(uid, ProcessState::Running { pid, since: at }, out);
+        self.set_process(uid, place, ProcessState::Running { pid, since: at }, out);
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         pod.started.get_or_insert(at);
-        let unit = pod.unit.name.clone();
-        if pod.leaving.is_some() {
+        let process = &pod.processes[place];
+        if pod.renewing {
+            self.kill_run(uid, place, out);
+        } else if process.stopping.is_some() {
             // It was asked to end before it was there, and may not have heard even of the end of its grace.
-            self.signal_late(now, uid, out);
-        } else if run.class == Class::Main {
-            self.on_main_started(now, uid, at, out);
+            self.stop_late(now, uid, place, out);
+        } else {
+            self.begin_stage(now, uid, place, at, out);
+        }
+    }
+
+    /// It is there: what comes first, its postStart, its startup probe, or its ordinary life.
+    pub(super) fn begin_stage(&mut self, now: Now, uid: PodUid, place: usize, at: Now, out: &mut Actions) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let model = pod.model(place);
+        let patient = pod.processes[place].stage == Stage::Started && model.readiness.is_none();
+        if let Some(deadline) = model.start_deadline.filter(|_| !patient) {
+            let at = super::ready_by(now, at, deadline);
+            self.timers.set(Timer::StartDeadline(uid, narrow(place)), at);
+        }
+        self.order_stage(now, uid, place, out);
+        if self.pods.get(&uid).is_some_and(|pod| pod.processes[place].stage == Stage::Started) {
+            self.process_started(now, uid, place, at, out);
+        }
+    }
+
+    /// It has started, in Kubernetes' sense (CST-009).
+    pub(super) fn process_started(
+        &mut self,
+        now: Now,
+        uid: PodUid,
+        place: usize,
+        at: Now,
+        out: &mut Actions,
+    ) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let unasked = pod.model(place).readiness.is_none();
+        let process = &mut pod.processes[place];
+        process.ready |= unasked;
+        let (class, several) = (process.class, pod.processes.len() > 1);
+        let unit = pod.unit.name.clone();
+        self.judge_ready(now, uid, at, out);
+        if class == Class::Main {
             // Somebody may wait for `started`, which is no state of the unit.
             self.wake_neighbours(&unit);
         }
+        if several {
+            self.advance_pod(now, uid, out);
+        }
     }
+}
 
-    fn on_main_started(&mut self, now: Now, uid: PodUid, at: Now, out: &mut Actions) {
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let (run, unit) = (pod.run(), Arc::clone(&pod.unit));
-        let template = pod.template();
-        if template.main.readiness.is_none() {
-            (pod.ready, pod.was_ready, pod.ready_since) = (true, true, Some(at));
-            return;
-        }
-        if let Some(deadline) = template.main.start_deadline {
-            self.timers.set(Timer::StartDeadline(uid), ready_by(now, at, deadline));
-        }
-        out.push(Action::Probe { run, unit, probe: ProbeKind::Readiness });
-    }
-
-    pub(in crate::engine) fn on_readiness(
-        &mut self,
-        now: Now,
-        run: RunId,
-        ready: bool,
-        message: String,
-        out: &mut Actions,
-    ) {
-        let Some(uid) = self.live(run) else { return };
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        // Who was asked to end gets ready for nobody any more (F39).
-        if pod.leaving.is_some() {
-            return;
-        }
-        if pod.ready != ready {
-            pod.ready = ready;
-            pod.was_ready |= ready;
-            pod.ready_since = ready.then_some(now);
-            let about = ("Pod", pod.name.as_str(), &pod.unit.name);
-            if ready {
-                report(out, false, "Ready", about, "ready".to_owned());
-                self.timers.clear(&Timer::StartDeadline(uid));
-            } else {
-                report(out, true, "Unhealthy", about, format!("readiness probe failed: {message}"));
+impl Pod {
+    /// The first place, from the one reached, that the next one has to wait for.
+    fn first_not_passed(&self) -> usize {
+        let main = self.main_place();
+        let passed = |place: &usize| {
+            let process = &self.processes[*place];
+            match (&process.state, process.class) {
+                (ProcessState::Ended(end), Class::Init) => {
+                    end.exit.succeeded(&self.model(*place).success_exit)
+                }
+                (_, Class::Sidecar) => process.is_started(),
+                _ => false,
             }
-        }
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        pod.ready_message = message;
-        let unit = pod.unit.name.clone();
-        out.push(Action::Changed(ObjectRef::Pod(uid)));
-        self.mark(&unit);
-        self.wake_neighbours(&unit);
+        };
+        (self.reached.min(main)..main).find(|place| !passed(place)).unwrap_or(main)
     }
 
-    pub(in crate::engine) fn on_status_text(&mut self, run: RunId, text: String, out: &mut Actions) {
-        let Some(uid) = self.live(run) else { return };
-        if let Some(pod) = self.pods.get_mut(&uid) {
-            pod.status_text = text;
-            out.push(Action::Changed(ObjectRef::Pod(uid)));
-        }
+    /// Whether a process of the application is on its way, and those after it wait until its postStart is
+    /// done.
+    fn holds_back(&self, place: usize) -> bool {
+        let process = &self.processes[place];
+        let on_its_way = matches!(process.state, ProcessState::Starting)
+            || (process.is_running() && process.stage == Stage::Hooking);
+        on_its_way && self.model(place).post_start.is_some()
     }
-}
 
-/// When main is late: its time counts from its start. A manager that hears late of it, or is new, asks for a
-/// while before it judges.
-pub(in crate::engine) fn ready_by(now: Now, started: Now, deadline: Duration) -> Mono {
-    (started.mono + deadline).max(now.mono + deadline / 4)
-}
-
-fn new_pod(created: Now, uid: PodUid, seed: PodSeed) -> Pod {
-    let steps = seed.unit.pod().map_or(0, |template| template.init.len());
-    Pod {
-        uid,
-        name: seed.name,
-        unit: seed.unit,
-        owner: seed.owner,
-        scheduled: seed.scheduled,
-        created,
-        started: None,
-        processes: (0..=steps).map(|_| Process::new()).collect(),
-        current: 0,
-        leaving: None,
-        ready: false,
-        ready_since: None,
-        was_ready: false,
-        ready_message: String::new(),
-        status_text: String::new(),
-        disrupted: false,
-        reason: String::new(),
-        message: String::new(),
+    /// What a process does first.
+    pub(in crate::engine) fn first_stage(&self, place: usize) -> Stage {
+        let model = self.model(place);
+        if model.post_start.is_some() {
+            Stage::Hooking
+        } else if model.startup.is_some() {
+            Stage::Probing
+        } else {
+            Stage::Started
+        }
     }
 }

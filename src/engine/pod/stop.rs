@@ -1,13 +1,17 @@
-//! A pod is asked to end, or to hurry: by an operator, by its job or service, by a deadline.
+//! A pod, or one process of it, is asked to end: preStop, the polite signal, KILL (TRM-001).
+//!
+//! The grace of a process begins before its preStop, and includes it (HOK-003). The application goes first,
+//! all of it at once; sidecars follow one by one, the last one first, while their preStop runs with everybody
+//! else's (SID-004). Whoever has not had the signal when its grace is over gets it then, and KILL two seconds
+//! later (HOK-004, SID-005).
 
 use std::time::Duration;
 
-use super::{Count, Leaving, ProcessState};
+use super::{Cause, Count, Leaving, Pod, Process, ProcessState, StopStep, Stopping, Why, narrow};
 use crate::engine::action::{Action, Actions};
-use crate::engine::id::{ObjectRef, PodUid};
+use crate::engine::id::{Class, ObjectRef, PodUid};
 use crate::engine::time::{Mono, Now};
 use crate::engine::timer::Timer;
-use crate::engine::view::Phase;
 use crate::engine::{Engine, report};
 
 /// Between the polite signal and KILL, whatever the grace (TRM-003).
@@ -19,8 +23,12 @@ impl Engine {
     /// An operator wants it to run now: waits are cut short, and forgotten.
     pub(in crate::engine) fn hurry_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        if matches!(pod.present().state, ProcessState::Waiting { .. }) {
-            self.start_process(now, uid, out);
+        let waits = |process: &Process| {
+            matches!(process.state, ProcessState::Waiting { why: Why::Backoff(_) | Why::Exhausted(_), .. })
+        };
+        let places: Vec<usize> = (0..pod.processes.len()).filter(|at| waits(&pod.processes[*at])).collect();
+        for place in places {
+            self.start_process(now, uid, place, out);
         }
         // After the start, which was no restart by the rules: the next one is the first, and immediate.
         if let Some(pod) = self.pods.get_mut(&uid) {
@@ -30,7 +38,6 @@ impl Engine {
 
     /// Asks a pod to end. One that runs nothing is final at once.
     pub(in crate::engine) fn stop_pod(&mut self, now: Now, uid: PodUid, count: Count, out: &mut Actions) {
-        let left = self.time_left(now.mono);
         let ending = self.ending.is_some();
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         if pod.leaving.is_some() {
@@ -40,64 +47,223 @@ impl Engine {
         pod.leaving = Some(Leaving { count });
         pod.ready = false;
         pod.ready_since = None;
-        let grace = pod.template().grace.max(GRACE_MIN).min(left);
-        let (up, unit) = (pod.is_up(), pod.unit.name.clone());
-        self.timers.clear(&Timer::Restart(uid));
-        self.timers.clear(&Timer::PodDeadline(uid));
-        self.timers.clear(&Timer::StartDeadline(uid));
+        let unit = pod.unit.name.clone();
         self.mark(&unit);
         self.wake_neighbours(&unit);
         out.push(Action::Changed(ObjectRef::Pod(uid)));
-        if up {
-            self.timers.set(Timer::Kill(uid), now.mono + grace);
-            self.signal_stop(uid, out);
-        } else {
-            self.finish_pod(now, uid, Phase::Failed, out);
+        self.stop_all(now, uid, out);
+    }
+
+    /// The application is done, or will never begin: sidecars do not keep a pod (SID-003).
+    pub(super) fn close_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        pod.done = true;
+        self.stop_all(now, uid, out);
+    }
+
+    /// A later wish for less time: what is left of the grace of all that was asked to end gets no longer than
+    /// this (TRM-004).
+    pub(in crate::engine) fn hasten_pod(&mut self, now: Now, uid: PodUid, grace: Duration) {
+        let until = now.mono + grace;
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let mut hastened = Vec::new();
+        for (place, process) in pod.processes.iter_mut().enumerate().filter(|(_, process)| process.is_up()) {
+            if let Some(stopping) = process.stopping.as_mut().filter(|stopping| stopping.until > until) {
+                stopping.until = until;
+                hastened.push(place);
+            }
+        }
+        for place in hastened {
+            self.set_kill(now, uid, place);
+        }
+    }
+
+    /// Everything in it that is there is asked to end; nothing is started any more (RST-017).
+    fn stop_all(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        self.timers.clear(&Timer::PodDeadline(uid));
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let (places, grace, renewing) = (pod.processes.len(), pod.template().grace, pod.renewing);
+        for place in 0..places {
+            self.timers.clear(&Timer::Restart(uid, narrow(place)));
+            self.timers.clear(&Timer::StartDeadline(uid, narrow(place)));
+            // All of a pod that begins anew was killed already.
+            if !renewing {
+                self.begin_stop(now, (uid, place), Cause::Pod, String::new(), grace, out);
+            }
+        }
+        self.go_on_ending(now, uid, out);
+    }
+
+    /// supd ends one process for a reason of its own; its policy decides what follows.
+    pub(super) fn condemn(
+        &mut self,
+        now: Now,
+        (uid, place): (PodUid, usize),
+        cause: Cause,
+        words: String,
+        grace: Duration,
+        out: &mut Actions,
+    ) {
+        self.timers.clear(&Timer::StartDeadline(uid, narrow(place)));
+        self.begin_stop(now, (uid, place), cause, words, grace, out);
+        self.changed(uid, out);
+    }
+
+    /// One process is asked to end. Where it was already, it gets no more time than that leaves it.
+    fn begin_stop(
+        &mut self,
+        now: Now,
+        (uid, place): (PodUid, usize),
+        cause: Cause,
+        words: String,
+        grace: Duration,
+        out: &mut Actions,
+    ) {
+        let until = now.mono + grace.min(self.time_left(now.mono));
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let has_hook = pod.model(place).stop.pre.is_some() && !grace.is_zero();
+        let process = &mut pod.processes[place];
+        if !process.is_up() {
+            return;
+        }
+        if let Some(stopping) = &mut process.stopping {
+            stopping.until = stopping.until.min(until);
+            return self.set_kill(now, uid, place);
+        }
+        let step = match (&process.state, has_hook) {
+            (ProcessState::Starting, true) => StopStep::Birth,
+            (_, true) => StopStep::PreStop,
+            (_, false) => StopStep::Turn,
+        };
+        process.stopping = Some(Box::new(Stopping { cause, words, step, until }));
+        match step {
+            StopStep::PreStop => {
+                self.set_kill(now, uid, place);
+                self.order_pre_stop(uid, place, until.since(now.mono), out);
+            }
+            StopStep::Birth => self.set_kill(now, uid, place),
+            StopStep::Turn | StopStep::Signalled => self.signal_in_turn(now, uid, place, out),
+        }
+    }
+
+    /// preStop has returned, however.
+    pub(super) fn pre_stop_done(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
+        self.signal_in_turn(now, uid, place, out);
+        self.go_on_ending(now, uid, out);
+    }
+
+    /// The signal, unless the process is a sidecar of a pod that ends: then in its turn.
+    fn signal_in_turn(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        if !(pod.is_closing() && pod.processes[place].class == Class::Sidecar) {
+            return self.signal_stop(now, uid, place, out);
+        }
+        if let Some(stopping) = &mut pod.processes[place].stopping {
+            stopping.step = StopStep::Turn;
+        }
+        self.set_kill(now, uid, place);
+    }
+
+    /// Whose turn it is to end: of a closing pod the last sidecar, once the application is gone (SID-004).
+    /// When nothing is left the pod is final.
+    pub(in crate::engine) fn go_on_ending(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        let Some(pod) = self.pods.get(&uid).filter(|pod| pod.is_closing()) else { return };
+        if !pod.is_up() {
+            return self.finish_pod(now, uid, out);
+        }
+        if let Some(place) = pod.turn_to_end() {
+            self.signal_stop(now, uid, place, out);
         }
     }
 
     /// The polite signal, and CONT after it: a stopped process could not hear it (F26).
-    pub(super) fn signal_stop(&self, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get(&uid) else { return };
-        let (run, signal) = (pod.run(), pod.template().main.stop.signal);
+    fn signal_stop(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let (run, signal) = (pod.run(place), pod.model(place).stop.signal);
+        if let Some(stopping) = &mut pod.processes[place].stopping {
+            stopping.step = StopStep::Signalled;
+        }
+        self.timers.clear(&Timer::Kill(uid, narrow(place)));
+        self.set_kill(now, uid, place);
         out.push(Action::Signal { run, signal, all: false });
         out.push(Action::Signal { run, signal: SIGCONT, all: false });
     }
 
-    /// The polite signal once more, for one that was not there to hear it. Its grace goes on, or begins anew
-    /// where it was over before there was anybody to kill.
-    pub(in crate::engine) fn signal_late(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+    /// One that was asked to end before it was there is there now. Its grace goes on, or begins anew where it
+    /// was over before there was anybody to kill.
+    pub(in crate::engine) fn stop_late(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
         let left = self.time_left(now.mono);
-        let Some(pod) = self.pods.get(&uid) else { return };
-        let grace = pod.template().grace.max(GRACE_MIN).min(left);
-        if self.timers.get(&Timer::Kill(uid)).is_none() {
-            self.timers.set(Timer::Kill(uid), now.mono + grace);
-        }
-        self.signal_stop(uid, out);
-    }
-
-    /// The grace is over.
-    pub(in crate::engine) fn kill_pod(&mut self, uid: PodUid, out: &mut Actions) {
-        let Some(pod) = self.pods.get(&uid) else { return };
-        if !pod.is_up() {
-            return;
-        }
-        let about = ("Pod", pod.name.as_str(), &pod.unit.name);
-        report(out, true, "Killing", about, "did not end in its grace, killed".to_owned());
-        out.push(Action::Signal { run: pod.run(), signal: SIGKILL, all: true });
-    }
-
-    /// Main did not become ready in time: a failed start.
-    pub(in crate::engine) fn on_start_deadline(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
+        let over = self.timers.get(&Timer::Kill(uid, narrow(place))).is_none();
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        let Some(deadline) = pod.template().main.start_deadline else { return };
-        let grace = pod.template().grace.max(GRACE_MIN);
-        let why = format!("not ready within {}s", deadline.as_secs_f64());
-        let about = ("Pod", pod.name.as_str(), &pod.unit.name);
-        report(out, true, "Unhealthy", about, format!("{why}, stopping it"));
-        pod.present_mut().condemned = Some(why);
-        self.timers.set(Timer::Kill(uid), now.mono + grace);
-        self.signal_stop(uid, out);
+        let grace = pod.template().grace.min(left);
+        let Some(stopping) = &mut pod.processes[place].stopping else { return };
+        if over {
+            stopping.until = now.mono + grace;
+        }
+        match stopping.step {
+            StopStep::Birth => {
+                stopping.step = StopStep::PreStop;
+                let within = stopping.until.since(now.mono);
+                self.order_pre_stop(uid, place, within, out);
+            }
+            StopStep::Signalled => {
+                let kill_at = self.timers.get(&Timer::Kill(uid, narrow(place)));
+                self.signal_stop(now, uid, place, out);
+                if let Some(at) = kill_at {
+                    self.timers.set(Timer::Kill(uid, narrow(place)), at);
+                }
+            }
+            StopStep::PreStop | StopStep::Turn => {}
+        }
+        self.go_on_ending(now, uid, out);
+    }
+
+    /// When something is to happen to a process that was asked to end, whatever it does: the signal, or KILL.
+    /// Never later than it was.
+    fn set_kill(&mut self, now: Now, uid: PodUid, place: usize) {
+        let Some(stopping) = self.pods.get(&uid).and_then(|pod| pod.processes[place].stopping.as_ref())
+        else {
+            return;
+        };
+        let end = self.ending.as_ref().map(|ending| ending.until);
+        let at = match (stopping.step, end) {
+            (StopStep::Signalled, None) => stopping.until.max(now.mono + GRACE_MIN),
+            (StopStep::Signalled, Some(end)) => stopping.until.max(now.mono + GRACE_MIN).min(end),
+            (_, None) => stopping.until,
+            // It is to hear the signal before the end of everything.
+            (_, Some(end)) => stopping.until.min(end - GRACE_MIN).max(now.mono),
+        };
+        let timer = Timer::Kill(uid, narrow(place));
+        let at = self.timers.get(&timer).map_or(at, |known| known.min(at));
+        self.timers.set(timer, at);
+    }
+
+    /// The grace of a process is over.
+    pub(in crate::engine) fn on_grace_over(
+        &mut self,
+        now: Now,
+        uid: PodUid,
+        place: usize,
+        out: &mut Actions,
+    ) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        match pod.processes[place].stop_step() {
+            None => {}
+            Some(StopStep::Signalled) => {
+                let about = ("Pod", pod.name.as_str(), &pod.unit.name);
+                report(out, true, "Killing", about, "did not end in its grace, killed".to_owned());
+                self.kill_run(uid, place, out);
+            }
+            Some(StopStep::Birth | StopStep::PreStop | StopStep::Turn) => {
+                self.signal_stop(now, uid, place, out);
+            }
+        }
+    }
+
+    /// KILL, to all of it.
+    pub(super) fn kill_run(&self, uid: PodUid, place: usize, out: &mut Actions) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        out.push(Action::Signal { run: pod.run(place), signal: SIGKILL, all: true });
     }
 
     /// The pod has been active for too long (PHS-009).
@@ -110,8 +276,31 @@ impl Engine {
         self.stop_pod(now, uid, Count::Failed, out);
     }
 
+    /// A stop that was under way when the manager died goes on (HOK-007: preStop may run a second time).
+    pub(in crate::engine) fn resume_stop(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
+        let Some(stopping) = self.pods.get(&uid).and_then(|pod| pod.processes[place].stopping.as_ref())
+        else {
+            return;
+        };
+        let within = stopping.until.since(now.mono);
+        if stopping.step == StopStep::PreStop && !within.is_zero() {
+            self.order_pre_stop(uid, place, within, out);
+        }
+    }
+
     /// How long a pod may take to end: forever, but in a shutdown.
     fn time_left(&self, now: Mono) -> Duration {
         self.ending.as_ref().map_or(Duration::MAX, |ending| ending.until.since(now))
+    }
+}
+
+impl Pod {
+    /// The place of the sidecar that is to get its signal now.
+    fn turn_to_end(&self) -> Option<usize> {
+        let up = |class| self.processes.iter().rposition(move |it| it.class == class && it.is_up());
+        if up(Class::Main).is_some() {
+            return None;
+        }
+        up(Class::Sidecar).filter(|place| self.processes[*place].stop_step() == Some(StopStep::Turn))
     }
 }

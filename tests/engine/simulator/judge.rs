@@ -6,6 +6,8 @@ use supd::engine::event::Outcome;
 use supd::engine::id::{Class, PodUid, RunId};
 use supd::engine::view::{JobView, PodView, UnitState, View};
 
+use supd::unit::model::{FailureAction, FailureRule, FailureWhen, Operator};
+
 use super::ledger::{Truth, to_u32};
 use super::life::Life;
 
@@ -77,7 +79,11 @@ impl Life {
     fn job_has_come_to_its_end(&self, job: &JobView, view: &View) {
         let unit = view.units.iter().find(|unit| unit.name == job.unit);
         let waits = unit.is_some_and(|unit| !unit.waiting_for.is_empty());
-        if job.parallelism == 0 || waits || unit.is_some_and(|unit| unit.state == UnitState::Waiting) {
+        if job.parallelism == 0
+            || job.suspended
+            || waits
+            || unit.is_some_and(|unit| unit.state == UnitState::Waiting)
+        {
             return;
         }
         let held = |kind: &str| job.conditions.iter().any(|c| c.kind == kind && c.status);
@@ -95,10 +101,27 @@ impl Life {
         let (all, counted) = (to_u32(pods.len()), job.succeeded + job.failed);
         let good = to_u32(pods.values().filter(|(good, _)| *good).count());
         let surely = to_u32(pods.values().filter(|(good, signalled)| *good && !signalled).count());
+        let early = reason(job) == "SuccessPolicy";
+        let rulings = self.rulings(job);
+        let counted = counted + to_u32(rulings.iter().filter(|(_, _, action)| *action == "Ignore").count());
         // One index, one success (IDX-005). A pod may fail with its job before it ever had a process.
         assert!(counted >= all || job.indexed, "{}: {counted} of {all} pods are counted", job.name);
-        assert!(counted == all || held("Failed"), "{}: {counted} of {all} pods are counted", job.name);
+        assert!(
+            counted == all || held("Failed") || early,
+            "{}: {counted} of {all} pods are counted",
+            job.name
+        );
+        // What was on its way out when enough had succeeded counts no more (SUC-003).
+        let surely = if early { 0 } else { surely };
         assert!((surely..=good).contains(&job.succeeded), "{}: {} of {good}", job.name, job.succeeded);
+        if reason(job) == "FailedIndexes" {
+            self.failed_indexes_are_those_that_failed(job, &rulings);
+        }
+        if early {
+            let rule = &job.success_policy[0];
+            assert!(rule.count.is_none_or(|count| job.succeeded >= count), "{job:?}");
+            return;
+        }
         if job.indexed && held("Complete") {
             let indexes: BTreeSet<u32> = self
                 .truths()
@@ -111,6 +134,42 @@ impl Life {
                 .collect();
             assert_eq!(job.completed_indexes, words(&indexes), "{}", job.name);
         }
+    }
+
+    /// What the failure policy says of each pod that failed of itself: pod, index, action.
+    fn rulings(&self, job: &JobView) -> Vec<(PodUid, Option<u32>, &'static str)> {
+        let mut last: BTreeMap<PodUid, (&RunId, &Truth)> = BTreeMap::new();
+        for (run, truth) in self.truths().filter(|(_, t)| t.label.job.as_deref() == Some(&job.name)) {
+            last.insert(run.pod, (run, truth));
+        }
+        let mut rulings = Vec::new();
+        for (pod, (run, truth)) in last {
+            let Some(end) = &truth.end else { continue };
+            if *end != Outcome::Exited(0) {
+                let by_supd = self.site.ledger.signalled.contains(run);
+                let action = action_for(&job.failure_policy, run.class == Class::Main, end, by_supd);
+                rulings.push((pod, truth.label.ordinal, if by_supd { "killed" } else { action }));
+            }
+        }
+        rulings
+    }
+
+    /// After its limit and one more, or at once where a rule says so (BPI-001, PFP-003).
+    fn failed_indexes_are_those_that_failed(
+        &self,
+        job: &JobView,
+        rulings: &[(PodUid, Option<u32>, &'static str)],
+    ) {
+        let limit = job.backoff_limit_per_index.expect("else no index fails") as usize;
+        let indexes: BTreeSet<u32> = (0..job.completions.unwrap_or(0))
+            .filter(|index| {
+                let own =
+                    || rulings.iter().filter(|(_, of, _)| of == &Some(*index)).map(|(_, _, action)| *action);
+                let failures = own().filter(|action| *action != "Ignore" && *action != "killed").count();
+                failures > limit || own().any(|action| action == "FailIndex")
+            })
+            .collect();
+        assert_eq!(job.failed_indexes.as_deref(), Some(words(&indexes).as_str()), "{}", job.name);
     }
 
     /// A death of a manager is no reason for another pod.
@@ -136,6 +195,44 @@ impl Life {
             assert_eq!(process.restarts, to_u32(again.count()), "restarts of {} {}", pod.name, process.name);
         }
     }
+}
+
+/// Why it is at its end.
+fn reason(job: &JobView) -> &str {
+    let ended =
+        |c: &&supd::engine::view::JobCondition| c.status && ["Complete", "Failed"].contains(&c.kind.as_str());
+    job.conditions.iter().find(ended).map_or("", |condition| condition.reason.as_str())
+}
+
+/// The first rule that matches (PFP-001), the slow way.
+fn action_for(rules: &[FailureRule], main: bool, end: &Outcome, by_supd: bool) -> &'static str {
+    let (code, signal) = match end {
+        Outcome::Exited(code) => (*code, None),
+        Outcome::Signaled { signal, .. } => (128 + signal, Some(*signal)),
+        Outcome::NotStarted { .. } => (128, None),
+        Outcome::Unknown => (137, None),
+    };
+    for rule in rules {
+        let matches = match &rule.when {
+            FailureWhen::ExitCodes { process, codes } => {
+                let meant = process.as_deref().is_none_or(|name| (name == "main") == main);
+                meant && codes.values.contains(&code) == (codes.operator == Operator::In)
+            }
+            FailureWhen::Signal(signals) => {
+                !by_supd && signal.is_some_and(|signal| signals.contains(&signal))
+            }
+            FailureWhen::Oom | FailureWhen::Deleted => false,
+        };
+        if matches {
+            return match rule.action {
+                FailureAction::FailJob => "FailJob",
+                FailureAction::FailIndex => "FailIndex",
+                FailureAction::Ignore => "Ignore",
+                FailureAction::Count => "Count",
+            };
+        }
+    }
+    "Count"
 }
 
 fn manager_unit(life: &Life, job: &JobView) -> Option<std::sync::Arc<supd::unit::model::Unit>> {

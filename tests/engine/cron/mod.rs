@@ -1,5 +1,8 @@
 //! Cronjobs: rules CJB. The world begins on 2026-11-23 at 09:00:00 UTC.
 
+mod calendar;
+mod missed;
+
 use supd::engine::event::Command;
 use supd::engine::view::UnitState;
 
