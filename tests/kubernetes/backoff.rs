@@ -128,6 +128,23 @@ fn job_049_a_deleted_pod_makes_the_back_off_grow() {
 }
 
 #[test]
+fn job_049_an_ignored_failure_makes_the_back_off_grow() {
+    let policy =
+        "[[job.failure_policy]]\nexit_codes = { operator = 'In', values = [3] }\naction = 'Ignore'\n";
+    world("ignored")
+        .unit("j", &format!("{}{policy}", never("backoff_limit = 1\n")))
+        .begin()
+        .exit("j-0", 3)
+        .advance("10s")
+        .exit("j-1", 1)
+        .counts("j", (0, 0, 1))
+        .advance("19.999s")
+        .runs(&[])
+        .advance("1ms")
+        .runs(&["j-2"]);
+}
+
+#[test]
 fn job_050_a_new_manager_knows_the_back_off() {
     world("kept")
         .unit("j", &never(""))

@@ -103,7 +103,6 @@ fn job_106_after_failure_target_no_success_helps() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn job_107_events() {
     world("events")
         .unit("j", &job("completions = 2"))

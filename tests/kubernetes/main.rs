@@ -19,12 +19,15 @@ mod list;
 mod look;
 mod manual;
 mod phase;
+mod policies;
 mod replicas;
 mod restart;
 mod schedule;
+mod sidecars;
 mod sources;
 mod states;
 mod termination;
+mod validation;
 
 #[allow(dead_code, reason = "the world of tests/engine; not all of it is needed here")]
 #[path = "../engine/outside.rs"]
