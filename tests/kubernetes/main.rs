@@ -18,6 +18,7 @@ mod jobs;
 mod list;
 mod look;
 mod manual;
+mod output;
 mod phase;
 mod policies;
 mod replicas;

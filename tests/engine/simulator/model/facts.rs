@@ -88,7 +88,7 @@ impl Facts {
                 .map(|(run, _)| Fact::Restarted(run.pod)),
         );
         let signalled = &world.signals[self.signals..];
-        for pod in signalled.iter().filter_map(|(name, _)| self.names.get(name)) {
+        for pod in signalled.iter().filter_map(|(process, _)| self.names.get(process.split('/').next()?)) {
             if self.asked.insert(*pod) && !deleted(*pod) {
                 facts.push(Fact::Asked(*pod));
             }
