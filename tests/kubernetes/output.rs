@@ -8,6 +8,7 @@ use supd::cli::{age, rows};
 use supd::control::objects::{CronJob, Deployment, Job, Pod};
 use supd::engine::event::{Command, Outcome};
 
+use crate::sidecars::three;
 use crate::world::{World, world};
 
 /// A row without its headers, cell by cell.
@@ -66,6 +67,23 @@ fn out_002_003_words_of_pods() {
     assert_eq!(w.finished("a-0").reason, "DeadlineExceeded");
     let w = world("leaving").unit("a", "exec = ['/x']").stubborn("a-0").begin().stop("a");
     assert_eq!(status(&w, "a-0"), "Terminating");
+}
+
+#[test]
+fn out_004_one_is_completed_and_another_runs() {
+    let text = "exec = ['/x']\nrestart_policy = 'OnFailure'";
+    let w = world("not ready").unit_with("a", text, three).begin().exit("a-0/main", 0);
+    assert_eq!(status(&w, "a-0"), "NotReady");
+}
+
+#[test]
+#[ignore = "not yet"]
+fn sid_006_ready_counts_sidecars_and_no_steps() {
+    let text = "exec = ['/x']\n[[init]]\nname = 'one'\nexec = ['/1']";
+    let w = world("counted").unit_with("a", text, three).begin().exit("a-0/one", 0);
+    assert_eq!(row(&w, &Pod::from(&w.pod("a-0")))[1], "3/3");
+    let w = w.exit("a-0/log", 1).exit("a-0/log", 1);
+    assert_eq!(row(&w, &Pod::from(&w.pod("a-0")))[1], "2/3");
 }
 
 #[test]

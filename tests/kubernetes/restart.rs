@@ -92,6 +92,23 @@ fn rst_011_a_delayed_restart_shows_all_that_is_known() {
 }
 
 #[test]
+fn rst_012_a_restart_is_begun_with_the_end_before_it() {
+    world("at once")
+        .unit("a", SERVICE)
+        .begin()
+        .hanging("a-0")
+        .exit("a-0", 1)
+        .check(|w| {
+            let main = w.pod("a-0").processes.pop().unwrap();
+            assert!(matches!(main.state, ProcessState::Waiting { .. }), "{main:?}");
+            assert_eq!(main.last.unwrap().reason, "Error");
+        })
+        .started("a-0")
+        .exit("a-0", 1)
+        .waits("a-0", "10s");
+}
+
+#[test]
 fn rst_013_a_longest_delay_below_the_first_lowers_it() {
     let unit = parse("a", &format!("{SERVICE}\n[backoff]\nmax = '3s'"));
     let backoff = unit.pod().unwrap().backoff;

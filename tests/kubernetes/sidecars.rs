@@ -14,7 +14,7 @@ use crate::world::{World, world};
 const JOB: &str = "exec = ['/x']\nrestart_policy = 'Never'\n[job]\n";
 
 /// A pod with a sidecar `log`, main, and `other` beside it.
-fn three(pod: &mut PodTemplate) {
+pub fn three(pod: &mut PodTemplate) {
     let log = Process {
         name: "log".to_owned(),
         part: Part::Sidecar,
