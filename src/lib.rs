@@ -22,7 +22,7 @@
 //! start) nothing of ours; `unit` nothing; `engine` only `unit`; `wire` only those two first; `store`,
 //! `logs`, `control`, `runtime` the unit and the engine's event, action and view types, never each other's
 //! insides; `manager` all but `keeper` and `spawner`; those two only `wire` and the system; `cli` `control`,
-//! `logs`, `unit` and `engine`. All may use `limits`, where every bound stands with its reason.
+//! `logs`, `unit` and `engine`; `look`, a helper in a process of its own, only `logs`. All may use `limits`, where every bound stands with its reason.
 //! `tests/tidy.rs` holds this.
 //!
 //! The modules below stand in the order in which data flows.
@@ -40,8 +40,9 @@ pub mod store;
 pub mod keeper;
 pub mod spawner;
 pub mod wire;
-// 5. Bytes.
+// 5. Bytes, and the helper that looks at what others must not touch.
 pub mod logs;
+pub mod look;
 // 6. What people see.
 pub mod cli;
 // For all of them.

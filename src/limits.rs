@@ -62,6 +62,19 @@ pub const FAULTS_SHOWN_MAX: usize = 50;
 pub const SOURCE_LINE_WIDTH_MAX: usize = 120;
 /// Levels of tables and arrays in a unit file, and parts of a dotted key: three times what the format needs.
 pub const UNIT_NESTING_MAX: usize = 16;
+/// Levels of a manifest: a CronJob's secret key in a List has 19.
+pub const MANIFEST_NESTING_MAX: usize = 40;
+/// Values of a manifest, those that aliases stand for counted each time: a file of the greatest length has no
+/// more without aliases.
+pub const MANIFEST_VALUES_MAX: usize = 550_000;
+/// Bytes of all texts of a pod once `$(VAR)` is replaced: variables that are made of one another grow fast.
+pub const MANIFEST_TEXTS_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Longest name of a ConfigMap or Secret: with its kind and ending it is a file name.
+pub const MANIFEST_NAME_BYTES_MAX: usize = 230;
+/// `maxFailedIndexes` and `parallelism` of a Job with over 100,000 indexes that fail by themselves (JVL-004).
+pub const MAX_FAILED_INDEXES_MANY_MAX: i64 = 10_000;
+/// Bytes of the files of all volumes of a pod: what a plan carries.
+pub const VOLUME_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Longest duration that is read: a hundred years, well inside 64 bits of nanoseconds.
 pub const DURATION_MAX: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 86_400);
 /// Units in one load: ten times the largest host we know.
@@ -83,6 +96,11 @@ pub const INDEXES_BYTES_MAX: usize = 64 * 1024;
 pub const CATCH_UP_MAX: u32 = 1_000;
 /// Times of a schedule that are looked at for the shortest distance between two: two days of every minute.
 pub const PERIODS_COMPARED_MAX: usize = 3_000;
+
+/// Restart rules of one process (CRR-002).
+pub const RESTART_RULES_MAX: usize = 20;
+/// Exit codes of one rule (CRR-002): all that there are.
+pub const EXIT_CODES_MAX: usize = 255;
 
 /// Longest schedule of a cronjob: every value of every field written out takes half of it.
 pub const SCHEDULE_BYTES_MAX: usize = 1_024;
@@ -214,10 +232,16 @@ pub const DESCRIPTORS_PER_MESSAGE_MAX: usize = 253;
 pub const STATUS_TEXT_CHARS_MAX: usize = 256;
 /// Parents looked through for the run that a process belongs to: deeper than any tree of processes seen.
 pub const ANCESTORS_MAX: usize = 64;
+/// Bytes of the head of a probe's HTTP answer that are looked at: what servers themselves take of a request.
+pub const PROBE_HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Redirects that a probe follows (Go's, and so the kubelet's).
+pub const PROBE_REDIRECTS_MAX: usize = 10;
+/// Bytes of a gRPC health answer: it has seven.
+pub const GRPC_ANSWER_BYTES_MAX: usize = 4 * 1024;
+/// Frames of HTTP/2 in which it must come: some five are usual.
+pub const GRPC_FRAMES_MAX: usize = 64;
 /// Longest time that a postStart may take: Kubernetes sets none; who hangs for a day hangs.
 pub const POST_START_MAX: std::time::Duration = std::time::Duration::from_secs(86_400);
-/// Bytes in which a probe's HTTP answer must show its status line.
-pub const PROBE_STATUS_LINE_BYTES_MAX: usize = 4 * 1024;
 /// Longest socket path the kernel takes (sun_path, with its NUL).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 

@@ -3,6 +3,8 @@
 //! `tests/golden/good`: each loads without a word. `bad`: each is refused, and what is said stands beside it
 //! in `NAME.stderr`. A case is a file, or a directory where it takes several. `contract`: the examples of the
 //! unit format's page, of which everything is understood, and only what is not built is refused.
+//! `manifests/good`: each manifest with what is said of it and the units that it becomes, `manifests/bad`: each
+//! is refused.
 //! `UPDATE_GOLDEN=1` writes the expected texts anew; read what changed before you commit it.
 #![allow(clippy::unwrap_used)] // A test fails by panic.
 
@@ -34,7 +36,9 @@ fn cases(directory: &str) -> Vec<PathBuf> {
         std::fs::read_dir(Path::new("tests/golden").join(directory)).expect("the directory is there");
     let paths = entries.map(|entry| entry.expect("it can be listed").path());
     let mut paths: Vec<PathBuf> = paths
-        .filter(|path| path.is_dir() || path.extension().is_some_and(|ending| ending == "toml"))
+        .filter(|path| {
+            path.is_dir() || path.extension().is_some_and(|ending| ending == "toml" || ending == "yaml")
+        })
         .collect();
     paths.sort();
     assert!(!paths.is_empty());
@@ -110,6 +114,31 @@ fn the_format_page_is_understood_but_for_what_is_not_built() {
 }
 
 #[test]
+fn manifests_become_these_units() {
+    let mut wrong = Vec::new();
+    for case in cases("manifests/good") {
+        let loaded = load_case(&case);
+        let mut text = transcript(&loaded);
+        for unit in &loaded.units {
+            let _ = writeln!(text, "\n--- {}\n{}", unit.name, loaded.texts[&unit.name]);
+        }
+        wrong.extend(compare(&case, &text));
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", wrong.join("\n"));
+}
+
+#[test]
+fn bad_manifests_are_refused_in_these_words() {
+    let mut wrong = Vec::new();
+    for case in cases("manifests/bad") {
+        let loaded = load_case(&case);
+        assert!(loaded.has_errors(), "{} has no fault", case.display());
+        wrong.extend(compare(&case, &transcript(&loaded)));
+    }
+    assert!(wrong.is_empty(), "{}\nUPDATE_GOLDEN=1 writes them anew", wrong.join("\n"));
+}
+
+#[test]
 fn the_shipped_units_load_without_a_word() {
     let loaded = load(&LoadOptions {
         paths: &[PathBuf::from("units")],
@@ -141,6 +170,7 @@ fn each_code_has_a_case() {
     let seen: BTreeSet<Code> = cases("bad")
         .iter()
         .chain(&cases("calendar"))
+        .chain(&cases("manifests/bad"))
         .flat_map(|case| load_case(case).faults)
         .map(|fault| fault.code)
         .collect();
@@ -153,7 +183,7 @@ fn each_code_has_a_case() {
 #[test]
 fn what_cat_shows_loads_as_the_same_unit() {
     let mut count = 0;
-    for case in cases("good") {
+    for case in cases("good").into_iter().chain(cases("manifests/good")) {
         let paths = [case.clone()];
         let options = LoadOptions {
             paths: &paths,

@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("runtime", &["runtime", "unit", "engine", "wire", "sys", "settings"]),
     ("keeper", &["keeper", "wire", "sys", "settings"]),
     ("spawner", &["spawner", "wire", "sys", "settings"]),
+    ("look", &["look", "logs"]),
     ("sys", &["sys"]),
     ("settings", &["settings"]),
     ("cli", &["cli", "control", "logs", "unit", "engine", "settings"]),

@@ -5,12 +5,16 @@ use std::process::ExitCode;
 use supd::keeper::place::Surroundings;
 use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
-use supd::{keeper, logs, manager, spawner};
+use supd::{keeper, logs, look, manager, spawner};
 
 fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if look::is_meant(&arguments) {
+        return ExitCode::from(look::run(&arguments[1..]));
+    }
     let surroundings = Surroundings::look();
     let variable = |name: &str| std::env::var_os(name);
-    let invocation = Invocation::parse(std::env::args_os().skip(1), &surroundings.place(&variable));
+    let invocation = Invocation::parse(arguments, &surroundings.place(&variable));
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
         Ok(Invocation::Solo(command)) => keeper::solo::run(&command),

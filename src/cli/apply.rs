@@ -1,26 +1,27 @@
 //! `apply` and `daemon-reload`: unit files are read again.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
-
 use super::context::Context;
-use super::exit::os_words;
 use super::exit::{Exit, Failure, Outcome};
+use super::files::{FileOptions, read_all};
 use super::server::Server;
 use super::style::printable_lines;
 use super::target::Asker;
-use crate::control::objects::{ApplyFile, ApplyFiles, ReloadOptions as Reload, Status};
-use crate::limits::UNIT_FILE_BYTES_MAX;
+use crate::control::objects::{ApplyFiles, ReloadOptions as Reload, Status};
 
 /// Arguments of `apply`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl apply\n  supctl apply -f web.toml\n\nExit codes: 0 done, 69 supd cannot be reached, 78 a unit is invalid, or a change is refused"
+    after_help = "Examples:\n  supctl apply\n  supctl apply -f web.toml\n  supctl apply -f job.yaml --dry-run\n\nExit codes: 0 done, 69 supd cannot be reached, 78 a unit is invalid, or a change is refused"
 )]
 pub struct Options {
-    /// A unit file, or - for standard input; without it: the unit files supd knows
-    #[arg(short, long, value_name = "FILE")]
-    filename: Vec<PathBuf>,
+    #[command(flatten)]
+    files: FileOptions,
+    /// Check only, and tell what would change
+    #[arg(long, value_name = "none|client|server", num_args = 0..=1, require_equals = true, default_missing_value = "server")]
+    dry_run: Option<String>,
+    /// Accepted for kubectl's hands: there are no clients of other sorts
+    #[arg(long, hide = true)]
+    server_side: bool,
 }
 
 /// Arguments of `daemon-reload`.
@@ -32,14 +33,32 @@ pub struct ReloadOptions {}
 
 /// `supctl apply [-f FILE]`
 pub fn run(options: &Options, context: &Context) -> Outcome {
-    let files = options.filename.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-    let server = Server::connect(context, Asker::Action)?;
-    let answer = if files.is_empty() {
-        server.command("reload", &Reload { apply: true })
-    } else {
-        server.command("apply", &ApplyFiles { files, dry_run: false })
+    let dry_run = match options.dry_run.as_deref() {
+        None | Some("none") => false,
+        Some("client" | "server") => true,
+        Some(other) => {
+            return Err(Failure::usage(format!("`--dry-run={other}`: it is none, client or server")));
+        }
     };
-    told(context, answer, "applied")
+    if dry_run && options.files.is_empty() {
+        return Err(Failure::usage("--dry-run needs -f FILE").hint("to check what is there: supctl validate"));
+    }
+    let files = read_all(&options.files)?;
+    let server = Server::connect(context, Asker::Action)?;
+    if options.files.is_empty() {
+        return told(context, server.command("reload", &Reload { apply: true }), "applied");
+    }
+    let units = files.iter().any(|file| file.name.ends_with(".toml"));
+    let answer = server.command("apply", &ApplyFiles { files, dry_run, ..ApplyFiles::default() });
+    let answer = accepted(context, answer)?;
+    for object in answer.details.objects.iter().filter(|object| !object.resource.starts_with("unit/")) {
+        let note = if dry_run { " (server dry run)" } else { "" };
+        context.say(&format!("{} {}{note}", object.resource, object.result))?;
+    }
+    if units || answer.details.objects.is_empty() {
+        context.say(&answer.message)?;
+    }
+    Ok(Exit::DONE)
 }
 
 /// `supctl daemon-reload`
@@ -48,8 +67,16 @@ pub fn reload(_: &ReloadOptions, context: &Context) -> Outcome {
     told(context, server.command("reload", &Reload { apply: false }), "reloaded")
 }
 
-/// What supd says to it. A refusal is the configuration's fault, wherever supd was reached at all.
+/// What supd says to it.
 fn told(context: &Context, answer: Result<Status, Failure>, done: &str) -> Outcome {
+    let answer = accepted(context, answer)?;
+    context.say(if answer.message.is_empty() { done } else { &answer.message })?;
+    Ok(Exit::DONE)
+}
+
+/// An answer that is no refusal, with its warnings told. A refusal is the configuration's fault, wherever
+/// supd was reached at all.
+pub(super) fn accepted(context: &Context, answer: Result<Status, Failure>) -> Result<Status, Failure> {
     let answer = answer.map_err(|failure| match failure.exit {
         Exit::FAILED | Exit::USAGE | Exit::NO_UNIT => Failure { exit: Exit::CONFIGURATION, ..failure },
         _ => failure,
@@ -58,38 +85,5 @@ fn told(context: &Context, answer: Result<Status, Failure>, done: &str) -> Outco
         let place = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
         context.note(&format!("warning: {}", printable_lines(&format!("{place}{}", cause.message))));
     }
-    context.say(if answer.message.is_empty() { done } else { &answer.message })?;
-    Ok(Exit::DONE)
-}
-
-/// A file's text under its own name; standard input is `stdin.toml`, or `stdin.yaml` where it looks so.
-fn read(path: &Path) -> Result<ApplyFile, Failure> {
-    let unreadable = |error: std::io::Error| {
-        Failure::new(Exit::CONFIGURATION, format!("cannot read `{}`: {}", path.display(), os_words(&error)))
-    };
-    let too_long = || {
-        Failure::new(Exit::CONFIGURATION, format!("`{}` is longer than a unit file may be", path.display()))
-    };
-    let mut text = String::new();
-    let limit = UNIT_FILE_BYTES_MAX.saturating_add(1);
-    if path == Path::new("-") {
-        std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(unreadable)?;
-    } else {
-        if path.is_dir() {
-            return Err(Failure::usage(format!("`{}` is a directory; name its files", path.display())));
-        }
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(limit).read_to_string(&mut text).map_err(unreadable)?;
-    }
-    if text.len() as u64 > UNIT_FILE_BYTES_MAX {
-        return Err(too_long());
-    }
-    let name = match path.file_name() {
-        Some(name) if path != Path::new("-") => name.to_string_lossy().into_owned(),
-        _ if text.lines().any(|line| line.starts_with("apiVersion:") || line.starts_with("kind:")) => {
-            "stdin.yaml".to_owned()
-        }
-        _ => "stdin.toml".to_owned(),
-    };
-    Ok(ApplyFile { name, text })
+    Ok(answer)
 }

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, reexec, run,
-    scale, shutdown, status, validate, version, wait,
+    act, apply, ask, calendar, create, delete, diff, enable, exec, get, help, history, kill, logs, ps,
+    reexec, run, scale, shutdown, status, validate, version, wait,
 };
 
 /// What was typed.
@@ -121,6 +121,8 @@ pub enum Verb {
     IsReady(ask::Options),
     /// Load unit files, and change what differs
     Apply(apply::Options),
+    /// What applying files would change
+    Diff(diff::Options),
     /// Load unit files only: what runs is left alone
     DaemonReload(apply::ReloadOptions),
     /// Check unit files; no supd is needed

@@ -1,24 +1,31 @@
 //! `delete`: units, jobs and pods are stopped and forgotten.
 
 use super::act::{Blocking, wait_for};
+use super::apply::accepted;
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
+use super::files::{FileOptions, read_all};
 use super::goal::Goal;
 use super::name::{Query, Reference};
 use super::server::Server;
 use super::subject::Subject;
 use super::target::{self, Asker};
-use crate::control::objects::{Job, Pod, Unit};
+use crate::control::objects::{ApplyFiles, Job, Pod, Unit};
 
 /// Arguments of `delete`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl delete job/import\n  supctl delete pod web-2\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
+    after_help = "Examples:\n  supctl delete job/import\n  supctl delete pod web-2\n  supctl delete -f job.yaml\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
 )]
 pub struct Options {
     /// NOUN NAME..., or NOUN/NAME..., or names of units
-    #[arg(value_name = "NOUN|NAME", required = true)]
+    #[arg(value_name = "NOUN|NAME", required_unless_present = "filename", conflicts_with = "filename")]
     words: Vec<String>,
+    #[command(flatten)]
+    files: FileOptions,
+    /// What is not there is no failure
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "true|false")]
+    ignore_not_found: Option<bool>,
     /// More than one object may match a pattern
     #[arg(short, long)]
     yes: bool,
@@ -28,10 +35,16 @@ pub struct Options {
 
 /// `supctl delete NOUN/NAME...`
 pub fn run(options: &Options, context: &Context) -> Outcome {
-    let names = names(&options.words)?;
     let server = Server::connect(context, Asker::Action)?;
+    let (names, missing) = match options.files.is_empty() {
+        true => (names(&options.words)?, Exit::DONE),
+        false => forget(options, context, &server)?,
+    };
+    if names.is_empty() {
+        return Ok(missing);
+    }
     let found = target::resolve(&server, &names, Asker::Action)?;
-    if found.spread && !options.yes {
+    if found.spread && !options.yes && options.files.is_empty() {
         let names: Vec<&str> = found.subjects.iter().map(Subject::name).collect();
         return Err(Failure::usage(format!("this deletes {} objects: {}", names.len(), names.join(", ")))
             .hint("to do so: --yes"));
@@ -51,7 +64,7 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
             Err(failure) => failures.push(failure),
         }
     }
-    let mut exit = Exit::DONE;
+    let mut exit = missing;
     for failure in &failures {
         context.complain(failure);
         exit = exit.and(failure.exit);
@@ -65,6 +78,28 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     // A pod that has ended may stay as a record for a while.
     let exit = exit.and(wait_for(context, &server, &pods, Goal::Down, &options.blocking)?);
     Ok(exit.and(wait_for(context, &server, &objects, Goal::Deleted, &options.blocking)?))
+}
+
+/// supd forgets what it has kept of files. The units that are to be deleted, and whether all was there.
+fn forget(options: &Options, context: &Context, server: &Server) -> Result<(Vec<String>, Exit), Failure> {
+    let files = read_all(&options.files)?;
+    let request = ApplyFiles { files, forget: true, ..ApplyFiles::default() };
+    let answer = accepted(context, server.command("apply", &request))?;
+    let mut names = Vec::new();
+    let mut exit = Exit::DONE;
+    for object in answer.details.objects {
+        let quoted = object.resource.replacen('/', " \"", 1) + "\"";
+        match (object.unit, object.result.as_str()) {
+            (Some(unit), _) => names.push(format!("unit/{unit}")),
+            (None, "") if options.ignore_not_found == Some(true) => {}
+            (None, "") => {
+                context.complain(&Failure::new(Exit::NO_UNIT, format!("{quoted} not found")));
+                exit = Exit::NO_UNIT;
+            }
+            (None, _) => context.say(&format!("{quoted} deleted"))?,
+        }
+    }
+    Ok((names, exit))
 }
 
 /// kubectl's `pod web-0 web-1` as `pod/web-0 pod/web-1`.

@@ -13,7 +13,7 @@ use crate::control::objects::{ExecFrame, ExecRequest};
 /// Arguments of `exec`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl exec web -- env\n  supctl exec web-0 -- sh -c 'ls -l'\n\nExit codes: 0 done, 5 no such unit or pod, 7 it is not running; else the program's own code"
+    after_help = "Examples:\n  supctl exec web -- env\n  supctl exec web-0 -c proxy -- sh -c 'ls -l'\n\nExit codes: 0 done, 5 no such unit or pod, 7 it is not running; else the program's own code"
 )]
 pub struct Options {
     /// A unit or pod
@@ -25,7 +25,7 @@ pub struct Options {
     /// Give the program a terminal
     #[arg(short, long)]
     tty: bool,
-    /// One process of the pod
+    /// In the environment of this process of the pod, and as its user; else of main
     #[arg(short, long, value_name = "PROCESS")]
     container: Option<String>,
     /// The program and its arguments
@@ -38,9 +38,6 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     if options.tty && options.stdin {
         return Err(not_yet::value("`exec -it`", "supctl exec NAME -- CMD, without a terminal"));
     }
-    if options.container.as_deref().is_some_and(|container| container != "main") {
-        return Err(not_yet::value("`exec -c`", "supctl exec NAME -- CMD, in main"));
-    }
     let server = Server::connect(context, Asker::Action)?;
     let found = target::resolve(&server, std::slice::from_ref(&options.name), Asker::Action)?;
     if let Some(failure) = found.missing.into_iter().next() {
@@ -49,8 +46,9 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     let [subject] = found.subjects.as_slice() else {
         return Err(Failure::usage(format!("`{}` is more than one", options.name)));
     };
-    let name = pod_of(subject)?;
-    let request = ExecRequest { name, command: options.command.clone() };
+    let name = pod_of(subject, options.container.is_none())?;
+    let container = options.container.clone();
+    let request = ExecRequest { name, container, command: options.command.clone() };
     for frame in server.checked(server.client().exec(&request))? {
         match server.checked(frame)? {
             ExecFrame::Stdout(bytes) => write(&mut std::io::stdout().lock(), &bytes)?,
@@ -66,14 +64,14 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     Err(Failure::new(Exit::UNREACHABLE, "supd ended before the command did"))
 }
 
-/// The pod to run in: a unit's first that runs.
-fn pod_of(subject: &Subject) -> Result<String, Failure> {
+/// The pod to run in: a unit's first that runs. Whether a process other than main does, supd knows.
+fn pod_of(subject: &Subject, in_main: bool) -> Result<String, Failure> {
     let name = subject.name();
     let idle = || Failure::new(Exit::NOT_RUNNING, format!("`{name}` is not running: {}", subject.word()));
     match subject {
-        Subject::Pod(pod) if pod.status.pid.is_some() => Ok(name.to_owned()),
+        Subject::Pod(pod) if pod.status.pid.is_some() || !in_main => Ok(name.to_owned()),
         Subject::Unit(unit) => {
-            let pod = unit.status.pods.iter().find(|pod| pod.pid.is_some() && !pod.terminating);
+            let pod = unit.status.pods.iter().find(|pod| (pod.pid.is_some() || !in_main) && !pod.terminating);
             pod.map(|pod| pod.name.clone()).ok_or_else(idle)
         }
         Subject::Pod(_) => Err(idle()),

@@ -16,9 +16,11 @@ pub mod calendar;
 pub mod context;
 pub mod create;
 pub mod delete;
+pub mod diff;
 pub mod enable;
 pub mod exec;
 pub mod exit;
+pub mod files;
 #[cfg(test)]
 mod fixture;
 pub mod follow;
@@ -117,6 +119,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::IsFailed(options) => ask::run(Question::Failed, options, context),
         Verb::IsReady(options) => ask::run(Question::Ready, options, context),
         Verb::Apply(options) => apply::run(options, context),
+        Verb::Diff(options) => diff::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),
         Verb::Validate(options) => validate::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),

@@ -31,7 +31,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("tree", "supctl status"),
     ("queue", "supctl run --job -- CMD"),
     ("rollout", "supctl restart NAME, and supctl wait NAME --for=ready"),
-    ("diff", "supctl validate, then supctl apply"),
     ("fmt", "supctl validate"),
     ("cat", "supctl status NAME, which names the file"),
     ("edit", "supctl status NAME, which names the file; then supctl apply"),

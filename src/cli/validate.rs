@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::context::Context;
 use super::exit::os_words;
 use super::exit::{Exit, Failure, Outcome};
+use super::files::stdin_name;
 use super::format::{self, Format, OutputOptions};
 use super::socket;
 use crate::limits::UNIT_FILE_BYTES_MAX;
@@ -17,7 +18,7 @@ use crate::unit::load::{LoadOptions, Loaded, load, parse_one};
 /// Arguments of `validate`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl validate\n  supctl validate web.toml units/ -o json\n\nExit codes: 0 valid, 78 invalid"
+    after_help = "Examples:\n  supctl validate\n  supctl validate web.toml units/ -o json\n  supctl validate deployment.yaml\n\nExit codes: 0 valid, 78 invalid"
 )]
 pub struct Options {
     /// Unit files or directories; without any, those supd would read
@@ -79,6 +80,12 @@ fn check(named: &[PathBuf]) -> Result<Loaded, Failure> {
     if named.iter().any(|path| path.is_dir()) {
         return Ok(load(&options_for(named, true, &environment)));
     }
+    // Manifests refer to one another, and to nothing else.
+    let manifest =
+        |path: &PathBuf| path != Path::new("-") && path.extension().is_some_and(|ending| ending != "toml");
+    if named.iter().all(manifest) {
+        return Ok(load(&options_for(named, true, &environment)));
+    }
     let mut all = Loaded::default();
     for path in named {
         let (text, name) = read(path)?;
@@ -109,7 +116,8 @@ fn read(path: &Path) -> Result<(Vec<u8>, PathBuf), Failure> {
     let mut text = Vec::new();
     if path == Path::new("-") {
         std::io::stdin().lock().take(limit).read_to_end(&mut text).map_err(unreadable)?;
-        return Ok((text, PathBuf::from("stdin.toml")));
+        let name = stdin_name(&String::from_utf8_lossy(&text));
+        return Ok((text, PathBuf::from(name)));
     }
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(limit).read_to_end(&mut text).map_err(unreadable)?;

@@ -156,7 +156,7 @@ fn requests_to_the_daemon() {
     assert_eq!(post("apply", r#"{"files":[{"name":"web.toml","text":"exec = 'x'"}]}"#), apply);
     let wish = RunRequest { exec: vec!["true".to_owned()], job: true, ..RunRequest::default() };
     assert_eq!(post("run", r#"{"exec":["true"],"job":true}"#), Request::Run(Box::new(wish)));
-    let wish = ExecRequest { name: "worker@eu".to_owned(), command: vec!["sh".to_owned()] };
+    let wish = ExecRequest { name: "worker@eu".to_owned(), container: None, command: vec!["sh".to_owned()] };
     assert_eq!(post("exec", r#"{"name":"worker@eu","command":["sh"]}"#), Request::Exec(wish));
     let wish = ShutdownOptions { timeout_seconds: Some(9) };
     assert_eq!(post("shutdown", r#"{"timeoutSeconds":9}"#), Request::Shutdown(wish));

@@ -291,7 +291,8 @@ fn a_watch_has_a_deadline() {
 fn a_command_and_its_end() {
     let space = Space::new();
     let client = space.client();
-    let request = ExecRequest { name: "web-0".to_owned(), command: vec!["hello".to_owned()] };
+    let request =
+        ExecRequest { name: "web-0".to_owned(), container: None, command: vec!["hello".to_owned()] };
     let frames: Vec<_> = client.exec(&request).unwrap().map(Result::unwrap).collect();
     let end = ExecEnd { exit_code: 7, exit_signal: None, message: String::new() };
     assert_eq!(frames, [ExecFrame::Stdout("hello".into()), ExecFrame::End(end)]);

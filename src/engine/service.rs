@@ -68,9 +68,12 @@ impl Engine {
         let unit = Arc::clone(&entry.unit);
         let missing: Vec<u32> = (0..desired).filter(|ordinal| !replicas.places.has(*ordinal)).collect();
         for ordinal in missing {
+            // A manifest's Pod keeps its own name.
+            let own = unit.manifest.as_deref() == Some("Pod") && ordinal == 0;
+            let stem = unit.name.pod_stem();
             let seed = PodSeed {
                 unit: Arc::clone(&unit),
-                name: format!("{}-{ordinal}", unit.name.pod_stem()),
+                name: if own { stem } else { format!("{stem}-{ordinal}") },
                 owner: Owner::Service { ordinal },
                 scheduled: None,
             };

@@ -8,7 +8,7 @@ use crate::engine::event::{Command, Event, Target};
 use crate::engine::id::{PodUid, RunId};
 use crate::unit::name::UnitName;
 
-use super::PodFacts;
+use super::facts::PodFacts;
 
 /// An event, in so far as it may be to blame.
 pub(super) struct About<'a> {

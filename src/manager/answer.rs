@@ -13,12 +13,13 @@ use crate::engine::id::{Class, PodUid};
 use crate::engine::view::Phase;
 use crate::limits::{COMMANDS_MAX, EXEC_FRAMES_MAX};
 use crate::runtime::plan::Joined;
+use crate::runtime::probe::Errand;
 use crate::unit::name::UnitName;
 
 use super::Manager;
 use super::hold::About;
 use super::look::not_found;
-use super::perform::commands_pipe;
+use super::probes::commands_pipe;
 
 /// A wish that the engine was told of.
 pub(super) struct Pending {
@@ -238,8 +239,12 @@ impl Manager {
                 return fail(StatusReason::Conflict, message);
             }
         }
-        pods.retain(|uid| self.pods.get(uid).is_some_and(|facts| facts.main.is_some()));
-        let Some(uid) = pods.into_iter().max() else {
+        let process = request.container.as_deref();
+        let running = pods.iter().filter_map(|uid| self.pods.get(uid)?.named(process));
+        let Some(beside) = running.max_by_key(|run| run.pod) else {
+            if let (Some(process), Some(uid)) = (process, pods.iter().max()) {
+                return Ok(Err(self.no_process(*uid, process)));
+            }
             return match self.newest_pod(&request.name).is_some() || self.unit_view(&request.name).is_some() {
                 true => fail(StatusReason::Conflict, format!("{} is not running", request.name)),
                 false => fail(StatusReason::NotFound, format!("there is no pod `{}`", request.name)),
@@ -262,10 +267,27 @@ impl Manager {
             }
         };
         let (frames, stream) = mpsc::channel(EXEC_FRAMES_MAX);
-        let run = self.commands.new_run(uid, Class::Exec, self.keeper.epoch());
+        let run = self.commands.new_run(beside.pod, Class::Exec, self.keeper.epoch());
         self.commands.add_exec(run, [stdout.0, stderr.0], frames, self.inbox.notes_sender.clone());
-        self.join(run, &request.command, Joined::TwoPipes, vec![stdout.1, stderr.1])?;
+        let command = Errand::Exec(request.command.clone());
+        self.join(run, beside, &command, Joined::TwoPipes, vec![stdout.1, stderr.1])?;
         Ok(Ok(Reply::Stream(stream)))
+    }
+
+    /// Why there is nothing to join of this name.
+    fn no_process(&self, pod: PodUid, process: &str) -> Status {
+        let facts = self.pods.get(&pod);
+        let (name, template) = match facts.map(|facts| (&facts.label.pod, facts.unit.pod())) {
+            Some((name, Some(template))) => (name, template),
+            _ => return not_found(Collection::Pods, process),
+        };
+        let names: Vec<&str> = template.processes().map(|process| process.name.as_str()).collect();
+        if names.contains(&process) {
+            let message = format!("process {process} of pod {name} is not running");
+            return Status::failure(StatusReason::Conflict, message);
+        }
+        let message = format!("pod {name} has no process `{process}`, but {}", names.join(", "));
+        Status::failure(StatusReason::NotFound, message)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Units, from their files to the engine: at the start, on `daemon-reload` and `apply`, and those without a
-//! file.
+//! file. What comes with files is `manager::apply`'s.
 //!
 //! A unit with a fault is left out, and what ran of it stays in force. Faults go to supd's own log, to
 //! whoever asked, and stay with `supctl status` until they are mended.
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::control::objects::{ApplyFile, ApplyFiles, Cause, RunRequest, Status, StatusReason};
+use crate::control::objects::{Cause, RunRequest, Status, StatusReason};
 use crate::control::request::{Answer, Reply};
 use crate::engine::event::{Command, Event};
 use crate::engine::saved::SavedUnit;
@@ -33,9 +33,9 @@ pub(super) struct Sources {
     /// As the user named them, strongest first.
     named: Vec<PathBuf>,
     /// What `supctl apply` keeps; stronger than all of those, since it was asked for last.
-    applied: PathBuf,
+    pub(super) applied: PathBuf,
     /// What is being checked before it is kept.
-    staged: PathBuf,
+    pub(super) staged: PathBuf,
     /// Why files that are applied could not be kept at the last load, if they could not.
     unkept: Option<String>,
     as_root: bool,
@@ -86,7 +86,8 @@ impl Sources {
         // A fault that several units share is told at one of them; `status` is asked for the others, too.
         let shared = loaded.refused.iter().filter(|name| {
             let file = format!("/{name}.toml:");
-            !self.faults.iter().any(|fault| fault.contains(&file))
+            let told = loaded.faults.iter().any(|fault| fault.unit.as_ref() == Some(*name));
+            !told && !self.faults.iter().any(|fault| fault.contains(&file))
         });
         let shared: Vec<String> =
             shared.map(|name| format!("{name}.toml: not loaded: a fault of others concerns it")).collect();
@@ -107,7 +108,7 @@ impl Sources {
         &self.faults
     }
 
-    fn load_from(&self, paths: &[PathBuf]) -> Loaded {
+    pub(super) fn load_from(&self, paths: &[PathBuf]) -> Loaded {
         let instances: Vec<UnitName> = self.instances.iter().cloned().collect();
         load(&LoadOptions {
             paths,
@@ -117,31 +118,6 @@ impl Sources {
             as_root: self.as_root,
             look_up: false,
         })
-    }
-
-    /// Checks files as if they were applied already; what is wrong with them, if anything is.
-    fn check(&self, files: &[ApplyFile]) -> io::Result<Vec<Diagnostic>> {
-        let _ = fs::remove_dir_all(&self.staged);
-        fs::create_dir_all(&self.staged)?;
-        for file in files {
-            fs::write(self.staged.join(&file.name), &file.text)?;
-        }
-        let paths: Vec<PathBuf> = std::iter::once(self.staged.clone()).chain(self.paths()).collect();
-        let staged = self.staged.display().to_string();
-        let mut faults = self.load_from(&paths).faults;
-        faults.retain(|fault| fault.file.starts_with(&staged));
-        for fault in &mut faults {
-            fault.file = fault.file[staged.len()..].trim_start_matches('/').to_owned();
-        }
-        Ok(faults)
-    }
-
-    /// Keeps what was checked. Each file is put in its place whole.
-    fn keep(&self, files: &[ApplyFile]) -> io::Result<()> {
-        for file in files {
-            fs::rename(self.staged.join(&file.name), self.applied.join(&file.name))?;
-        }
-        Ok(())
     }
 }
 
@@ -176,7 +152,7 @@ impl Manager {
     }
 
     /// Tells the engine. What was refused for its faults stays as it was.
-    fn take_in_loaded(&mut self, loaded: Loaded, apply: bool) {
+    pub(super) fn take_in_loaded(&mut self, loaded: Loaded, apply: bool) {
         self.note_loaded(&loaded);
         let mut units = loaded.units;
         units.extend(loaded.refused.iter().filter_map(|name| self.engine.unit(name).cloned()));
@@ -203,43 +179,6 @@ impl Manager {
         }
         self.take_in_loaded(loaded, false);
         self.settle()
-    }
-
-    /// Stores, loads and applies files: all, or none.
-    pub(super) fn apply_files(&mut self, request: &ApplyFiles) -> Answer {
-        let invalid = |message: String| Err(Status::failure(StatusReason::Invalid, message));
-        for file in &request.files {
-            if let Err(why) = legal_file_name(&file.name) {
-                return invalid(format!("`{}`: {why}", file.name));
-            }
-        }
-        let unwritable = |error: io::Error| {
-            let message = format!("the files cannot be kept in the state directory: {error}");
-            Status::failure(StatusReason::InternalError, message)
-        };
-        let faults = self.sources.check(&request.files).map_err(unwritable)?;
-        if faults.iter().any(|fault| fault.severity == Severity::Error || self.settings.strict) {
-            let status = Status::failure(StatusReason::Invalid, "nothing was applied: there are faults");
-            return Err(status.with_causes(faults.iter().map(cause).collect()));
-        }
-        let files = plural(request.files.len(), "file");
-        if request.dry_run {
-            let status = Status::success(format!("{files} would be applied"));
-            return Ok(Reply::Status(status.with_causes(faults.iter().map(cause).collect())));
-        }
-        self.sources.keep(&request.files).map_err(unwritable)?;
-        match self.reload(true) {
-            // The files are good: faults are of others, which stay as they were.
-            Err(status) if !self.settings.strict => {
-                let message = format!("{files} applied; {}", status.message);
-                Ok(Reply::Status(Status::success(message).with_causes(status.details.causes)))
-            }
-            Ok(_) => {
-                let status = Status::success(format!("{files} applied"));
-                Ok(Reply::Status(status.with_causes(faults.iter().map(cause).collect())))
-            }
-            refused => refused,
-        }
     }
 
     /// Makes the unit that `supctl run` asks for.
@@ -320,14 +259,6 @@ fn properties(request: &RunRequest) -> Vec<(String, String)> {
     properties
 }
 
-/// Nothing but `NAME.toml`: the name is part of a path.
-fn legal_file_name(name: &str) -> Result<(), String> {
-    let Some(stem) = name.strip_suffix(".toml") else {
-        return Err("only unit files (`NAME.toml`) can be applied by this build".to_owned());
-    };
-    UnitName::parse(stem).map(drop).map_err(|error| error.to_string())
-}
-
 /// Into supd's own log, line by line, as `supctl validate` shows them.
 pub(super) fn log_faults(faults: &[Diagnostic]) {
     for fault in faults {
@@ -345,7 +276,7 @@ pub(super) fn own_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn cause(fault: &Diagnostic) -> Cause {
+pub(super) fn cause(fault: &Diagnostic) -> Cause {
     let place = fault.position.as_ref().map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
     Cause {
         reason: fault.code.to_string(),
@@ -370,7 +301,7 @@ fn can_write(directory: &Path) -> io::Result<()> {
     fs::remove_file(probe)
 }
 
-fn plural(count: usize, what: &str) -> String {
+pub(super) fn plural(count: usize, what: &str) -> String {
     match what.split_once(' ') {
         _ if count == 1 => format!("1 {what}"),
         Some((noun, rest)) => format!("{count} {noun}s {rest}"),
@@ -382,14 +313,6 @@ fn plural(count: usize, what: &str) -> String {
 mod tests {
     use super::*;
     use crate::unit::transient::transient;
-
-    #[test]
-    fn only_plain_unit_files_are_kept() {
-        assert!(legal_file_name("web.toml").is_ok() && legal_file_name("worker@eu.toml").is_ok());
-        for bad in ["../web.toml", "a/b.toml", "web.yaml", ".toml", "Web.toml", "web.toml/"] {
-            assert!(legal_file_name(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_request_to_run_becomes_the_unit_it_describes() {

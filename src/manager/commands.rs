@@ -1,4 +1,4 @@
-//! Commands that run in a pod's context, beside its processes: probes of kind exec, and `supctl exec`.
+//! Commands that run in a pod's context, beside its processes: those of probes and hooks, and `supctl exec`.
 //!
 //! Each has a task that reads what it prints until it has ended and nothing is left to read: not until the
 //! end of the pipe, which a daemon that it left behind may hold for ever.
@@ -15,25 +15,25 @@ use crate::control::objects::{ExecEnd, ExecFrame};
 use crate::engine::event::{Exit, Outcome};
 use crate::engine::id::{Class, PodUid, RunId};
 use crate::limits::{EXEC_FRAME_BYTES_MAX, PROBE_OUTPUT_BYTES_MAX};
-use crate::runtime::probe::{Answer, Note};
+use crate::runtime::probe::{Answer, Asker, Errand, Note};
 
 /// Commands that have not ended.
 #[derive(Default)]
 pub(super) struct Commands {
     running: HashMap<RunId, Command>,
-    /// The command by which a run is probed now.
-    probes: HashMap<RunId, RunId>,
-    /// Probes whose turn comes when the one before, which was killed, has ended: by the run they probe.
-    queued: HashMap<RunId, Question>,
+    /// The command that runs for an asker now.
+    asked: HashMap<Asker, RunId>,
+    /// Questions whose turn comes when the one before, which was killed, has ended.
+    queued: HashMap<Asker, Question>,
     last: u32,
 }
 
-/// A probe that is to be begun.
+/// A command that is to be begun.
 pub(super) struct Question {
-    /// The run that is probed.
-    pub(super) probed: RunId,
-    /// Program and arguments.
-    pub(super) command: Vec<String>,
+    /// For whom.
+    pub(super) asker: Asker,
+    /// What.
+    pub(super) command: Errand,
     /// Where the end is told.
     pub(super) answer: oneshot::Sender<Answer>,
 }
@@ -41,8 +41,8 @@ pub(super) struct Question {
 struct Command {
     /// Where its task learns that it is over; nothing once that was said.
     end: Option<oneshot::Sender<End>>,
-    /// The run that it probes.
-    probed: Option<RunId>,
+    /// Who wanted it.
+    asker: Option<Asker>,
 }
 
 /// Why a task has nothing more to wait for.
@@ -61,18 +61,21 @@ impl Commands {
         RunId { pod, class, process: (epoch & 0xffff) as u16, attempt: self.last }
     }
 
-    /// Begins to read what a probe prints.
-    pub(super) fn add_probe(
+    /// Begins to read what the command of a probe or a hook prints.
+    pub(super) fn add_asked(
         &mut self,
         run: RunId,
-        probed: RunId,
+        asker: Asker,
+        command: &Errand,
         output: Receiver,
         answer: oneshot::Sender<Answer>,
     ) {
         let (end, ended) = oneshot::channel();
-        self.running.insert(run, Command { end: Some(end), probed: Some(probed) });
-        self.probes.insert(probed, run);
-        tokio::task::spawn_local(judge(output, ended, answer));
+        self.running.insert(run, Command { end: Some(end), asker: Some(asker) });
+        self.asked.insert(asker, run);
+        // The words of our own helper are the answer; a command's exit code comes first.
+        let is_ours = matches!(command, Errand::Look { .. });
+        tokio::task::spawn_local(judge(output, is_ours, ended, answer));
     }
 
     /// Begins to pass on what `supctl exec` prints.
@@ -84,13 +87,13 @@ impl Commands {
         notes: mpsc::Sender<Note>,
     ) {
         let (end, ended) = oneshot::channel();
-        self.running.insert(run, Command { end: Some(end), probed: None });
+        self.running.insert(run, Command { end: Some(end), asker: None });
         tokio::task::spawn_local(relay(run, outputs, ended, frames, notes));
     }
 
-    /// Keeps a question until the last command for the same run has ended.
+    /// Keeps a question until the last command for the same asker has ended.
     pub(super) fn queue(&mut self, question: Question) {
-        self.queued.insert(question.probed, question);
+        self.queued.insert(question.asker, question);
     }
 
     /// The command has ended. What was waiting for that is returned.
@@ -100,32 +103,33 @@ impl Commands {
             // The task is gone if nobody wants its result any more.
             let _ = end.send(End::Exit(exit));
         }
-        self.probes.remove(&command.probed?);
-        self.queued.remove(&command.probed?)
+        self.asked.remove(&command.asker?);
+        self.queued.remove(&command.asker?)
     }
 
-    /// The probe of this run has had its time. The command to kill, unless it has ended or was killed.
-    pub(super) fn overdue(&mut self, probed: RunId, after: Duration) -> Option<RunId> {
-        if let Some(question) = self.queued.remove(&probed) {
+    /// The command of this asker has had its time. The one to kill, unless it has ended or was killed.
+    pub(super) fn overdue(&mut self, asker: Asker, after: Duration) -> Option<RunId> {
+        if let Some(question) = self.queued.remove(&asker) {
             let message = "exec: the last command has not ended yet, though it was killed".to_owned();
             let _ = question.answer.send(Answer::Failure(message));
             return None;
         }
-        let run = *self.probes.get(&probed)?;
+        let run = *self.asked.get(&asker)?;
         let end = self.running.get_mut(&run)?.end.take()?;
         let _ = end.send(End::Overdue(after));
         Some(run)
     }
 
-    /// The probed run has ended. The command to kill, if there is one.
-    pub(super) fn forget_probed(&mut self, probed: RunId) -> Option<RunId> {
-        self.queued.remove(&probed);
-        self.probe_of(probed)
+    /// A run has ended that commands were run for. Those to kill.
+    pub(super) fn forget_asker(&mut self, run: RunId) -> Vec<RunId> {
+        self.queued.retain(|asker, _| asker.run != run);
+        let of_run = self.asked.iter().filter(|(asker, _)| asker.run == run);
+        of_run.map(|(_, command)| *command).collect()
     }
 
-    /// The command by which a run is probed now.
-    pub(super) fn probe_of(&self, probed: RunId) -> Option<RunId> {
-        self.probes.get(&probed).copied()
+    /// The command that runs for an asker now.
+    pub(super) fn command_of(&self, asker: Asker) -> Option<RunId> {
+        self.asked.get(&asker).copied()
     }
 
     /// All commands in a pod.
@@ -139,8 +143,13 @@ impl Commands {
     }
 }
 
-/// Reads a probe's output to its end, and answers.
-async fn judge(output: Receiver, mut ended: oneshot::Receiver<End>, answer: oneshot::Sender<Answer>) {
+/// Reads a command's output to its end, and answers.
+async fn judge(
+    output: Receiver,
+    is_ours: bool,
+    mut ended: oneshot::Receiver<End>,
+    answer: oneshot::Sender<Answer>,
+) {
     let mut text = Vec::new();
     let mut open = true;
     let end = loop {
@@ -152,8 +161,9 @@ async fn judge(output: Receiver, mut ended: oneshot::Receiver<End>, answer: ones
     let verdict = match end {
         Ok(End::Exit(exit)) => {
             while open && output_is_left(&output, &mut text) {}
-            verdict(&exit, &text)
+            verdict(&exit, &text, is_ours)
         }
+        Ok(End::Overdue(after)) if is_ours => Answer::Failure(format!("no answer within {after:?}")),
         Ok(End::Overdue(after)) => Answer::Failure(format!("exec: no answer within {after:?}")),
         Err(_) => return,
     };
@@ -191,11 +201,16 @@ fn output_is_left(output: &Receiver, text: &mut Vec<u8>) -> bool {
     read_some(output, text) && text.len() > before
 }
 
-fn verdict(exit: &Exit, text: &[u8]) -> Answer {
+fn verdict(exit: &Exit, text: &[u8], is_ours: bool) -> Answer {
     let text = String::from_utf8_lossy(text);
     let line: String = text.lines().next().unwrap_or_default().chars().flat_map(char::escape_debug).collect();
     let with_line = |how: String| if line.is_empty() { how } else { format!("{how}: {line}") };
     match &exit.outcome {
+        Outcome::Exited(0) if is_ours => Answer::Success(line),
+        Outcome::Exited(1) if is_ours => Answer::Failure(line),
+        Outcome::Exited(_) | Outcome::Signaled { .. } if is_ours => {
+            Answer::Unknown(with_line("look".to_owned()))
+        }
         Outcome::Exited(0) => Answer::Success(with_line("exec: exit 0".to_owned())),
         Outcome::Exited(code) => Answer::Failure(with_line(format!("exec: exit {code}"))),
         Outcome::Signaled { signal, .. } => Answer::Failure(with_line(format!("exec: signal {signal}"))),

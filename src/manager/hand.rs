@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::engine::event::{Adopted, Command, Event};
 use crate::engine::id::{PodUid, RunId};
+use crate::unit::model::ProbeKind;
 use crate::unit::name::UnitName;
 use crate::wire::message::Death;
 use crate::wire::note::{Aside, InHand, Note};
@@ -250,7 +251,7 @@ impl Manager {
             }
             let mut adopted = held.runs;
             for found in &mut adopted {
-                found.ready = found.ready || self.was_ready(found.run);
+                found.ready = found.ready || self.was_good(found.run, ProbeKind::Readiness);
             }
             self.take_in(Event::Lifted { unit, adopted });
         }

@@ -16,7 +16,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -25,25 +24,28 @@ use crate::control::request::{Answer, Call};
 use crate::control::watch::Watchers;
 use crate::engine::Engine;
 use crate::engine::action::Actions;
-use crate::engine::event::{Event, Label, OpId};
-use crate::engine::id::{Class, PodUid, RunId};
+use crate::engine::event::{Event, OpId};
+use crate::engine::id::{PodUid, RunId};
 use crate::engine::time::{Mono, Now};
 use crate::limits::{BURST_ACTIONS, NOTES_PER_TURN_MAX, REQUESTS_PER_TURN_MAX};
 use crate::runtime::clock::{self, DeadlineTimer, StepWatch};
 use crate::runtime::keeper::{Keeper, News};
 use crate::runtime::notify::Tellers;
 use crate::runtime::plan::Planner;
-use crate::runtime::probe::{Note, Probing};
+use crate::runtime::probe::Note;
 use crate::settings::Settings;
 use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
-use crate::unit::model::Unit;
+use crate::unit::model::ProbeKind;
 
 mod about;
 mod answer;
+mod apply;
 mod change;
 mod commands;
 mod commit;
+mod diff;
+mod facts;
 mod fault;
 mod hand;
 mod hear;
@@ -52,6 +54,7 @@ mod look;
 mod own_log;
 mod past;
 mod perform;
+mod probes;
 mod publish;
 mod recall;
 mod reexec;
@@ -65,6 +68,7 @@ use answer::Pending;
 use change::Sources;
 use commands::Commands;
 use commit::Commits;
+use facts::{PodFacts, Running};
 use hold::Held;
 use publish::Seen;
 
@@ -79,9 +83,9 @@ struct Manager {
     keeper: Keeper,
     planner: Planner,
     tellers: Tellers,
-    /// Runs whose readiness is asked for.
-    probes: HashMap<RunId, Probing>,
-    /// Probes of kind exec, and `supctl exec`.
+    /// Runs that are probed, or that have a hook under way.
+    watched: HashMap<RunId, probes::Watched>,
+    /// What runs for probes and hooks, and `supctl exec`.
     commands: Commands,
     /// What is known of pods whose processes were started and that are not final.
     pods: HashMap<PodUid, Box<PodFacts>>,
@@ -125,14 +129,6 @@ struct Inbox {
     note: Option<Note>,
     call: Option<Call>,
     stepped: bool,
-}
-
-/// What is known of a pod that has, or had, a process.
-struct PodFacts {
-    unit: Arc<Unit>,
-    label: Label,
-    /// Main, while it runs: its identity, pid and start.
-    main: Option<(RunId, u32, Mono)>,
 }
 
 /// Whether there is more to do right away.
@@ -234,10 +230,8 @@ impl Manager {
         for one in news.drain(..) {
             match one {
                 News::Started { run, pid, at, readiness } => {
-                    if run.class == Class::Main {
-                        self.main_started(run, pid, at.mono, readiness);
-                    }
                     if run.class.is_process() {
+                        self.process_started(run, pid, at.mono, readiness);
                         self.take_in(Event::Started { run, pid, at });
                     }
                 }
@@ -280,9 +274,9 @@ impl Manager {
         self.keeper.say_alive()
     }
 
-    fn main_started(&mut self, run: RunId, pid: u32, at: Mono, readiness: Option<std::os::fd::OwnedFd>) {
+    fn process_started(&mut self, run: RunId, pid: u32, at: Mono, readiness: Option<std::os::fd::OwnedFd>) {
         if let Some(facts) = self.pods.get_mut(&run.pod) {
-            facts.main = Some((run, pid, at));
+            facts.add(Running { run, pid, started: at, adopted: false, said_ready: false });
         }
         let watched = self.tellers.started(run, pid).and_then(|()| match readiness {
             Some(pipe) => self.tellers.watch_pipe(run, pipe),
@@ -295,45 +289,14 @@ impl Manager {
 
     /// Before the engine hears of the end of a process: its last words, and the end of what belonged to it.
     fn process_ended(&mut self, run: RunId) -> io::Result<()> {
-        let told = self.hear_last(run);
-        self.take_in_told(told);
-        if self.probes.remove(&run).is_some()
-            && let Some(probe) = self.commands.forget_probed(run)
-        {
-            self.keeper.signal(probe, libc::SIGKILL, true)?;
-        }
-        self.mark_ready(run, false);
-        if let Some(facts) = self.pods.get_mut(&run.pod)
-            && facts.main.is_some_and(|(main, ..)| main == run)
-        {
-            facts.main = None;
+        self.hear_last(run);
+        self.end_watch(run)?;
+        self.mark(run, ProbeKind::Startup, false);
+        self.mark(run, ProbeKind::Readiness, false);
+        if let Some(facts) = self.pods.get_mut(&run.pod) {
+            facts.remove(run);
         }
         Ok(())
-    }
-
-    /// What probes, notify sockets and readiness pipes found out.
-    fn take_in_told(&mut self, told: Vec<Event>) {
-        for event in told {
-            if let Event::Probed { run, good: ready, .. } = &event {
-                self.mark_ready(*run, *ready);
-            }
-            self.take_in(event);
-        }
-    }
-
-    /// A manager that comes after this one is not to wait for what was said once. Only where there is a
-    /// readiness, and only for the run that is.
-    fn mark_ready(&mut self, run: RunId, ready: bool) {
-        let Some(marks) = &self.marks else { return };
-        let facts = self.pods.get(&run.pod);
-        let has_readiness =
-            facts.and_then(|facts| facts.unit.pod()).is_some_and(|pod| pod.main.readiness.is_some());
-        if run.class != Class::Main || !has_readiness {
-            return;
-        }
-        if let Err(error) = marks.set(run, ready) {
-            tracing::warn!(%run, "that it is ready cannot be noted: {error}; ignoring");
-        }
     }
 
     fn warn_of_limits(&self, run: RunId, limits_refused: u32) {

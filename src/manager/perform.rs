@@ -1,22 +1,20 @@
 //! What the engine orders, done in order.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::engine::action::{Action, Record, Spawn};
 use crate::engine::event::{Event, Exit, Label, Outcome, Usage};
-use crate::engine::id::{Class, ObjectRef, PodName, PodUid, RunId};
+use crate::engine::id::{ObjectRef, PodName, PodUid, RunId};
 use crate::logs::path::PodDir;
 use crate::logs::relay::Relay;
-use crate::runtime::plan::{self, Joined, Start};
-use crate::runtime::probe::{self, Answer, Note, Subject};
+use crate::runtime::plan::{self, Start};
 use crate::runtime::{clock, label};
-use crate::unit::model::{Handler, Probe, ProbeKind, Unit};
+use crate::unit::model::Unit;
 use crate::unit::name::UnitName;
 
-use super::commands::Question;
-use super::{Manager, PodFacts};
+use super::Manager;
+use super::facts::{PodFacts, process_of, speaks};
 
 impl Manager {
     /// Performs what was ordered. What goes wrong at once is told to the engine, as an event.
@@ -38,8 +36,8 @@ impl Manager {
             Action::Spawn(spawn) if spawn.durable => self.start_durably(spawn),
             Action::Spawn(spawn) => self.start_noted(*spawn)?,
             Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
-            Action::Probe { run, unit, probe: _ } => self.begin_probe(run, &unit),
-            Action::Hook { .. } => {}
+            Action::Probe { run, unit, probe } => self.begin_probe(run, &unit, probe),
+            Action::Hook { run, unit, hook, within } => self.begin_hook(run, &unit, hook, within),
             Action::Record(record) => self.record(record)?,
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,
             Action::Report(report) => self.report(report),
@@ -75,8 +73,7 @@ impl Manager {
         } else {
             Err((format!("the names of {} are too long together", label.pod), false))
         };
-        let facts = PodFacts { unit, label, main: None };
-        self.pods.entry(run.pod).or_insert_with(|| Box::new(facts));
+        self.pods.entry(run.pod).or_insert_with(|| Box::new(PodFacts::new(unit, label)));
         if let Err((message, exhausted)) = ordered {
             let outcome = Outcome::NotStarted { message, exhausted };
             let exit = Exit { outcome, usage: Usage::default(), at: clock::now() };
@@ -94,14 +91,12 @@ impl Manager {
         attempt: u32,
         label_bytes: &[u8],
     ) -> io::Result<Result<(), (String, bool)>> {
-        let socket = match readiness(unit) {
-            Some(Probe { handler: Handler::Notify, .. }) if run.class == Class::Main => {
-                match self.notify_socket(run.pod) {
-                    Ok(path) => Some(path),
-                    Err(error) => return Ok(Err((format!("notify socket: {error}"), true))),
-                }
-            }
-            _ => None,
+        let socket = match process_of(unit, run).is_some_and(speaks) {
+            true => match self.notify_socket(run) {
+                Ok(path) => Some(path),
+                Err(error) => return Ok(Err((format!("notify socket: {error}"), true))),
+            },
+            false => None,
         };
         let start = Start { run, unit, label, attempt };
         let Some((plan, log_path)) = self.planner.process(start, socket.as_deref()) else {
@@ -109,94 +104,6 @@ impl Manager {
         };
         let failed = self.keeper.spawn(run, label_bytes, &log_path, plan, Vec::new())?;
         Ok(failed.map_or(Ok(()), |failure| Err((failure.message, failure.exhausted))))
-    }
-
-    /// Begins to ask for readiness. What a process tells by itself is listened for since its start.
-    fn begin_probe(&mut self, run: RunId, unit: &Arc<Unit>) {
-        let (Some(probe), Some(facts)) = (readiness(unit), self.pods.get(&run.pod)) else { return };
-        // It may have ended in the turn in which it was started.
-        if facts.main.is_none_or(|(main, ..)| main != run) {
-            return;
-        }
-        let was_ready = self.was_ready(run);
-        let started = facts.main.filter(|(main, ..)| *main == run).map(|(_, _, at)| at);
-        let start = Start { run, unit, label: &facts.label, attempt: run.attempt };
-        let question = plan::question(&probe.handler, &start);
-        if was_ready {
-            let message = "as before supd's manager was started again".to_owned();
-            self.take_in(Event::Probed { run, probe: ProbeKind::Readiness, good: true, message });
-        }
-        if let Some(question) = question {
-            let started = started.unwrap_or_else(clock::mono);
-            let subject = Subject { run, started, was_ready, question, probe: probe.clone() };
-            self.probes.insert(run, probe::begin(subject, self.inbox.notes_sender.clone()));
-        }
-    }
-
-    /// What a task of a probe or a command says.
-    pub(super) fn take_in_note(&mut self, note: Note) -> io::Result<()> {
-        match note {
-            Note::Told(event) => self.take_in_told(vec![event]),
-            Note::Ask { run, command, answer } => {
-                self.ask(Question { probed: run, command, answer })?;
-            }
-            Note::Overdue { run, after } => {
-                if let Some(probe) = self.commands.overdue(run, after) {
-                    self.keeper.signal(probe, libc::SIGKILL, true)?;
-                }
-            }
-            Note::Abandoned { run } => self.keeper.signal(run, libc::SIGKILL, true)?,
-        }
-        Ok(())
-    }
-
-    /// Starts the command of a probe, or keeps it until the last one has ended.
-    pub(super) fn ask(&mut self, question: Question) -> io::Result<()> {
-        if self.commands.probe_of(question.probed).is_some() {
-            self.commands.queue(question);
-            return Ok(());
-        }
-        let Question { probed, command, answer } = question;
-        let run = self.commands.new_run(probed.pod, Class::Probe, self.keeper.epoch());
-        match commands_pipe() {
-            Ok((reader, writer)) => {
-                self.commands.add_probe(run, probed, reader, answer);
-                self.join(run, &command, Joined::OnePipe, vec![writer])
-            }
-            Err(error) => {
-                // Nobody listens any more if the probed run has ended.
-                let _ = answer.send(Answer::Unknown(format!("pipe: {error}")));
-                Ok(())
-            }
-        }
-    }
-
-    /// Starts a command in a pod's context. Where it cannot be started, that is its end.
-    pub(super) fn join(
-        &mut self,
-        run: RunId,
-        command: &[String],
-        joined: Joined,
-        outputs: Vec<OwnedFd>,
-    ) -> io::Result<()> {
-        let mut label_bytes = Vec::new();
-        let failed = match self.pods.get(&run.pod) {
-            Some(facts) if label::encode(&facts.label, &mut label_bytes) => {
-                let attempt = facts.main.map_or(0, |(main, ..)| main.attempt);
-                let start = Start { run, unit: &facts.unit, label: &facts.label, attempt };
-                match self.planner.joined(start, command, joined) {
-                    Some(plan) => self.keeper.spawn(run, &label_bytes, "", plan, outputs)?.map(|f| f.message),
-                    None => Some("the unit runs nothing".to_owned()),
-                }
-            }
-            _ => Some("the pod is gone".to_owned()),
-        };
-        if let Some(message) = failed {
-            let outcome = Outcome::NotStarted { message, exhausted: true };
-            // Nothing waits for the end of what has only now begun.
-            let _ = self.commands.ended(run, Exit { outcome, usage: Usage::default(), at: clock::now() });
-        }
-        Ok(())
     }
 
     fn record(&mut self, record: Record) -> io::Result<()> {
@@ -246,15 +153,4 @@ impl Manager {
         self.end_durably(code);
         Ok(())
     }
-}
-
-/// How a unit's pods become ready.
-pub(super) fn readiness(unit: &Unit) -> Option<&Probe> {
-    unit.pod()?.main.readiness.as_deref()
-}
-
-/// A pipe for the output of a command: the end that we read, and the one that it writes to.
-pub(super) fn commands_pipe() -> io::Result<(tokio::net::unix::pipe::Receiver, OwnedFd)> {
-    let (reader, writer) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
-    Ok((tokio::net::unix::pipe::Receiver::from_owned_fd(reader)?, writer))
 }

@@ -28,7 +28,7 @@ use crate::settings::{Settings, exit};
 use crate::store::{ReadyMarks, Recalled, Store};
 use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
-use crate::unit::model::{Handler, Unit};
+use crate::unit::model::{ProbeKind, Unit};
 use crate::unit::name::UnitName;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
@@ -38,10 +38,13 @@ use crate::wire::own_log::{OwnLog, mark};
 use super::change::{Sources, log_faults};
 use super::commands::Commands;
 use super::commit::Commits;
+use super::facts::{PodFacts, Running, process_of, speaks};
 use super::hand::{self, Hand};
-use super::perform::readiness;
 use super::publish::Seen;
-use super::{Inbox, Manager, PodFacts, fault, own_log, safe, usage};
+use super::{Inbox, Manager, fault, own_log, safe, usage};
+
+/// Probes that leave marks.
+const PROBES: [ProbeKind; 2] = [ProbeKind::Startup, ProbeKind::Readiness];
 
 /// Runs the role, until the keeper is gone; gives the exit code.
 pub fn run(settings: Settings, safe: bool) -> i32 {
@@ -116,7 +119,7 @@ impl Manager {
                 environment: std::env::vars_os().collect(),
             }),
             tellers: Tellers::new(settings.runtime_dir.join("notify"))?,
-            probes: Default::default(),
+            watched: Default::default(),
             commands: Commands::default(),
             pods: Default::default(),
             store,
@@ -198,14 +201,16 @@ impl Manager {
         let living = || begin.adopted.iter().filter(|adopted| adopted.exit.is_none());
         if let Some(marks) = &self.marks {
             let names: std::collections::HashSet<String> =
-                living().map(|adopted| ReadyMarks::name(adopted.run)).collect();
+                living().flat_map(|adopted| PROBES.map(|kind| ReadyMarks::name(adopted.run, kind))).collect();
             marks.keep_only(|name| names.contains(name))?;
         }
         let units: HashMap<&UnitName, &Arc<Unit>> =
             begin.units.iter().map(|unit| (&unit.name, unit)).collect();
         for adopted in &mut begin.adopted {
             if let Some(unit) = units.get(&adopted.label.unit) {
-                adopted.ready = readiness(unit).is_none() || self.was_ready(adopted.run);
+                let run = adopted.run;
+                let asks = process_of(unit, run).is_some_and(|process| process.readiness.is_some());
+                adopted.ready = !asks || self.was_good(run, ProbeKind::Readiness);
                 self.find_one(adopted, unit)?;
             }
         }
@@ -216,12 +221,20 @@ impl Manager {
     /// run of the pod followed is none of them, nor is one of an indexed job, whose index another pod may
     /// have by now: what these led to has happened.
     fn take_ends(&self, adopted: &mut [Adopted]) -> Vec<News> {
-        let mut last: HashMap<PodUid, (u16, u32)> = HashMap::new();
+        let mut newest: HashMap<(PodUid, u16), u32> = HashMap::new();
+        let mut furthest: HashMap<PodUid, u16> = HashMap::new();
         for RunId { pod, process, attempt, .. } in adopted.iter().map(|found| found.run) {
-            let newest = last.entry(pod).or_default();
-            *newest = (*newest).max((process, attempt));
+            let newest = newest.entry((pod, process)).or_default();
+            *newest = (*newest).max(attempt);
+            let furthest = furthest.entry(pod).or_default();
+            *furthest = (*furthest).max(process);
         }
-        let is_last = |run: RunId| last.get(&run.pod) == Some(&(run.process, run.attempt));
+        // The same process again; behind a step whatever came after it.
+        let is_last = |run: RunId| {
+            let again = newest.get(&(run.pod, run.process)) != Some(&run.attempt);
+            let passed = run.class == Class::Init && furthest.get(&run.pod) != Some(&run.process);
+            !again && !passed
+        };
         let is_indexed = |label: &Label| label.job.is_some() && label.ordinal.is_some();
         let known = |found: &&mut Adopted| {
             self.pods.contains_key(&found.run.pod) && is_last(found.run) && !is_indexed(&found.label)
@@ -236,16 +249,22 @@ impl Manager {
 
     fn find_one(&mut self, adopted: &Adopted, unit: &Arc<Unit>) -> io::Result<()> {
         let Adopted { run, label, pid, started, exit, .. } = adopted;
-        let is_main = run.class == Class::Main && exit.is_none();
-        let main = pid.filter(|_| is_main).map(|pid| (*run, pid, started.mono));
-        self.pods.insert(run.pod, Box::new(PodFacts { unit: unit.clone(), label: label.clone(), main }));
-        if is_main && readiness(unit).is_some_and(|probe| matches!(probe.handler, Handler::Notify)) {
-            self.notify_socket(run.pod)?;
+        let facts = self.pods.entry(run.pod);
+        let facts = facts.or_insert_with(|| Box::new(PodFacts::new(unit.clone(), label.clone())));
+        if exit.is_some() {
+            return Ok(());
         }
-        if let Some((run, pid, _)) = main {
-            self.tellers.started(run, pid)?;
+        if let Some(pid) = *pid {
+            let started = started.mono;
+            facts.add(Running { run: *run, pid, started, adopted: true, said_ready: false });
         }
-        Ok(())
+        if process_of(unit, *run).is_some_and(speaks) {
+            self.notify_socket(*run)?;
+        }
+        match pid {
+            Some(pid) => self.tellers.started(*run, *pid),
+            None => Ok(()),
+        }
     }
 
     /// The first lines: what was found, and what to type next.

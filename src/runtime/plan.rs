@@ -9,11 +9,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use crate::engine::event::Label;
-use crate::engine::id::{Class, PodUid, RunId};
+use crate::engine::id::{PodUid, RunId};
 use crate::engine::time::Wall;
-use crate::runtime::probe::Question;
-use crate::runtime::probe::http::Get;
-use crate::unit::model::{Account, CompletionMode, Handler, Kind, PodTemplate, Process, Sink, Unit};
+use crate::runtime::probe::Errand;
+use crate::unit::model::{Account, CompletionMode, Handler, Kind, ProbeKind, Process, Sink, Unit};
 use crate::unit::name::UnitName;
 use crate::unit::text::{Text, Variable};
 use crate::wire::plan;
@@ -71,7 +70,7 @@ pub struct Start<'a> {
 /// Where the output of a command that joins a pod goes: to descriptors that come along with its Spawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Joined {
-    /// Both to the first: a probe.
+    /// Both to the first: a probe, a hook.
     OnePipe,
     /// Standard output to the first, standard error to the second: `supctl exec`.
     TwoPipes,
@@ -119,7 +118,11 @@ impl Planner {
         if let Some(path) = notify_socket {
             self.plan.env.push([b"NOTIFY_SOCKET=", path.as_os_str().as_encoded_bytes()].concat());
         }
-        self.plan.readiness_fd = readiness_fd(pod, start.run.class);
+        if let Some(Handler::Watchdog(every)) = handler(process, ProbeKind::Liveness) {
+            // sd_watchdog_enabled(3). Without WATCHDOG_PID each process of the run may ask.
+            self.plan.env.push(format!("WATCHDOG_USEC={}", every.as_micros()).into_bytes());
+        }
+        self.plan.readiness_fd = readiness_fd(process);
         self.plan.stdout = self.output(pod.logs.stdout);
         self.plan.stderr = self.output(pod.logs.stderr);
         let logged = [self.plan.stdout, self.plan.stderr]
@@ -129,13 +132,35 @@ impl Planner {
         Some((&self.plan, path))
     }
 
-    /// The plan of a command that joins a pod: in the environment and as the user of its main process.
-    pub fn joined(&mut self, start: Start<'_>, command: &[String], joined: Joined) -> Option<&plan::Plan> {
-        let process = &start.unit.pod()?.main;
+    /// The plan of a command beside the process with this place in its pod: in its environment and as its
+    /// user, or supd itself, which needs neither.
+    pub fn joined(
+        &mut self,
+        start: Start<'_>,
+        place: usize,
+        command: &Errand,
+        joined: Joined,
+    ) -> Option<&plan::Plan> {
+        let process = start.unit.pod()?.process(place);
         self.common(start, process, &[]);
-        self.plan.argv.extend(command.iter().map(|word| word.clone().into_bytes()));
-        self.plan.stdout = plan::Output::Given(0);
-        self.plan.stderr = plan::Output::Given(match joined {
+        let plan = &mut self.plan;
+        match command {
+            Errand::Exec(words) => plan.argv.extend(words.iter().map(|word| word.clone().into_bytes())),
+            Errand::Look { arguments, own } => {
+                // What the spawner is, whatever has become of its file.
+                plan.argv.extend([b"/proc/self/exe".to_vec(), b"look".to_vec()]);
+                plan.argv.extend(arguments.iter().map(|word| word.clone().into_bytes()));
+                plan.env_files.clear();
+                plan.env.clear();
+                plan.rlimits.clear();
+                plan.working_dir = Some(b"/".to_vec());
+                if *own {
+                    (plan.user, plan.group, plan.supplementary_groups) = (None, None, None);
+                }
+            }
+        }
+        plan.stdout = plan::Output::Given(0);
+        plan.stderr = plan::Output::Given(match joined {
             Joined::OnePipe => 0,
             Joined::TwoPipes => 1,
         });
@@ -201,43 +226,12 @@ impl OwnVariable {
     }
 }
 
-/// What a probe asks, with the variables of its run; nothing for what a process tells by itself.
-pub fn question(handler: &Handler, start: &Start<'_>) -> Option<Question> {
-    let port = |text: &Text| {
-        let text = expand(text, start);
-        text.parse::<u16>().map_err(|_| Question::Impossible(format!("`{text}` is no port number")))
-    };
-    Some(match handler {
-        Handler::Notify | Handler::Fd(_) | Handler::Watchdog(_) => return None,
-        // Their keys are refused until they are built.
-        Handler::Unix(_) | Handler::Log(_) | Handler::File(_) | Handler::Grpc { .. } => return None,
-        Handler::Tcp { host, port: text } => match port(text) {
-            Ok(port) => Question::Tcp { host: expand(host, start), port },
-            Err(impossible) => impossible,
-        },
-        Handler::Http(http) => match port(&http.port) {
-            Ok(port) => Question::Http(Get {
-                host: expand(&http.host, start),
-                port,
-                path: expand(&http.path, start),
-                headers: http
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (name.clone(), expand(value, start)))
-                    .collect(),
-            }),
-            Err(impossible) => impossible,
-        },
-        Handler::Exec(command) => Question::Exec(command.iter().map(|text| expand(text, start)).collect()),
-    })
-}
-
 /// The directory of a pod's logs: `<unit>_<pod>_<first 8 of its uid>`.
 pub fn log_directory(unit: &UnitName, pod: &str, uid: PodUid) -> String {
     format!("{unit}_{pod}_{}", uid.short())
 }
 
-fn log_path(label: &Label, run: RunId, process: &str) -> String {
+pub(super) fn log_path(label: &Label, run: RunId, process: &str) -> String {
     format!("{}/{process}/{}.log", log_directory(&label.unit, &label.pod, run.pod), run.attempt)
 }
 
@@ -266,7 +260,7 @@ fn own_variables(start: &Start<'_>, process: &Process, env: &mut Vec<Vec<u8>>) {
     }
 }
 
-fn expand(text: &Text, start: &Start<'_>) -> String {
+pub(super) fn expand(text: &Text, start: &Start<'_>) -> String {
     text.expand(&|variable| match variable {
         Variable::Unit => start.unit.name.to_string(),
         Variable::Pod => start.label.pod.clone(),
@@ -283,12 +277,17 @@ fn rfc3339(at: Wall) -> String {
     jiff::Timestamp::from_second(at.seconds()).map(|time| time.to_string()).unwrap_or_default()
 }
 
-/// Only the application tells its readiness; an init step is done when it has ended.
-fn readiness_fd(pod: &PodTemplate, class: Class) -> Option<u32> {
-    match pod.main.readiness.as_ref().map(|probe| &probe.handler) {
-        Some(Handler::Fd(number)) if class == Class::Main => u32::try_from(*number).ok(),
+/// Where it says a newline, if it is to say one. An init step is done when it has ended.
+fn readiness_fd(process: &Process) -> Option<u32> {
+    let mut handlers = [ProbeKind::Startup, ProbeKind::Readiness].into_iter();
+    handlers.find_map(|kind| match handler(process, kind)? {
+        Handler::Fd(number) => u32::try_from(*number).ok(),
         _ => None,
-    }
+    })
+}
+
+fn handler(process: &Process, kind: ProbeKind) -> Option<&Handler> {
+    process.probe(kind).map(|probe| &probe.handler)
 }
 
 fn account(account: &Account) -> plan::Account {

@@ -136,6 +136,12 @@ impl Store {
         }
     }
 
+    /// The text of a version that is in use.
+    pub fn version_text(&self, hash: u64) -> Option<String> {
+        let stored = self.versions.get(&hash)?;
+        serde_json::from_slice::<Version>(stored).ok().map(|version| version.text)
+    }
+
     /// Versions that nothing refers to any more go.
     pub fn keep_versions(&mut self, used: &BTreeSet<u64>) {
         let gone: Vec<u64> = self.versions.keys().filter(|hash| !used.contains(hash)).copied().collect();

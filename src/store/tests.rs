@@ -5,6 +5,7 @@ use crate::engine::action::{About, Report};
 use crate::engine::id::{Class, RunId};
 use crate::engine::time::Wall;
 use crate::limits::EVENTS_KEPT;
+use crate::unit::model::ProbeKind;
 
 fn report(name: &str, message: &str) -> Report {
     let unit = UnitName::parse("web").unwrap();
@@ -41,15 +42,17 @@ fn marks_of_readiness_outlive_their_manager() {
     let directory = tempfile::tempdir().unwrap();
     let run = RunId { pod: PodUid(7), class: Class::Main, process: 1, attempt: 2 };
     let other = RunId { attempt: 3, ..run };
-    ReadyMarks::open(directory.path().join("ready")).unwrap().set(run, true).unwrap();
+    ReadyMarks::open(directory.path().join("ready")).unwrap().set(run, ProbeKind::Readiness, true).unwrap();
     let marks = ReadyMarks::open(directory.path().join("ready")).unwrap();
-    assert!(marks.contains(run) && !marks.contains(other));
-    marks.set(other, true).unwrap();
-    marks.keep_only(|name| name == ReadyMarks::name(run)).unwrap();
-    assert!(marks.contains(run) && !marks.contains(other));
-    marks.set(run, false).unwrap();
-    marks.set(run, false).unwrap();
-    assert!(!marks.contains(run));
+    assert!(marks.contains(run, ProbeKind::Readiness) && !marks.contains(other, ProbeKind::Readiness));
+    marks.set(other, ProbeKind::Readiness, true).unwrap();
+    marks.keep_only(|name| name == ReadyMarks::name(run, ProbeKind::Readiness)).unwrap();
+    assert!(marks.contains(run, ProbeKind::Readiness) && !marks.contains(other, ProbeKind::Readiness));
+    marks.set(run, ProbeKind::Readiness, false).unwrap();
+    marks.set(run, ProbeKind::Readiness, false).unwrap();
+    assert!(!marks.contains(run, ProbeKind::Readiness));
+    marks.set(run, ProbeKind::Startup, true).unwrap();
+    assert!(marks.contains(run, ProbeKind::Startup) && !marks.contains(run, ProbeKind::Readiness));
 }
 
 /// Waits until the store has said that all is stored.

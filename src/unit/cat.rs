@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::check::Draft;
 use super::source::{Sources, Span};
+use super::transient::quoted;
 use super::tree::{Entry, Node, Table, Value};
 
 /// The unit as a text that loads as the same unit, but for a default that has no effect in it.
@@ -31,8 +32,7 @@ impl Writer<'_> {
             table.entries.iter().partition(|entry| self.has_header(&entry.node));
         let width = plain.iter().map(|entry| key_text(&entry.key).len()).max().unwrap_or(0);
         for entry in plain {
-            let value = self.sources.slice(entry.node.span);
-            let value = if entry.seconds { format!("\"{value}s\"") } else { value.to_owned() };
+            let value = self.value(entry);
             let (key, place) = (key_text(&entry.key), self.place(entry.key_span));
             let _ = writeln!(self.out, "{key:width$} = {value}    # {place}");
         }
@@ -57,13 +57,23 @@ impl Writer<'_> {
         }
     }
 
+    /// A value as it was written; as TOML would have it where it is from a manifest.
+    fn value(&self, entry: &Entry) -> String {
+        if self.sources.is_manifest(entry.node.span.source) {
+            return toml_text(&entry.node.value);
+        }
+        let value = self.sources.slice(entry.node.span);
+        if entry.seconds { format!("\"{value}s\"") } else { value.to_owned() }
+    }
+
     /// A table, or an array of tables under headers. Inline arrays stay as they are.
     fn has_header(&self, node: &Node) -> bool {
         match &node.value {
             Value::Table(_) => true,
-            Value::Array(items) => items
-                .first()
-                .is_some_and(|item| item.as_table().is_some() && self.sources.in_header(item.span)),
+            Value::Array(items) => items.first().is_some_and(|item| {
+                let headed = self.sources.in_header(item.span) || self.sources.is_manifest(item.span.source);
+                item.as_table().is_some() && headed
+            }),
             _ => false,
         }
     }
@@ -76,19 +86,25 @@ impl Writer<'_> {
 /// A key, in quotes where it needs them.
 fn key_text(key: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !key.is_empty() && key.chars().all(bare) {
-        return key.to_owned();
-    }
-    let mut text = String::from("\"");
-    for c in key.chars() {
-        match c {
-            '"' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(text, "\\u{:04X}", u32::from(c));
-            }
-            c => text.push(c),
+    if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { quoted(key) }
+}
+
+/// A value of a manifest's unit. Recursive, as the tree is.
+fn toml_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Integer(number, _) => number.unwrap_or_default().to_string(),
+        Value::Float(number) => format!("{number:?}"),
+        Value::Boolean(value) => value.to_string(),
+        Value::Datetime | Value::Null => "\"\"".to_owned(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| toml_text(&item.value)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Table(table) => {
+            let row = |entry: &Entry| format!("{} = {}", key_text(&entry.key), toml_text(&entry.node.value));
+            let rows: Vec<String> = table.entries.iter().map(row).collect();
+            format!("{{ {} }}", rows.join(", "))
         }
     }
-    text.push('"');
-    text
 }

@@ -11,6 +11,7 @@ use super::model::{
 };
 use super::name::UnitName;
 use super::reader::{Allowed, Reader, short};
+use super::restart::POLICIES;
 use super::source::{Sources, Span};
 use super::text::{LoadVariables, Text};
 use super::tree::Table;
@@ -94,6 +95,7 @@ impl Reader<'_> {
             self.unfit_essential(table, kind);
         }
         let links = self.links(table);
+        let manifest = self.manifest(table, kind);
         let body = self.body(draft, kind?, essential)?;
         let mut unit = Unit {
             name: draft.name.clone(),
@@ -103,7 +105,7 @@ impl Reader<'_> {
             relations: relations(&links),
             essential,
             body,
-            manifest: None,
+            manifest,
             origin: Origin { path: draft.path.clone(), drop_ins: draft.drop_ins.clone() },
             template_hash: 0,
             hash: 0,
@@ -111,6 +113,22 @@ impl Reader<'_> {
         unit.template_hash = hash::template(&unit);
         unit.hash = hash::unit(&unit, super::job::is_literal(table));
         Some(Checked { unit, links })
+    }
+
+    /// The kind of manifest that it is, or is read as if it were.
+    fn manifest(&mut self, table: &Table, kind: Option<Kind>) -> Option<String> {
+        let words = super::manifest::KINDS.map(|word| (word, word));
+        let (word, span) = self.word(table, "manifest", &words)?;
+        let wanted = match word {
+            "Job" => Kind::Job,
+            "CronJob" => Kind::CronJob,
+            _ => Kind::Service,
+        };
+        if let Some(kind) = kind.filter(|kind| *kind != wanted) {
+            self.fault(span, Code::KindConflict, format!("`manifest = \"{word}\"` in a {kind}"))
+                .label(format!("it is said of a {wanted}"));
+        }
+        Some(word.to_owned())
     }
 
     /// The kind that the tables make it.
@@ -167,7 +185,8 @@ impl Reader<'_> {
             return Some(Body::Target);
         }
         let policy = self.policy(table, kind, essential);
-        let pod = self.pod(table, policy);
+        let must_end = essential || matches!(kind, Kind::Job | Kind::CronJob);
+        let pod = self.pod(table, policy, must_end);
         match kind {
             Kind::Target => None,
             Kind::Service => {
@@ -184,14 +203,9 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self, table: &Table, kind: Kind, essential: bool) -> RestartPolicy {
-        const WORDS: [(&str, RestartPolicy); 3] = [
-            ("Always", RestartPolicy::Always),
-            ("OnFailure", RestartPolicy::OnFailure),
-            ("Never", RestartPolicy::Never),
-        ];
         let default =
             if kind == Kind::Service && !essential { RestartPolicy::Always } else { RestartPolicy::Never };
-        let Some((policy, span)) = self.word(table, "restart_policy", &WORDS) else { return default };
+        let Some((policy, span)) = self.word(table, "restart_policy", &POLICIES) else { return default };
         if policy != RestartPolicy::Always {
             return policy;
         }

@@ -73,6 +73,10 @@ impl Reader<'_> {
         }
         match Schedule::parse(expression, zone.map(|(zone, _)| zone), dst) {
             Ok(schedule) => {
+                if let (Some(why), Some(_)) = (schedule.beyond_kubernetes(), unit.get("manifest")) {
+                    let message = format!("`schedule: {}` is not Kubernetes'", short(expression));
+                    self.fault(span, Code::BadSchedule, message).label(why);
+                }
                 self.warn_of_schedule(&schedule, span);
                 Some(schedule)
             }

@@ -237,6 +237,18 @@ impl<'a> Faults<'a> {
         self.list.len() >= FAULTS_SHOWN_MAX
     }
 
+    /// How many there are, for [`Self::attribute`].
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Those from the `since`th on are about this unit.
+    pub(super) fn attribute(&mut self, since: usize, unit: &UnitName) {
+        for fault in self.list.iter_mut().skip(since) {
+            fault.unit.get_or_insert_with(|| unit.clone());
+        }
+    }
+
     /// How many of them refuse the unit.
     pub(super) fn errors(&self) -> usize {
         self.errors

@@ -8,6 +8,7 @@ use super::check::Draft;
 use super::diagnostic::{Code, Diagnostic, Faults};
 use super::file::{self, Directory, Opened, Refusal};
 use super::keys::{self, nearest};
+use super::manifest::{self, Configs, Manifest};
 use super::name::UnitName;
 use super::reader::short;
 use super::source::Sources;
@@ -33,6 +34,8 @@ pub(super) struct Gathered {
     pub(super) unreadable: BTreeSet<UnitName>,
     pub(super) faults: Vec<Diagnostic>,
     directories: Vec<Directory>,
+    /// Objects of manifests, with the number of their directory, until all are read.
+    manifests: Vec<(usize, Manifest)>,
     found: BTreeMap<UnitName, Found>,
     defaults: Table,
     /// Drop-ins by the name they are for: each file name with the strongest directory that has it.
@@ -108,6 +111,8 @@ impl Gathered {
             {
                 let Some(unit) = self.name(rank, name, stem) else { continue };
                 self.found.entry(unit).or_insert_with(|| Found::File(rank, name.clone()));
+            } else if manifest::ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+                self.single(rank, name);
             }
         }
         if names.iter().any(|name| name == BUNDLE) {
@@ -151,6 +156,10 @@ impl Gathered {
     fn text(&mut self, rank: usize, path: PathBuf, text: String) {
         let file = path.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
         let source = self.sources.add(path.clone(), text);
+        if manifest::is_manifest(&file) {
+            self.manifest(rank, source);
+            return;
+        }
         let mut faults = Faults::new(&self.sources, None);
         let table = tree::parse(&self.sources, source, file == BUNDLE, &mut faults);
         let broken = faults.errors() > 0;
@@ -246,8 +255,71 @@ impl Gathered {
         }
     }
 
+    /// The objects of a manifest, kept until all ConfigMaps and Secrets are there.
+    fn manifest(&mut self, rank: usize, source: u32) {
+        let mut faults = Faults::new(&self.sources, None);
+        let objects = manifest::read(&self.sources, source, &mut faults);
+        if faults.errors() > 0 {
+            // Which units the rest of it is about cannot be known for certain; what runs of them stays.
+            self.unreadable.extend(manifest::names_in(self.sources.text(source)));
+        }
+        self.faults.extend(faults.finish());
+        for object in &objects {
+            self.unreadable.retain(|name| object.broken || name.as_str() != object.name);
+        }
+        self.manifests.extend(objects.into_iter().map(|object| (rank, object)));
+    }
+
+    /// ConfigMaps and Secrets first, then what refers to them.
+    fn translate_manifests(&mut self) {
+        let manifests = std::mem::take(&mut self.manifests);
+        let mut configs = Configs::default();
+        let mut seen: BTreeMap<(manifest::Kind, String), usize> = BTreeMap::new();
+        for (rank, object) in manifests.iter().filter(|(_, object)| object.kind.is_config()) {
+            match seen.insert((object.kind, object.name.clone()), *rank) {
+                Some(other) if other == *rank => self.twice(object),
+                _ if object.broken => {}
+                _ => self.faults.extend(configs.add(object, &self.sources)),
+            }
+        }
+        for (rank, object) in manifests.iter().filter(|(_, object)| !object.kind.is_config()) {
+            let Ok(name) = UnitName::parse(&object.name) else { continue };
+            match self.found.get(&name) {
+                Some(other) if other.rank() == *rank => {
+                    self.twice(object);
+                    self.broken.insert(name);
+                    continue;
+                }
+                Some(other) if other.rank() < *rank => continue,
+                _ => {}
+            }
+            let (table, faulty, faults) = manifest::translate(object, &configs, &self.sources);
+            self.faults.extend(faults);
+            let path = self.sources.path(object.name_span.source).to_owned();
+            let broken = faulty || object.broken;
+            self.found.insert(name, Found::Table { rank: *rank, path, table, broken });
+        }
+    }
+
+    /// Two objects of one directory have one name.
+    fn twice(&mut self, object: &Manifest) {
+        let mut faults = Faults::new(&self.sources, UnitName::parse(&object.name).ok());
+        let message = if object.kind.is_config() {
+            format!("there are two objects {} `{}`", object.kind.as_str(), object.name)
+        } else {
+            format!("there are two units `{}`", object.name)
+        };
+        let fault = faults.add(object.name_span, Code::UnitTwice, message);
+        fault.label("one of the two is too many");
+        if !object.kind.is_config() {
+            fault.help("a Job and a Deployment of one name would be one unit here: rename one of them");
+        }
+        self.faults.extend(faults.finish());
+    }
+
     /// Reads what was found into drafts.
     fn read_found(&mut self) {
+        self.translate_manifests();
         for (name, found) in std::mem::take(&mut self.found) {
             if self.drafts.len() >= UNITS_MAX {
                 let message = format!("more than {UNITS_MAX} units");

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::check::{Checked, Link, LinkKind};
 use super::diagnostic::{Code, Diagnostic};
-use super::model::{Condition, Kind, RestartPolicy, Unit};
+use super::model::{Condition, Kind, Part, PodTemplate, RestartPolicy, Unit};
 use super::name::UnitName;
 use super::source::{Sources, Span};
 use crate::limits::{DEPENDENCY_DEPTH_MAX, FAULTS_SHOWN_MAX};
@@ -60,12 +60,16 @@ fn impossible(
     faults
 }
 
+/// A pod is done when all of its application is.
+fn is_for_ever(pod: &PodTemplate) -> bool {
+    let mut application = pod.processes().filter(|process| process.part == Part::Application);
+    application.any(|process| process.restart_policy == RestartPolicy::Always)
+}
+
 fn never(condition: Condition, other: &Unit) -> Option<&'static str> {
     let ends = matches!(condition, Condition::Completed | Condition::Succeeded);
     match other.kind() {
-        Kind::Service
-            if ends && other.pod().is_some_and(|pod| pod.restart_policy == RestartPolicy::Always) =>
-        {
+        Kind::Service if ends && other.pod().is_some_and(is_for_ever) => {
             Some("it is a service that is always restarted")
         }
         Kind::Target if ends => Some("it is a target: it is reached, and runs nothing"),

@@ -5,8 +5,8 @@
 //! choose a colliding unit can as well write the one they want.
 
 use super::model::{
-    Account, Backoff, Body, CronJob, ExitCodes, FailureRule, FailureWhen, Handler, Hook, HookKind, Http, Job,
-    PodTemplate, Probe, Process, Relation, Rollout, Share, Unit,
+    Account, Backoff, Body, CronJob, ExitCodes, FailureRule, FailureWhen, FileContent, Handler, Hook,
+    HookKind, Http, Job, PodTemplate, Probe, Process, Relation, Rollout, Share, Unit, Volume, VolumeSource,
 };
 use super::text::Text;
 
@@ -127,6 +127,9 @@ impl Fnv {
             self.process(step);
         }
         self.bytes(b"main");
+        if pod.main.name != "main" {
+            self.text("container", &pod.main.name);
+        }
         self.process(&pod.main);
         for process in &pod.beside {
             self.text("beside", &process.name);
@@ -136,6 +139,28 @@ impl Fnv {
         self.duration("grace", Some(pod.grace));
         self.number("stdout", pod.logs.stdout as u64);
         self.number("stderr", pod.logs.stderr as u64);
+        pod.volumes.iter().for_each(|volume| self.volume(volume));
+    }
+
+    fn volume(&mut self, volume: &Volume) {
+        self.text("volume", &volume.name);
+        self.option("volume_group", volume.group.map(u64::from));
+        match &volume.source {
+            VolumeSource::Host { path, expected } => {
+                self.variable_text("host", path);
+                self.number("expected", *expected as u64);
+            }
+            VolumeSource::Files(files) => {
+                for file in files {
+                    self.text("file", &file.path);
+                    self.number("mode", u64::from(file.mode) + 1);
+                    match &file.content {
+                        FileContent::Bytes(bytes) => self.bytes(bytes),
+                        FileContent::Template(text) => self.variable_text("template", text),
+                    }
+                }
+            }
+        }
     }
 
     fn process(&mut self, process: &Process) {
@@ -164,6 +189,14 @@ impl Fnv {
         self.option("umask", process.umask.map(u64::from));
         for limit in &process.rlimits {
             self.option(&limit.name, Some(limit.value));
+        }
+        for mount in &process.mounts {
+            self.text("mount", &mount.volume);
+            self.variable_text("mount_path", &mount.path);
+            if let Some(path) = &mount.sub_path {
+                self.variable_text("sub_path", path);
+            }
+            self.number("read_only", u64::from(mount.read_only));
         }
         process.success_exit.iter().for_each(|code| self.option("success", Some(u64::from(*code))));
         self.number("part", process.part as u64);

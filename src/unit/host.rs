@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::diagnostic::{Code, Diagnostic};
 use super::model::{Account, Process, Unit};
 use super::source::{Sources, Span};
-use super::tree::{Table, Value};
+use super::tree::{Node, Table, Value};
 
 /// The names this machine knows, read once.
 #[derive(Default)]
@@ -21,13 +21,12 @@ impl Host {
         let mut faults = Vec::new();
         let Some(pod) = unit.pod() else { return faults };
         self.process(&pod.main, table, unit, sources, &mut faults);
-        if let Some(entry) = table.get("init")
-            && let Value::Array(steps) = &entry.node.value
-        {
-            for (step, node) in pod.init.iter().zip(steps) {
-                if let Some(table) = node.as_table() {
-                    self.process(step, table, unit, sources, &mut faults);
-                }
+        // As they were read: steps, then sidecars; further ones behind main.
+        let (init, beside) = (pod.init.iter(), pod.beside.iter());
+        let before = list(table, "init").chain(list(table, "sidecar"));
+        for (process, node) in init.zip(before).chain(beside.zip(list(table, "process"))) {
+            if let Some(table) = node.as_table() {
+                self.process(process, table, unit, sources, &mut faults);
             }
         }
         faults
@@ -72,6 +71,14 @@ impl Host {
             Err(_) => "cannot be looked at",
         };
         warn(item.span, Code::NoSuchProgram, format!("there is no program `{path}`"), label);
+    }
+}
+
+/// The items of an array.
+fn list<'t>(table: &'t Table, key: &str) -> std::slice::Iter<'t, Node> {
+    match table.get(key).map(|entry| &entry.node.value) {
+        Some(Value::Array(items)) => items.iter(),
+        _ => [].iter(),
     }
 }
 

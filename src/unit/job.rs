@@ -258,7 +258,9 @@ impl Reader<'_> {
     /// `[backoff]` where nothing is ever restarted in place.
     pub(super) fn check_restarts(&mut self, unit: &Table, policy: RestartPolicy, help: &str) {
         let Some(entry) = unit.get("backoff") else { return };
-        if policy == RestartPolicy::Never && unit.get("init").is_none() && !entry.default {
+        const MAY_RESTART: [&str; 4] = ["init", "sidecar", "process", "restart_rules"];
+        let others = MAY_RESTART.iter().any(|key| unit.get(key).is_some());
+        if policy == RestartPolicy::Never && !others && !entry.default {
             self.fault(
                 entry.key_span,
                 Code::NoEffect,

@@ -20,25 +20,44 @@ macro_rules! table {
 table! { UNIT "a unit" [
     "description" "labels" "annotations" "exec" "shell" "env" "env_file" "env_pass" "user" "group"
     "supplementary_groups" "umask" "working_dir" "restart_policy" "success_exit" "active_deadline" "requires"
-    "wants" "after" "before" "essential" "service" "init" "backoff" "startup" "readiness" "stop" "resources"
-    "logs" "job" "cron" "termination_grace_period"
-] ["sidecar" "process" "restart_rules" "liveness" "sandbox" "binds_to" "part_of" "conflicts"] }
+    "wants" "after" "before" "essential" "service" "init" "sidecar" "process" "backoff" "restart_rules" "startup"
+    "readiness" "liveness" "stop" "resources" "logs" "job" "cron" "termination_grace_period" "manifest" "container"
+    "volume" "mount"
+] ["sandbox" "binds_to" "part_of" "conflicts"] }
 table! { SERVICE "[service]" ["replicas"] ["rollout"] }
 table! { INIT "[[init]]" [
     "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
-    "success_exit" "resources" "restart_policy"
-] ["readiness" "startup" "liveness" "stop" "restart_rules" "sandbox"] }
+    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop" "mount"
+] ["sandbox"] }
+table! { SIDECAR "[[sidecar]]" [
+    "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
+    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop" "mount"
+] ["sandbox"] }
+table! { PROCESS "[[process]]" [
+    "name" "exec" "shell" "env" "env_file" "env_pass" "user" "group" "supplementary_groups" "umask" "working_dir"
+    "success_exit" "resources" "restart_policy" "restart_rules" "startup" "readiness" "liveness" "stop" "mount"
+] ["sandbox"] }
+table! { RESTART_RULE "[[restart_rules]]" ["exit_codes" "action"] [] }
+table! { EXIT_CODES "`exit_codes`" ["operator" "values"] [] }
 table! { BACKOFF "[backoff]" ["initial" "factor" "max" "jitter" "reset_after"] [] }
-table! { STARTUP "[startup]" ["deadline"] [
+table! { STARTUP "[startup]" [
     "http" "tcp" "exec" "fd" "notify" "unix" "log" "file" "grpc" "initial_delay" "period" "timeout"
-    "success_threshold" "failure_threshold" "post"
-] }
+    "success_threshold" "failure_threshold" "grace" "termination_grace_period" "deadline" "post"
+] [] }
+// A grace of readiness is refused in words of its own (PRB-015).
 table! { READINESS "[readiness]" [
-    "notify" "fd" "tcp" "http" "exec" "initial_delay" "period" "timeout" "success_threshold" "failure_threshold"
-] ["unix" "log" "file" "grpc"] }
+    "http" "tcp" "exec" "fd" "notify" "unix" "log" "file" "grpc" "initial_delay" "period" "timeout"
+    "success_threshold" "failure_threshold" "grace" "termination_grace_period"
+] [] }
+table! { LIVENESS "[liveness]" [
+    "watchdog" "http" "tcp" "exec" "fd" "notify" "unix" "log" "file" "grpc" "initial_delay" "period" "timeout"
+    "success_threshold" "failure_threshold" "grace" "termination_grace_period"
+] [] }
 table! { HTTP "`http`" ["host" "port" "path" "scheme" "headers"] [] }
 table! { TCP "`tcp`" ["host" "port"] [] }
-table! { STOP "[stop]" ["signal" "grace"] ["pre"] }
+table! { GRPC "`grpc`" ["host" "port" "service"] [] }
+table! { HOOK "a hook" ["exec" "http" "sleep"] [] }
+table! { STOP "[stop]" ["signal" "grace" "pre"] [] }
 table! { RESOURCES "[resources]" ["rlimits"] ["memory_max" "cpu_max" "pids_max"] }
 table! { LOGS "[logs]" ["stdout" "stderr"] [] }
 table! { JOB "[job]" [
@@ -54,17 +73,21 @@ table! { CRON "[cron]" [
     "schedule" "time_zone" "concurrency_policy" "starting_deadline" "suspend" "successful_history"
     "failed_history" "catch_up" "dst" "jitter"
 ] [] }
+table! { VOLUME "[[volume]]" ["name" "file" "empty" "host" "type" "group"] [] }
+table! { VOLUME_FILE "[[volume.file]]" ["path" "text" "template" "base64" "mode"] [] }
+table! { MOUNT "[[mount]]" ["volume" "path" "sub_path" "read_only"] [] }
 table! { BUNDLE "a bundle" ["unit" "defaults"] [] }
 
 /// Tables whose keys are the user's own words: no spelling of theirs is touched.
 pub(super) const FREE_TABLES: [&str; 5] = ["env", "labels", "annotations", "headers", "rlimits"];
 
 /// Tables that a misplaced key may belong to.
-static PLACES: [&TableSpec; 8] = [&SERVICE, &JOB, &CRON, &BACKOFF, &READINESS, &STOP, &RESOURCES, &LOGS];
+static PLACES: [&TableSpec; 10] =
+    [&SERVICE, &JOB, &CRON, &BACKOFF, &STOP, &READINESS, &LIVENESS, &STARTUP, &RESOURCES, &LOGS];
 
 /// Kubernetes' names that are more than another spelling of ours: theirs in snake_case, ours, and whether
 /// the name says that the value is a number of seconds.
-const KUBERNETES: [(&str, &str, bool); 11] = [
+const KUBERNETES: [(&str, &str, bool); 12] = [
     ("active_deadline_seconds", "active_deadline", true),
     ("starting_deadline_seconds", "starting_deadline", true),
     ("termination_grace_period_seconds", "termination_grace_period", true),
@@ -76,10 +99,11 @@ const KUBERNETES: [(&str, &str, bool); 11] = [
     ("failed_jobs_history_limit", "failed_history", false),
     ("pod_failure_policy", "failure_policy", false),
     ("on_exit_codes", "exit_codes", false),
+    ("restart_policy_rules", "restart_rules", false),
 ];
 
 /// Words of other systems, in snake_case, with what to write here.
-const FOREIGN: [(&str, &str); 88] = [
+const FOREIGN: [(&str, &str); 92] = [
     // our own bundles
     ("unit", "tables of units stand in a bundle: a file `supd.toml`"),
     ("defaults", "`[defaults]` stands in a bundle: a file `supd.toml`"),
@@ -151,7 +175,7 @@ const FOREIGN: [(&str, &str); 88] = [
     ("depends_on", "did you mean `requires`? a condition is written `requires = [\"db:ready\"]`"),
     ("image", "supd runs programs of this machine: `exec = [\"/path/to/program\"]`"),
     ("ports", "leave it out: a native process listens on what it likes"),
-    ("volumes", "leave it out: a native process sees the files of this machine"),
+    ("volumes", "a native process sees the files of this machine; more are `[[volume]]` and `[[mount]]`"),
     ("healthcheck", "did you mean `[readiness]`?"),
     ("stop_grace_period", "did you mean `grace` in [stop]?"),
     ("stop_signal", "did you mean `signal` in [stop]?"),
@@ -178,6 +202,10 @@ const FOREIGN: [(&str, &str); 88] = [
     ("startup_probe", "did you mean `[startup]`?"),
     ("http_get", "did you mean `http`?"),
     ("tcp_socket", "did you mean `tcp`?"),
+    ("http_headers", "did you mean `headers = { NAME = \"value\" }`?"),
+    ("post_start", "did you mean `post` in [startup]?"),
+    ("pre_stop", "did you mean `pre` in [stop]?"),
+    ("ephemeral_containers", "leave it out: `supctl exec` runs a command beside a pod's processes"),
     ("lifecycle", "did you mean `[stop]` with `pre`, or `[startup]` with `post`?"),
     ("security_context", "did you mean `user` and `group`, or `[sandbox]`?"),
     ("name", "leave it out: a unit is named after its file"),

@@ -1,17 +1,19 @@
 //! What was written → a checked model.
 //!
-//! In the order data flows: `file` opens, `tree` reads TOML, `gather` lays files over one another, `check`
-//! (with `process`, `pod`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at what units want of
-//! one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
+//! In the order data flows: `file` opens, `tree` reads TOML and `manifest` YAML, `gather` lays files over one
+//! another, `check` (with `process`, `pod`, `probe`, `job`, `policies`, `cron` over `reader`) makes a unit of a tree, `graph` looks at
+//! what units want of one another, `load` is the way in. Whatever is wrong becomes a `diagnostic`.
 
 pub mod calendar;
 pub mod diagnostic;
 pub mod load;
+pub mod manifest;
 pub mod model;
 pub mod name;
 pub mod text;
 pub mod transient;
 
+mod beside;
 mod cat;
 mod check;
 mod code;
@@ -19,15 +21,21 @@ mod cron;
 mod file;
 mod gather;
 mod graph;
+mod handler;
 mod hash;
+mod hook;
 mod host;
 mod job;
 mod keys;
+mod life;
 mod misplaced;
 mod pod;
 mod policies;
+mod probe;
 mod process;
 mod reader;
+mod restart;
 mod source;
 mod tree;
 mod value;
+mod volume;

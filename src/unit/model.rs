@@ -3,12 +3,15 @@
 //! Everything here is checked and complete: defaults are filled in, names are legal, a value that is
 //! present is a value that this build honours. Whatever cannot be honoured was refused by `unit::load`.
 
+mod volume;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::volume::{FileContent, HostPath, Mount, Volume, VolumeFile, VolumeSource};
 use super::calendar::Schedule;
 use super::name::UnitName;
 use super::text::Text;
@@ -145,6 +148,8 @@ pub struct PodTemplate {
     pub grace: Duration,
     /// Where its output goes.
     pub logs: Logs,
+    /// Files and directories that its processes may mount; made with the pod, gone with it.
+    pub volumes: Box<[Volume]>,
 }
 
 /// What a process is to its pod.
@@ -161,7 +166,7 @@ pub enum Part {
 /// One process of a pod.
 #[derive(Clone, Debug)]
 pub struct Process {
-    /// `main`, or the name of the init step.
+    /// `main` (or what `container` says), or the name of the init step.
     pub name: String,
     /// Program and arguments; for `shell`: `/bin/sh -c TEXT`.
     pub exec: Vec<Text>,
@@ -185,6 +190,8 @@ pub struct Process {
     pub rlimits: Vec<Rlimit>,
     /// Exit codes that count as success; `[0]` unless written.
     pub success_exit: Vec<u8>,
+    /// Volumes of its pod, where it finds them.
+    pub mounts: Box<[Mount]>,
     /// What it is to its pod.
     pub part: Part,
     /// When it runs again: its own policy or its pod's, as it comes out for its part. Of an init step:

@@ -12,7 +12,7 @@ use super::tree::{Entry, Table, Value};
 use super::value;
 
 /// What supd sets itself in every process.
-const RESERVED_ENV: [&str; 9] = [
+const RESERVED_ENV: [&str; 11] = [
     "SUPD_UNIT",
     "SUPD_POD",
     "SUPD_PROCESS",
@@ -22,6 +22,8 @@ const RESERVED_ENV: [&str; 9] = [
     "SUPD_SCHEDULED_TIME",
     "JOB_COMPLETION_INDEX",
     "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
 ];
 
 impl Reader<'_> {
@@ -39,6 +41,7 @@ impl Reader<'_> {
         let umask = self.umask(table);
         let rlimits = self.rlimits(table, unit);
         let success_exit = self.success_exit(table);
+        let mounts = self.mounts(table, unit);
         Some(Process {
             name,
             exec: exec?,
@@ -52,6 +55,7 @@ impl Reader<'_> {
             umask,
             rlimits,
             success_exit,
+            mounts,
             part: Part::Application,
             restart_policy: RestartPolicy::Always,
             restart_rules: Vec::new(),
@@ -98,7 +102,7 @@ impl Reader<'_> {
             let plain =
                 !command.contains(['"', '\'', '\\', '$', '|', '&', ';', '<', '>', '*', '`', '~', '(']);
             let help = if plain && !words.is_empty() && command.len() < 200 {
-                format!("write `exec = [{}]`", words.join(", "))
+                format!("write `{} = [{}]`", entry.key, words.join(", "))
             } else {
                 "write `exec = [\"program\", \"argument\"]`, or `shell = \"…\"` for a shell's text".to_owned()
             };

@@ -366,11 +366,11 @@ impl Reader<'_> {
         // be unique in it; else the whole is pointed at.
         let plain = written.len() == text.len() + 2 && written.get(1..text.len() + 1) == Some(text);
         let at = match text.get(at..at + length) {
-            _ if plain => at,
-            Some(piece) if written.matches(piece).count() == 1 => written.find(piece).unwrap_or(1) - 1,
+            _ if plain => at + 1,
+            Some(piece) if written.matches(piece).count() == 1 => written.find(piece).unwrap_or(0),
             _ => return span,
         };
-        let offset = |by: usize| span.start + 1 + u32::try_from(by).unwrap_or(0);
+        let offset = |by: usize| span.start + u32::try_from(by).unwrap_or(0);
         Span { start: offset(at), end: offset(at + length), ..span }
     }
 

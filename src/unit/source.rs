@@ -24,6 +24,8 @@ pub(super) struct Sources(Vec<Source>);
 struct Source {
     path: PathBuf,
     text: String,
+    /// YAML: it has no table headers, and its values are no TOML.
+    manifest: bool,
     /// Where each line begins; found when the first fault asks.
     lines: OnceCell<Vec<u32>>,
 }
@@ -31,7 +33,9 @@ struct Source {
 impl Sources {
     /// Takes a text in; the number names it from then on.
     pub(super) fn add(&mut self, path: PathBuf, text: String) -> u32 {
-        self.0.push(Source { path, text, lines: OnceCell::new() });
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let manifest = super::manifest::is_manifest(name);
+        self.0.push(Source { path, text, manifest, lines: OnceCell::new() });
         u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX)
     }
 
@@ -43,6 +47,11 @@ impl Sources {
     /// The whole text.
     pub(super) fn text(&self, source: u32) -> &str {
         self.get(source).map_or("", |source| &source.text)
+    }
+
+    /// Whether the text is a manifest's.
+    pub(super) fn is_manifest(&self, source: u32) -> bool {
+        self.get(source).is_some_and(|source| source.manifest)
     }
 
     /// What stands at a span.
@@ -65,7 +74,7 @@ impl Sources {
 
     /// Whether a span stands in the header of a table: `[job]`.
     pub(super) fn in_header(&self, span: Span) -> bool {
-        self.line_text(span).trim_start().starts_with('[')
+        !self.is_manifest(span.source) && self.line_text(span).trim_start().starts_with('[')
     }
 
     /// The header of a table as written, where a span stands in one: `[job.backoff]`.

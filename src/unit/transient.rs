@@ -71,7 +71,7 @@ pub fn read_transient(
 }
 
 /// A TOML string of one line.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -29,6 +29,8 @@ pub(super) enum Value {
     Float(f64),
     Boolean(bool),
     Datetime,
+    /// YAML's null: as good as not written.
+    Null,
     Array(Vec<Node>),
     Table(Table),
 }
@@ -77,6 +79,7 @@ impl Node {
             Value::Float(_) => "a number",
             Value::Boolean(_) => "true or false",
             Value::Datetime => "a date",
+            Value::Null => "nothing",
             Value::Array(_) => "an array",
             Value::Table(_) => "a table",
         }

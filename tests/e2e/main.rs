@@ -15,6 +15,7 @@ mod last_good;
 mod logger_death;
 mod logs;
 mod manager_death;
+mod manifests;
 mod pid_one;
 mod reexec;
 mod roles;

@@ -43,7 +43,7 @@ pub struct ReloadOptions {
 }
 
 /// With `apply`: files that are stored, loaded and applied, all or none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyFiles {
     /// The files.
@@ -51,13 +51,21 @@ pub struct ApplyFiles {
     /// Only checked: nothing is stored and nothing changes.
     #[serde(default, rename = "dryRun")]
     pub dry_run: bool,
+    /// With `dry_run`: what would change is told line by line.
+    #[serde(default)]
+    pub diff: bool,
+    /// The objects of these manifests are to be forgotten instead: what `apply` has kept of them goes. What
+    /// runs of them is stopped by a `DELETE` of its own.
+    #[serde(default)]
+    pub forget: bool,
 }
 
 /// A file with `apply`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyFile {
-    /// Its name without any directory: `web.toml`, `import.yaml`.
+    /// A unit file's name without any directory: `web.toml`. A manifest's may be any path, for messages; its
+    /// ending says what it is.
     pub name: String,
     /// What is in it.
     pub text: String,
@@ -109,6 +117,9 @@ pub struct RunRequest {
 pub struct ExecRequest {
     /// A pod, or a unit with exactly one.
     pub name: String,
+    /// The process whose user and environment it gets; absent: main.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
     /// Program and arguments.
     pub command: Vec<String>,
 }

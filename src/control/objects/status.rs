@@ -49,6 +49,25 @@ pub struct StatusDetails {
     /// What was found wrong, one by one: the findings of `apply` and `daemon-reload`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub causes: Vec<Cause>,
+    /// What became of each object, in the order in which they came: `apply` and `delete` of manifests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objects: Vec<ObjectResult>,
+}
+
+/// What became of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectResult {
+    /// As kubectl names it: `job.batch/pi`, `configmap/settings`; of a unit file: `unit/web`.
+    pub resource: String,
+    /// `created`, `configured`, `unchanged`; `deleted`; empty: there was no such object.
+    pub result: String,
+    /// The unit that it is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What changes: lines that begin with ` `, `-` or `+`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub diff: String,
 }
 
 /// One thing that was found.
@@ -120,7 +139,13 @@ impl Status {
         }
     }
 
-    /// With what was found wrong.
+    /// The same, with what became of each object.
+    pub fn with_objects(mut self, objects: Vec<ObjectResult>) -> Self {
+        self.details.objects = objects;
+        self
+    }
+
+    /// The same, with what was found wrong.
     pub fn with_causes(mut self, causes: Vec<Cause>) -> Self {
         self.details.causes = causes;
         self

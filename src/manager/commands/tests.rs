@@ -5,9 +5,12 @@ use std::io::Write;
 use super::*;
 use crate::engine::event::Usage;
 use crate::engine::time::Now;
-use crate::manager::perform::commands_pipe;
+use crate::manager::probes::commands_pipe;
+use crate::runtime::probe::Purpose;
+use crate::unit::model::ProbeKind;
 
-const PROBED: RunId = RunId { pod: PodUid(7), class: Class::Main, process: 0, attempt: 0 };
+const RUN: RunId = RunId { pod: PodUid(7), class: Class::Main, process: 0, attempt: 0 };
+const PROBED: Asker = Asker { run: RUN, purpose: Purpose::Probe(ProbeKind::Readiness) };
 
 fn exit(outcome: Outcome) -> Exit {
     Exit { outcome, usage: Usage::default(), at: Now::default() }
@@ -21,10 +24,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// A probe that prints `text` and keeps its pipe open, with what becomes of it.
 async fn probe(text: &[u8], act: impl FnOnce(&mut Commands, RunId)) -> Answer {
     let mut commands = Commands::default();
-    let run = commands.new_run(PROBED.pod, Class::Probe, 1);
+    let run = commands.new_run(RUN.pod, Class::Probe, 1);
     let (reader, writer) = commands_pipe().unwrap();
     let (answer, told) = oneshot::channel();
-    commands.add_probe(run, PROBED, reader, answer);
+    commands.add_asked(run, PROBED, &Errand::Exec(Vec::new()), reader, answer);
     let mut writer = std::fs::File::from(writer);
     writer.write_all(text).unwrap();
     act(&mut commands, run);
@@ -61,9 +64,9 @@ fn an_overdue_probe_is_answered_for_once_and_counts_as_running_until_it_ends() {
         let answer = probe(b"", |commands, run| {
             assert_eq!(commands.overdue(PROBED, Duration::from_secs(1)), Some(run));
             assert_eq!(commands.overdue(PROBED, Duration::from_secs(1)), None);
-            assert_eq!(commands.probe_of(PROBED), Some(run));
+            assert_eq!(commands.command_of(PROBED), Some(run));
             let _ = commands.ended(run, exit(Outcome::Signaled { signal: 9, core: false }));
-            assert_eq!((commands.probe_of(PROBED), commands.count()), (None, 0));
+            assert_eq!((commands.command_of(PROBED), commands.count()), (None, 0));
         });
         assert_eq!(answer.await, Answer::Failure("exec: no answer within 1s".into()));
     });
@@ -87,7 +90,7 @@ fn the_next_question_waits_for_the_end_of_the_last_command_but_not_for_ever() {
         let mut next = || {
             let (answer, end) = oneshot::channel();
             told.push(end);
-            Question { probed: PROBED, command: Vec::new(), answer }
+            Question { asker: PROBED, command: Errand::Exec(Vec::new()), answer }
         };
         let (first, second) = (next(), next());
         let _ = probe(b"", |commands, run| {
@@ -108,7 +111,7 @@ fn the_next_question_waits_for_the_end_of_the_last_command_but_not_for_ever() {
 fn exec_passes_on_all_output_before_the_end() {
     block_on(async {
         let mut commands = Commands::default();
-        let run = commands.new_run(PROBED.pod, Class::Exec, 1);
+        let run = commands.new_run(RUN.pod, Class::Exec, 1);
         let (out, err) = (commands_pipe().unwrap(), commands_pipe().unwrap());
         let (frames, mut stream) = mpsc::channel(4);
         let (notes, _notes) = mpsc::channel(4);
@@ -136,7 +139,7 @@ fn exec_passes_on_all_output_before_the_end() {
 fn a_client_that_goes_ends_its_command() {
     block_on(async {
         let mut commands = Commands::default();
-        let run = commands.new_run(PROBED.pod, Class::Exec, 1);
+        let run = commands.new_run(RUN.pod, Class::Exec, 1);
         let (out, err) = (commands_pipe().unwrap(), commands_pipe().unwrap());
         let (frames, stream) = mpsc::channel(4);
         let (notes, mut told) = mpsc::channel(4);

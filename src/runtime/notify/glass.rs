@@ -7,10 +7,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, SpliceFFlags, tee};
 use nix::unistd::{pipe2, read};
 
-use super::{Mark, Pipe};
-use crate::engine::event::Event;
+use super::{Mark, Pipe, Told};
 use crate::limits::NOTIFY_PER_TURN_MAX;
-use crate::unit::model::ProbeKind;
 
 /// A pipe of our own, empty between two looks.
 pub(super) struct Glass {
@@ -28,7 +26,7 @@ impl Glass {
     }
 
     /// A newline, or the end without one; nothing while the pipe says neither.
-    pub(super) fn read_pipe(&self, pipe: &Pipe, mark: Mark<'_>) -> Option<Event> {
+    pub(super) fn read_pipe(&self, pipe: &Pipe, mark: Mark<'_>) -> Option<Told> {
         let run = pipe.run;
         for _ in 0..NOTIFY_PER_TURN_MAX {
             let mut seen = [0; LOOK_BYTES];
@@ -52,12 +50,7 @@ impl Glass {
                 Err(Errno::EAGAIN) => return None,
                 Err(_) => (false, "the readiness descriptor cannot be read"),
             };
-            return Some(Event::Probed {
-                run,
-                probe: ProbeKind::Readiness,
-                good: ready,
-                message: message.into(),
-            });
+            return Some(Told::Newline { run, ready, message });
         }
         None
     }

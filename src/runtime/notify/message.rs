@@ -13,6 +13,10 @@ pub enum Line {
     Ready,
     /// `STATUS=text`, made fit to print.
     Status(String),
+    /// `WATCHDOG=1`
+    Alive,
+    /// `WATCHDOG=trigger`
+    Trouble,
     /// Known and without effect here (`MAINPID=`, `RELOADING=1`, …), or unknown: its key.
     Other(String),
 }
@@ -28,6 +32,8 @@ fn line(line: &str) -> Option<Line> {
     Some(match (key, value) {
         ("READY", "1") => Line::Ready,
         ("STATUS", text) => Line::Status(printable(text)),
+        ("WATCHDOG", "1") => Line::Alive,
+        ("WATCHDOG", "trigger") => Line::Trouble,
         _ => Line::Other(printable(key)),
     })
 }
@@ -53,20 +59,26 @@ pub struct Sender {
     pub uid: u32,
 }
 
-/// Whether `sender` belongs to the run whose first process is `main`: the process itself, its session
-/// (every run begins one), or a descendant. A helper that has ended by now (`systemd-notify`) can only be
-/// judged by its user: nobody but root and the service's own user passes.
-pub fn belongs(sender: Sender, main: i32) -> bool {
-    if sender.pid == main {
-        return true;
+/// Whose word a datagram is, of runs given by their first processes: the process itself, its session (every
+/// run begins one), or a descendant. A helper that has ended by now (`systemd-notify`) can only be judged by
+/// its user: nobody but root and the service's own user passes, and only where no other run could be meant.
+pub fn speaker(sender: Sender, mains: &[i32]) -> Option<usize> {
+    if let Some(place) = mains.iter().position(|main| *main == sender.pid) {
+        return Some(place);
     }
     if sender.pid <= 0 {
-        return false;
+        return None;
     }
     match getsid(Some(Pid::from_raw(sender.pid))) {
-        Ok(session) if session.as_raw() == main => true,
-        Ok(_) => descends(sender.pid, main),
-        Err(_) => sender.uid == 0 || owner(main) == Some(sender.uid),
+        Ok(session) => {
+            let of_session = mains.iter().position(|main| *main == session.as_raw());
+            of_session.or_else(|| mains.iter().position(|main| descends(sender.pid, *main)))
+        }
+        Err(_) => {
+            let may = |main: &i32| sender.uid == 0 || owner(*main) == Some(sender.uid);
+            let mut able = (0..mains.len()).filter(|place| may(&mains[*place]));
+            able.next().filter(|_| able.next().is_none())
+        }
     }
 }
 
@@ -118,6 +130,7 @@ mod tests {
 
     #[test]
     fn strangers_do_not_belong() {
+        let belongs = |sender, main| speaker(sender, &[main]).is_some();
         let me = i32::try_from(std::process::id()).unwrap();
         let uid = nix::unistd::getuid().as_raw();
         let my_parent = nix::unistd::getppid().as_raw();
@@ -128,5 +141,21 @@ mod tests {
         let gone = i32::MAX;
         assert!(belongs(Sender { pid: gone, uid }, me), "a helper that has ended, of the same user");
         assert!(!belongs(Sender { pid: gone, uid: uid + 1 }, me), "the same of another user");
+    }
+
+    #[test]
+    fn of_several_runs_the_senders_own_is_meant() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let uid = nix::unistd::getuid().as_raw();
+        let nobody = i32::MAX - 1;
+        assert_eq!(speaker(Sender { pid: me, uid }, &[nobody, me]), Some(1));
+        assert_eq!(speaker(Sender { pid: i32::MAX, uid: 0 }, &[nobody, me]), None, "it could be either's");
+    }
+
+    #[test]
+    fn reads_what_a_watchdog_says() {
+        assert_eq!(parse(b"WATCHDOG=1"), [Line::Alive]);
+        assert_eq!(parse(b"WATCHDOG=trigger"), [Line::Trouble]);
+        assert_eq!(parse(b"WATCHDOG=0"), [Line::Other("WATCHDOG".into())]);
     }
 }

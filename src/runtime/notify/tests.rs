@@ -14,17 +14,18 @@ fn told(act: impl FnOnce(&mut Tellers, &Path)) -> Vec<String> {
     let mut events = Vec::new();
     runtime.block_on(async {
         let mut tellers = Tellers::new(directory.path().join("notify")).unwrap();
-        let path = tellers.open(RUN.pod).unwrap().0;
+        let path = tellers.open(RUN).unwrap().0;
         act(&mut tellers, &path);
         tellers.read(&mut events, &|_| ());
     });
     events.iter().map(show).collect()
 }
 
-fn show(event: &Event) -> String {
-    match event {
-        Event::Probed { run: RUN, good: ready, .. } => format!("ready {ready}"),
-        Event::StatusText { run: RUN, text } => format!("status {text}"),
+fn show(told: &Told) -> String {
+    match told {
+        Told::Ready(RUN) => "ready true".to_owned(),
+        Told::Newline { run: RUN, ready, .. } => format!("ready {ready}"),
+        Told::Status(RUN, text) => format!("status {text}"),
         other => format!("{other:?}"),
     }
 }
@@ -118,7 +119,7 @@ fn what_a_dying_manager_has_marked_and_not_taken_out_the_next_one_hears_again() 
     nix::unistd::write(&pipe.1, b"up\n").unwrap();
     runtime.block_on(async {
         let mut first = Tellers::new(directory.path().join("notify")).unwrap();
-        let (path, copy) = first.open(RUN.pod).unwrap();
+        let (path, copy) = first.open(RUN).unwrap();
         first.started(RUN, std::process::id()).unwrap();
         say(&path, b"STATUS=here\nREADY=1");
         for made in [0, 1] {
@@ -134,6 +135,7 @@ fn what_a_dying_manager_has_marked_and_not_taken_out_the_next_one_hears_again() 
         say(&path, b"STATUS=in between");
         let mut next = Tellers::new(directory.path().join("notify")).unwrap();
         next.take_socket(RUN.pod, copy.unwrap());
+        assert!(next.open(RUN).unwrap().1.is_none(), "the keeper has it");
         next.take_pipe(RUN, pipe.0);
         let mut events = Vec::new();
         next.read(&mut events, &|_| ());
@@ -146,4 +148,29 @@ fn what_a_dying_manager_has_marked_and_not_taken_out_the_next_one_hears_again() 
         );
         assert_eq!((next.take_done(), next.take_done()), (vec![RUN], vec![]));
     });
+}
+
+/// Two processes of one pod, told apart by who sends: this process, and a child of its own.
+#[test]
+fn of_two_processes_each_is_heard_as_itself_and_an_unknown_word_waits_while_one_is_started() {
+    const SIDECAR: RunId = RunId { class: Class::Sidecar, ..RUN };
+    let nobody = 4_194_303;
+    let events = told(|tellers, path| {
+        tellers.open(SIDECAR).unwrap();
+        tellers.started(SIDECAR, nobody).unwrap();
+        // From us, whose pid is not known yet: it could be main's.
+        say(path, b"READY=1\nWATCHDOG=1");
+        let mut early = Vec::new();
+        tellers.read(&mut early, &|_| ());
+        assert!(early.is_empty(), "{early:?}");
+        tellers.started(RUN, std::process::id()).unwrap();
+    });
+    assert_eq!(events, ["ready true".to_owned(), format!("{:?}", Told::Alive(RUN))]);
+    let events = told(|tellers, path| {
+        tellers.started(RUN, nobody).unwrap();
+        tellers.open(SIDECAR).unwrap();
+        tellers.started(SIDECAR, std::process::id()).unwrap();
+        say(path, b"WATCHDOG=trigger");
+    });
+    assert_eq!(events, [format!("{:?}", Told::Trouble(SIDECAR))]);
 }

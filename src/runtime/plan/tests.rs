@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::engine::id::Class;
+use crate::runtime::probe::Question;
+use crate::runtime::question::question;
 use crate::unit::model::*;
 use crate::unit::text::LoadVariables;
 
@@ -33,6 +36,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         umask: None,
         rlimits: Vec::new(),
         success_exit: vec![0],
+        mounts: Box::default(),
         part: Part::Application,
         restart_policy: RestartPolicy::Always,
         restart_rules: Vec::new(),
@@ -52,6 +56,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         backoff,
         grace: Duration::ZERO,
         logs: Logs { stdout: Sink::Default, stderr: Sink::Default },
+        volumes: Box::default(),
     };
     Arc::new(Unit {
         name: UnitName::parse("web").unwrap(),
@@ -175,13 +180,20 @@ fn nothing_of_one_plan_is_left_in_the_next() {
     let mut planner = planner(false);
     let start = start(&unit, &label, 1);
     let first = planner.process(start, None).unwrap().0.clone();
-    let command = ["check".to_owned(), "${pod}".to_owned()];
-    let probe = planner.joined(start, &command, Joined::OnePipe).unwrap();
+    let command = Errand::Exec(vec!["check".to_owned(), "${pod}".to_owned()]);
+    let probe = planner.joined(start, 1, &command, Joined::OnePipe).unwrap();
     assert_eq!(strings(&probe.argv), ["check", "${pod}"], "what is asked for is taken as it is");
     assert_eq!((probe.stdout, probe.stderr), (plan::Output::Given(0), plan::Output::Given(0)));
     assert_eq!(probe.env, first.env);
-    let command = planner.joined(start, &command, Joined::TwoPipes).unwrap();
+    let command = planner.joined(start, 1, &command, Joined::TwoPipes).unwrap();
     assert_eq!((command.stdout, command.stderr), (plan::Output::Given(0), plan::Output::Given(1)));
+    let arguments = vec!["file".to_owned(), "/x".to_owned()];
+    let look = planner.joined(start, 1, &Errand::Look { arguments, own: false }, Joined::OnePipe).unwrap();
+    assert_eq!(strings(&look.argv), ["/proc/self/exe", "look", "file", "/x"]);
+    assert_eq!((look.user.clone(), look.env.len()), (first.user.clone(), 0));
+    let beside = Errand::Exec(vec!["env".to_owned()]);
+    let of_step = planner.joined(start, 0, &beside, Joined::OnePipe).unwrap();
+    assert!(strings(&of_step.env).contains(&"SUPD_PROCESS=prepare".to_owned()), "it is beside the step");
     let with_socket = planner.process(start, Some(Path::new("/run/n"))).unwrap().0;
     assert_eq!(with_socket.env.last().unwrap(), b"NOTIFY_SOCKET=/run/n");
     assert_eq!(planner.process(start, None).unwrap().0, &first);
@@ -192,8 +204,10 @@ fn questions_have_their_variables_replaced() {
     let (unit, label) = (unit(service), label());
     let start = start(&unit, &label, 1);
     let tcp = |port: &str| Handler::Tcp { host: text("127.0.0.1"), port: text(port) };
-    let asked = question(&tcp("808${replica}"), &start);
+    let process = unit.pod().unwrap().main.clone();
+    let ask = |handler: &Handler| question(handler, &start, &process, Path::new("/log"));
+    let asked = ask(&tcp("808${replica}"));
     assert_eq!(asked, Some(Question::Tcp { host: "127.0.0.1".into(), port: 8082 }));
-    assert!(matches!(question(&tcp("${pod}"), &start), Some(Question::Impossible(_))));
-    assert_eq!(question(&Handler::Notify, &start), None);
+    assert!(matches!(ask(&tcp("${pod}")), Some(Question::Impossible(_))));
+    assert_eq!(ask(&Handler::Notify), None);
 }

@@ -1,18 +1,24 @@
-//! A GET, as small as a probe needs it: one request, the status line of one answer (PRB-013).
+//! A GET, as small as a probe needs it: one request, the head of one answer (PRB-013).
 //!
-//! An answer of 200 to 399 is a success; a redirect is an answer like any other and is not followed, since
-//! a server that redirects is there. Nothing behind the status line is read: a body may be endless.
+//! An answer of 200 to 399 is a success. A redirect to the same host is followed; one to another host is a
+//! success that is worth a warning. Nothing behind the head is read: a body may be endless.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::Answer;
-use crate::limits::PROBE_STATUS_LINE_BYTES_MAX;
+use super::{Answer, connect, tls};
+use crate::limits::{PROBE_HEAD_BYTES_MAX, PROBE_REDIRECTS_MAX};
+
+mod head;
+mod location;
+
+use head::Head;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Get {
-    /// For the `Host` header, as written.
+    /// By TLS.
+    pub tls: bool,
+    /// Whom, as written.
     pub host: String,
     /// See `host`.
     pub port: u16,
@@ -22,28 +28,78 @@ pub struct Get {
     pub headers: Vec<(String, String)>,
 }
 
-/// Asks over a connection that stands, and judges the answer.
-pub async fn ask(mut stream: TcpStream, get: &Get) -> Answer {
-    if let Err(error) = stream.write_all(get.request().as_bytes()).await {
-        return Answer::Failure(format!("GET {}: {error}", get.path));
-    }
-    let mut answer = Vec::new();
-    while !answer.contains(&b'\n') && answer.len() < PROBE_STATUS_LINE_BYTES_MAX {
-        let mut chunk = [0; 512];
-        match stream.read(&mut chunk).await {
-            Ok(0) => break,
-            Ok(length) => answer.extend_from_slice(&chunk[..length]),
-            Err(error) => return Answer::Failure(format!("GET {}: {error}", get.path)),
+/// Asks, follows redirects to the same host, and judges the last answer.
+pub async fn ask(get: &Get) -> Answer {
+    let mut place = get.clone();
+    for _ in 0..=PROBE_REDIRECTS_MAX {
+        let head = match exchange(&place).await {
+            Ok(head) => head,
+            Err(answer) => return answer,
+        };
+        let said = format!("GET {}: {}", get.path, head.code);
+        let next = match (head.code, &head.location) {
+            (200..=299, _) => return Answer::Success(said),
+            (300..=399, None) => return Answer::Warning(format!("{said}, a redirect to nowhere")),
+            (301 | 302 | 303 | 307 | 308, Some(location)) => location::resolve(&place, location),
+            (300..=399, Some(_)) => return Answer::Warning(said),
+            _ => return Answer::Failure(said),
+        };
+        match next {
+            Some(next) if next.host.eq_ignore_ascii_case(&get.host) => place = next,
+            _ => {
+                let elsewhere = head.location.unwrap_or_default();
+                return Answer::Warning(format!(
+                    "{said}, a redirect elsewhere that is not followed: {elsewhere}"
+                ));
+            }
         }
     }
-    match status(&answer) {
-        Some(code @ 200..=399) => Answer::Success(format!("GET {}: {code}", get.path)),
-        Some(code) => Answer::Failure(format!("GET {}: {code}", get.path)),
-        None => Answer::Failure(format!("GET {}: the answer is not HTTP", get.path)),
+    Answer::Failure(format!("GET {}: more than {PROBE_REDIRECTS_MAX} redirects", get.path))
+}
+
+/// Asks once. Any answer in HTTP is one, whatever its code.
+pub async fn exchange(get: &Get) -> Result<Head, Answer> {
+    let stream = connect(&get.host, get.port).await?;
+    if !get.tls {
+        return talk(stream, get).await;
+    }
+    let failed = |error| Answer::Failure(format!("GET {}: TLS: {error}", get.path));
+    let stream = tls::wrap(stream, get.server_name()).await.map_err(failed)?;
+    talk(stream, get).await
+}
+
+async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, get: &Get) -> Result<Head, Answer> {
+    let failed = |error| Answer::Failure(format!("GET {}: {error}", get.path));
+    stream.write_all(get.request().as_bytes()).await.map_err(failed)?;
+    stream.flush().await.map_err(failed)?;
+    let mut answer = Vec::new();
+    loop {
+        let mut chunk = [0; 512];
+        let length = stream.read(&mut chunk).await;
+        let ended = match length {
+            Ok(length) => {
+                answer.extend_from_slice(&chunk[..length]);
+                length == 0
+            }
+            // What came before counts: some servers close at once behind their answer.
+            Err(_) if !answer.is_empty() => true,
+            Err(error) => return Err(failed(error)),
+        };
+        if ended || answer.len() >= PROBE_HEAD_BYTES_MAX || head::is_whole(&answer) {
+            let not_http = || Answer::Failure(format!("GET {}: the answer is not HTTP", get.path));
+            return Head::parse(&answer).ok_or_else(not_http);
+        }
     }
 }
 
 impl Get {
+    /// Whom the server is to be: as `Host` says, where that is written.
+    fn server_name(&self) -> &str {
+        let written = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let host = written.map_or(self.host.as_str(), |(_, host)| host.as_str());
+        host.rsplit_once(':').filter(|_| !self.host.contains(':')).map_or(host, |(name, _)| name)
+    }
+
     /// The bytes of the request. A header that would end its own line is left out: it could only be read
     /// as something nobody wrote.
     fn request(&self) -> String {
@@ -75,24 +131,13 @@ impl Get {
     }
 }
 
-/// The code of a status line: `HTTP/1.1 200 OK`.
-fn status(answer: &[u8]) -> Option<u16> {
-    let line = answer.split(|byte| *byte == b'\n').next()?;
-    let line = std::str::from_utf8(line.get(..line.len().min(32))?).ok()?;
-    let (version, rest) = line.split_once(' ')?;
-    let code = rest.get(..3)?;
-    let digits = code.bytes().all(|byte| byte.is_ascii_digit());
-    let ends = rest[3..].chars().next().is_none_or(char::is_whitespace);
-    (version.starts_with("HTTP/1.") && digits && ends).then(|| code.parse().ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn get(headers: &[(&str, &str)]) -> Get {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Get { host: "127.0.0.1".into(), port: 8080, path: "/healthz?full".into(), headers }
+        Get { tls: false, host: "127.0.0.1".into(), port: 8080, path: "/healthz?full".into(), headers }
     }
 
     #[test]
@@ -104,25 +149,10 @@ mod tests {
 
     #[test]
     fn a_written_host_replaces_ours_and_no_header_ends_its_line() {
-        let request = get(&[("host", "example.org"), ("X", "a\r\nEvil: 1")]).request();
-        assert!(request.contains("host: example.org\r\n") && !request.contains("Host: 127"), "{request}");
+        let get = get(&[("host", "example.org:444"), ("X", "a\r\nEvil: 1")]);
+        let request = get.request();
+        assert!(request.contains("host: example.org:444\r\n") && !request.contains("Host: 127"), "{request}");
         assert!(!request.contains("Evil"), "{request}");
-    }
-
-    #[test]
-    fn reads_a_status_line_and_nothing_else() {
-        assert_eq!(status(b"HTTP/1.1 200 OK\r\nDate: x\r\n"), Some(200));
-        assert_eq!(status(b"HTTP/1.0 503\r\n"), Some(503));
-        for bad in [
-            &b""[..],
-            b"\n",
-            b"HTTP/2 200 OK\r\n",
-            b"HTTP/1.1 20 OK\r\n",
-            b"SSH-2.0-x\r\n",
-            b"HTTP/1.1 2000\r\n",
-        ] {
-            assert_eq!(status(bad), None, "{bad:?}");
-        }
-        assert_eq!(status(&[0xff; 100]), None);
+        assert_eq!(get.server_name(), "example.org");
     }
 }

@@ -1,11 +1,13 @@
-//! Readiness by asking: tcp, http and exec. One task for each run that is probed.
+//! Probes: one task for each probe of a run that is asked, or waited for.
 //!
-//! A task knows the period, the timeout and the thresholds of its run, and tells the manager's loop what
-//! it found. It ends when its handle is dropped, which the loop does when the run has ended. What a
-//! process tells by itself (sd_notify, a newline) is [`super::notify`]'s.
+//! A task knows the period, the timeout and the thresholds of its probe, and tells the manager's loop each
+//! bad answer and each new verdict. It ends when its handle is dropped, which the loop does when the run has
+//! ended, or when nothing more can be found out: a startup probe after its verdict, liveness after a bad one
+//! (PRB-007, PRB-009). What a process tells by itself (sd_notify, a newline) is [`super::notify`]'s.
 //!
 //! Names are not resolved here: the system's resolver blocks, and the manager may not. An address or
-//! `localhost` is what a probe of a local process needs.
+//! `localhost` is what a probe of a local process needs. For the same reason no path that a unit names is
+//! touched here: a child does that, as supd's own helper ([`Errand::Look`]).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -13,18 +15,20 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use crate::engine::event::Event;
 use crate::engine::id::RunId;
 use crate::engine::time::Mono;
-use crate::runtime::clock;
-use crate::unit::model::{Probe, ProbeKind};
+use crate::unit::model::{HookKind, Probe, ProbeKind};
 
+mod ask;
+mod grpc;
 pub mod http;
 pub mod threshold;
+mod tls;
+pub mod watchdog;
 
-use threshold::Verdict;
+pub(super) use ask::{in_time, run_command};
 
 /// What a probe asks, variables replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,44 +42,103 @@ pub enum Question {
     },
     /// A GET that answers 200 to 399.
     Http(http::Get),
+    /// A health check that says SERVING.
+    Grpc {
+        /// Address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// Whose health; empty: the server's.
+        service: String,
+    },
     /// A command that exits 0. The loop starts it, as a run of its own.
-    Exec(Vec<String>),
+    Command(Errand),
+    /// A command that exits 0 once something has happened, however long that takes.
+    Await(Errand),
     /// What was written makes no question: a port that is no number once its variables are replaced.
     Impossible(String),
+}
+
+/// What a child is to run beside a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Program and arguments, as the process's own user and with its environment.
+    Exec(Vec<String>),
+    /// supd itself, with these arguments behind `look`. `own`: as supd's user, not as the process's.
+    Look {
+        /// See [`crate::settings`].
+        arguments: Vec<String>,
+        /// See above.
+        own: bool,
+    },
 }
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Counts for readiness; in words for `status`.
+    /// Counts for the process; in words for `status`.
     Success(String),
+    /// The same, and worth a word to people.
+    Warning(String),
     /// Counts against it.
     Failure(String),
     /// supd itself could not ask; counts for nothing (PRB-006).
     Unknown(String),
 }
 
-/// What a task, of a probe or of a command, tells the manager's loop.
+/// Who wants a command to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Asker {
+    /// The run that is probed, or that has the hook.
+    pub run: RunId,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a command is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A probe.
+    Probe(ProbeKind),
+    /// A hook.
+    Hook(HookKind),
+}
+
+/// What a task, of a probe, a hook or a command, tells the manager's loop.
 #[derive(Debug)]
 pub enum Note {
-    /// The readiness of a run.
+    /// Something for the engine.
     Told(Event),
-    /// A command is to be run, and its end told. One at a time for each run.
-    Ask {
+    /// A success that is worth a word (PRB-013).
+    Warned {
         /// The run that is probed.
         run: RunId,
-        /// Program and arguments.
-        command: Vec<String>,
+        /// What was asked.
+        probe: ProbeKind,
+        /// In words.
+        message: String,
+    },
+    /// A command is to be run, and its end told. One at a time for each asker.
+    Ask {
+        /// For whom.
+        asker: Asker,
+        /// What.
+        command: Errand,
         /// Where the end is told.
         answer: oneshot::Sender<Answer>,
     },
     /// The command has had its time: unless its end is known by now, it is killed and answered for.
     /// The loop judges that after it has taken in all ends (F06), which the task cannot know of.
     Overdue {
-        /// The run that is probed.
-        run: RunId,
+        /// Whose.
+        asker: Asker,
         /// How long it had.
         after: Duration,
+    },
+    /// A watchdog has had its time. The loop judges that after it has heard all that was said.
+    Silent {
+        /// The run that should have spoken.
+        run: RunId,
     },
     /// Nobody wants the result of a command (`supctl exec`) any more.
     Abandoned {
@@ -84,7 +147,7 @@ pub enum Note {
     },
 }
 
-/// A run that is probed; no longer, when this is dropped.
+/// A probe that is under way; no longer, when this is dropped.
 #[derive(Debug)]
 pub struct Probing(AbortHandle);
 
@@ -99,8 +162,12 @@ impl Drop for Probing {
 pub struct Subject {
     /// The run.
     pub run: RunId,
+    /// Which of its probes.
+    pub kind: ProbeKind,
     /// When it was started: the initial delay counts from here (PRB-010).
     pub started: Mono,
+    /// It was running before this manager was: it is asked after a part of a period (PRB-011).
+    pub adopted: bool,
     /// Whether it was known to be ready by the manager before this one (PRB-018).
     pub was_ready: bool,
     /// What is asked.
@@ -111,98 +178,7 @@ pub struct Subject {
 
 /// Begins to ask.
 pub fn begin(subject: Subject, notes: mpsc::Sender<Note>) -> Probing {
-    Probing(tokio::spawn(ask_for_ever(subject, notes)).abort_handle())
-}
-
-/// Ends only when the loop is gone, or by [`Probing`] being dropped.
-async fn ask_for_ever(subject: Subject, notes: mpsc::Sender<Note>) {
-    let Subject { run, was_ready, probe, .. } = &subject;
-    let mut verdict = Verdict::new(probe, *was_ready);
-    let mut last_message = String::new();
-    let mut ticks = interval_at(first_tick(&subject), probe.period.max(Duration::from_millis(1)));
-    // The period is the distance of ticks, not the gap after an answer (PRB-011); a tick that passed
-    // while the last answer was awaited is made up for once.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    loop {
-        ticks.tick().await;
-        let (success, message) = match ask(*run, &subject.question, probe.timeout, &notes).await {
-            Answer::Success(message) => (true, message),
-            Answer::Failure(message) => (false, message),
-            Answer::Unknown(message) => {
-                tracing::warn!(%run, "readiness could not be asked for: {message}; ignoring");
-                continue;
-            }
-        };
-        let changed = verdict.observe(success).is_some();
-        if changed || (message != last_message && success == verdict.ready()) {
-            last_message.clone_from(&message);
-            let event =
-                Event::Probed { run: *run, probe: ProbeKind::Readiness, good: verdict.ready(), message };
-            if notes.send(Note::Told(event)).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Right after the initial delay. A run that was ready under the manager before is asked somewhat later,
-/// so that a thousand of them are not asked in one instant.
-fn first_tick(subject: &Subject) -> Instant {
-    let due = subject.started + subject.probe.initial_delay;
-    let spread = match subject.was_ready {
-        true => subject.probe.period.mul_f64((subject.run.pod.0 % 16) as f64 / 16.0),
-        false => Duration::ZERO,
-    };
-    Instant::now() + due.since(clock::mono()) + spread
-}
-
-/// One question, one answer, within its time.
-async fn ask(run: RunId, question: &Question, limit: Duration, notes: &mpsc::Sender<Note>) -> Answer {
-    match question {
-        Question::Tcp { host, port } => {
-            let connect = async {
-                match connect(host, *port).await {
-                    Ok(_) => Answer::Success(format!("tcp {host}:{port}: connected")),
-                    Err(answer) => answer,
-                }
-            };
-            in_time(limit, &format!("tcp {host}:{port}"), connect).await
-        }
-        Question::Http(get) => {
-            let exchange = async {
-                match connect(&get.host, get.port).await {
-                    Ok(stream) => http::ask(stream, get).await,
-                    Err(answer) => answer,
-                }
-            };
-            in_time(limit, &format!("GET {}", get.path), exchange).await
-        }
-        Question::Exec(command) => run_command(run, command, limit, notes).await,
-        Question::Impossible(why) => Answer::Failure(why.clone()),
-    }
-}
-
-async fn in_time(limit: Duration, what: &str, answer: impl Future<Output = Answer>) -> Answer {
-    match timeout(limit, answer).await {
-        Ok(answer) => answer,
-        Err(_) => Answer::Failure(format!("{what}: no answer within {limit:?}")),
-    }
-}
-
-/// Asks the loop to run the command, and waits for its word: the end, or that the time is over.
-async fn run_command(run: RunId, command: &[String], limit: Duration, notes: &mpsc::Sender<Note>) -> Answer {
-    let gone = || Answer::Unknown("the manager is ending".into());
-    let (answer, mut told) = oneshot::channel();
-    if notes.send(Note::Ask { run, command: command.to_vec(), answer }).await.is_err() {
-        return gone();
-    }
-    if let Ok(answer) = timeout(limit, &mut told).await {
-        return answer.unwrap_or_else(|_| gone());
-    }
-    if notes.send(Note::Overdue { run, after: limit }).await.is_err() {
-        return gone();
-    }
-    told.await.unwrap_or_else(|_| gone())
+    Probing(tokio::spawn(ask::ask_until_known(subject, notes)).abort_handle())
 }
 
 /// A connection, or the answer that there is none.

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::engine::id::{Class, PodUid};
+use crate::runtime::clock;
 use crate::unit::model::Handler;
 
 const RUN: RunId = RunId { pod: PodUid(1), class: Class::Main, process: 0, attempt: 0 };
@@ -23,15 +24,38 @@ fn subject(question: Question) -> Subject {
         failure_threshold: 2,
         grace: None,
     };
-    Subject { run: RUN, started: clock::mono(), was_ready: false, question, probe }
+    let (started, kind) = (clock::mono(), ProbeKind::Readiness);
+    Subject { run: RUN, kind, started, adopted: false, was_ready: false, question, probe }
 }
 
 /// The next verdict that is told.
 async fn verdict(notes: &mut mpsc::Receiver<Note>) -> (bool, String) {
-    match notes.recv().await {
-        Some(Note::Told(Event::Probed { run: RUN, good: ready, message, .. })) => (ready, message),
-        other => panic!("expected a verdict, got {other:?}"),
+    loop {
+        match notes.recv().await {
+            Some(Note::Told(Event::Probed { run: RUN, good, message, .. })) => return (good, message),
+            Some(Note::Told(Event::ProbeFailed { .. }) | Note::Warned { .. }) => {}
+            other => panic!("expected a verdict, got {other:?}"),
+        }
     }
+}
+
+/// A server that gives each who asks the next of these answers, the last one for ever; with its port.
+async fn server(answers: Vec<String>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let last = answers.last().cloned().unwrap();
+        for answer in answers.into_iter().chain(std::iter::repeat(last)) {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let _ = client.read(&mut [0; 1024]).await;
+            let _ = client.write_all(answer.as_bytes()).await;
+        }
+    });
+    port
+}
+
+fn get(port: u16) -> http::Get {
+    http::Get { tls: false, host: "127.0.0.1".into(), port, path: "/x".into(), headers: Vec::new() }
 }
 
 #[test]
@@ -49,36 +73,128 @@ fn tcp_is_ready_when_somebody_listens_and_unready_when_nobody_does() {
 }
 
 #[test]
-fn http_follows_the_status_code() {
+fn prb_013_http_follows_the_status_code() {
     block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            for code in ["204 No Content", "301 Moved", "500 Oops", "500 Oops"].iter().cycle() {
-                let (mut client, _) = listener.accept().await.unwrap();
-                let _ = client.read(&mut [0; 1024]).await;
-                let _ = client.write_all(format!("HTTP/1.1 {code}\r\n\r\n").as_bytes()).await;
-            }
-        });
+        let answers = ["204 No Content", "302 Found", "500 Oops", "500 Oops"];
+        let port = server(answers.iter().map(|code| format!("HTTP/1.1 {code}\r\n\r\n")).collect()).await;
         let (send, mut notes) = mpsc::channel(8);
-        let get = http::Get { host: "127.0.0.1".into(), port, path: "/x".into(), headers: Vec::new() };
-        let _probing = begin(subject(Question::Http(get)), send);
+        let _probing = begin(subject(Question::Http(get(port))), send);
         assert_eq!(verdict(&mut notes).await, (true, "GET /x: 204".into()));
-        assert_eq!(verdict(&mut notes).await, (true, "GET /x: 301".into()));
+        assert_eq!(verdict(&mut notes).await, (true, "GET /x: 302, a redirect to nowhere".into()));
         assert_eq!(verdict(&mut notes).await, (false, "GET /x: 500".into()));
     });
 }
 
 #[test]
-fn exec_is_asked_of_the_loop_which_alone_says_that_time_is_over() {
+fn prb_013_a_redirect_to_the_same_host_is_followed_and_one_elsewhere_is_a_success_with_a_warning() {
+    block_on(async {
+        let redirect = |to: &str| format!("HTTP/1.1 302 Found\r\nLocation: {to}\r\n\r\n");
+        let bad = server(vec!["HTTP/1.1 503 Oops\r\n\r\n".into()]).await;
+        let there = redirect(&format!("http://127.0.0.1:{bad}/y"));
+        let answer = http::ask(&get(server(vec![there]).await)).await;
+        assert_eq!(answer, Answer::Failure("GET /x: 503".into()));
+        let answer = http::ask(&get(server(vec![redirect("http://example.org/")]).await)).await;
+        assert!(
+            matches!(&answer, Answer::Warning(words) if words.ends_with("http://example.org/")),
+            "{answer:?}"
+        );
+        let answer = http::ask(&get(server(vec![redirect("/x")]).await)).await;
+        assert_eq!(answer, Answer::Failure("GET /x: more than 10 redirects".into()));
+    });
+}
+
+#[test]
+fn prb_009_a_startup_probe_ends_with_its_verdict_and_each_bad_answer_is_told() {
     block_on(async {
         let (send, mut notes) = mpsc::channel(8);
-        let mut subject = subject(Question::Exec(vec!["check".into()]));
+        let startup = Subject { kind: ProbeKind::Startup, ..subject(Question::Impossible("no port".into())) };
+        let _probing = begin(startup, send);
+        let mut told = Vec::new();
+        while let Some(note) = notes.recv().await {
+            told.push(match note {
+                Note::Told(Event::ProbeFailed { message, .. }) => message,
+                Note::Told(Event::Probed { good, .. }) => format!("good: {good}"),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(told, ["no port", "no port", "good: false"]);
+    });
+}
+
+#[test]
+fn prb_004_007_liveness_is_silent_while_all_is_well_and_ends_with_its_bad_verdict() {
+    block_on(async {
+        let answers = ["200 OK", "500 No", "200 OK", "500 No"];
+        let port = server(answers.iter().map(|code| format!("HTTP/1.1 {code}\r\n\r\n")).collect()).await;
+        let (send, mut notes) = mpsc::channel(8);
+        let _probing =
+            begin(Subject { kind: ProbeKind::Liveness, ..subject(Question::Http(get(port))) }, send);
+        let mut told = Vec::new();
+        while let Some(Note::Told(event)) = notes.recv().await {
+            told.push(matches!(event, Event::Probed { good: false, .. }));
+        }
+        // The first failure was one alone; then two in a row.
+        assert_eq!(told, [false, false, false, true]);
+    });
+}
+
+#[test]
+fn prb_014_grpc_serving_is_a_success_and_all_else_is_not() {
+    block_on(async {
+        // Settings; header fields that are not looked at; the message; more fields that end the stream.
+        let answer = |message: &[u8]| {
+            let data = [&[0, 0, message.len() as u8, 0, 0, 0, 0, 0, 1], message].concat();
+            let head = [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88];
+            [&head[..], &data, &[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88]].concat()
+        };
+        for (message, service, words) in [
+            (&[0u8, 0, 0, 0, 2, 8, 1][..], "", Answer::Success("grpc: SERVING".into())),
+            (&[0, 0, 0, 0, 2, 8, 2], "", Answer::Failure("grpc: NOT_SERVING".into())),
+            (&[], "x", Answer::Failure("grpc: the server knows no health of `x`".into())),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let bytes = answer(message);
+            let server = tokio::spawn(async move {
+                let (mut client, _) = listener.accept().await.unwrap();
+                client.write_all(&bytes).await.unwrap();
+                let mut asked = Vec::new();
+                let _ = client.read_to_end(&mut asked).await;
+                asked
+            });
+            assert_eq!(grpc::ask("127.0.0.1", port, service).await, words);
+            let asked = server.await.unwrap();
+            assert!(asked.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
+        }
+    });
+}
+
+#[test]
+fn what_is_waited_for_is_asked_once() {
+    block_on(async {
+        let (send, mut notes) = mpsc::channel(8);
+        let errand = Errand::Look { arguments: vec!["log".into()], own: true };
+        let _probing = begin(subject(Question::Await(errand)), send);
+        let Some(Note::Ask { answer, .. }) = notes.recv().await else { panic!("no question") };
+        // That the helper has died says nothing of the process: it is asked again.
+        answer.send(Answer::Failure("killed".into())).unwrap();
+        let Some(Note::Ask { answer, .. }) = notes.recv().await else { panic!("no second question") };
+        answer.send(Answer::Success("ready".into())).unwrap();
+        assert_eq!(verdict(&mut notes).await, (true, "ready".into()));
+        assert!(notes.recv().await.is_none());
+    });
+}
+
+#[test]
+fn prb_012_exec_is_asked_of_the_loop_which_alone_says_that_time_is_over() {
+    block_on(async {
+        let (send, mut notes) = mpsc::channel(8);
+        let mut subject = subject(Question::Command(Errand::Exec(vec!["check".into()])));
         subject.probe.timeout = Duration::from_millis(1);
         let _probing = begin(subject, send);
         let Some(Note::Ask { command, answer, .. }) = notes.recv().await else { panic!("no question") };
-        assert_eq!(command, ["check"]);
-        assert!(matches!(notes.recv().await, Some(Note::Overdue { run: RUN, .. })));
+        assert_eq!(command, Errand::Exec(vec!["check".into()]));
+        assert!(matches!(notes.recv().await, Some(Note::Overdue { .. })));
         // The end was there already, only unread: it counts.
         answer.send(Answer::Success("exit 0".into())).unwrap();
         assert_eq!(verdict(&mut notes).await, (true, "exit 0".into()));
