@@ -21,6 +21,7 @@ mod manual;
 mod output;
 mod phase;
 mod policies;
+mod probes;
 mod replicas;
 mod restart;
 mod schedule;

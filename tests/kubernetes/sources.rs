@@ -64,18 +64,27 @@ fn function(line: &str) -> Option<&str> {
     line.strip_prefix("fn ")?.split(['(', '<']).next()
 }
 
-/// The rules whose numbers a name begins with: `job_003_004_a_queue` is about JOB-003 and JOB-004.
+/// The rules whose numbers a name begins with: `job_003_004_a_queue` is about JOB-003 and JOB-004,
+/// `ini_002_sid_001_both` about INI-002 and SID-001.
 fn rules(name: &str) -> Vec<String> {
-    let mut words = name.split('_');
-    let Some(prefix) = words.next().filter(|prefix| CHAPTERS.contains(prefix)) else { return Vec::new() };
-    let is_number = |word: &&str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
-    words.take_while(is_number).map(|number| format!("{}-{number}", prefix.to_uppercase())).collect()
+    let (mut prefix, mut found) = ("", Vec::new());
+    for word in name.split('_') {
+        if word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit()) && !prefix.is_empty() {
+            found.push(format!("{}-{word}", prefix.to_uppercase()));
+        } else if CHAPTERS.contains(&word) {
+            prefix = word;
+        } else {
+            break;
+        }
+    }
+    found
 }
 
 #[test]
 fn a_name_tells_its_rules() {
     assert_eq!(rules("job_003_004_a_queue_of_100"), ["JOB-003", "JOB-004"]);
     assert_eq!(rules("rs_001_one"), ["RS-001"]);
+    assert_eq!(rules("ini_002_sid_001_both"), ["INI-002", "SID-001"]);
     assert!(rules("f41_no_process_slot").is_empty());
     assert!(rules("job_of_123_pods").is_empty());
     let mut shown = Shown::default();
