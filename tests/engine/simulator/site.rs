@@ -326,7 +326,7 @@ impl Site {
         }
         // A wish that was answered about a unit that has gone meanwhile binds nobody.
         if let Some(manager) = &self.manager {
-            self.ledger.check(&manager.engine.view());
+            self.ledger.check(&manager.engine.view(), self.now);
         }
         self.say(|| "committed".to_owned());
     }
