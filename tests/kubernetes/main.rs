@@ -38,7 +38,7 @@ mod outside;
 #[path = "../engine/store.rs"]
 mod store;
 #[allow(dead_code, reason = "see outside")]
-#[path = "../engine/world.rs"]
+#[path = "../engine/world/mod.rs"]
 mod world;
 
 use std::path::Path;

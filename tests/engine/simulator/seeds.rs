@@ -3,11 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// `SUPD_SEED`: one, loudly. `SUPD_SEEDS`: a range of them. Else the first `count`.
+/// `SUPD_SEED`: one, loudly. `SUPD_SEEDS`: a range of them, all of it, whatever fails. Else the first `count`,
+/// up to one that fails.
 pub fn each_seed(test: &str, count: u64, simulate: fn(u64, bool)) {
     if let Ok(seed) = std::env::var("SUPD_SEED") {
         return simulate(seed.parse().expect("SUPD_SEED is a number"), true);
     }
+    let all = std::env::var("SUPD_SEEDS").is_ok();
     let (from, to) = match std::env::var("SUPD_SEEDS") {
         Ok(range) => {
             let (from, to) = range.split_once("..").expect("SUPD_SEEDS is a range: 0..1000");
@@ -21,12 +23,13 @@ pub fn each_seed(test: &str, count: u64, simulate: fn(u64, bool)) {
         for _ in 0..cores {
             scope.spawn(|| {
                 // The lowest seed that fails is the one to look at.
-                while failed.load(Ordering::Relaxed) == u64::MAX {
+                while all || failed.load(Ordering::Relaxed) == u64::MAX {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= to {
                         return;
                     }
                     if catch_unwind(AssertUnwindSafe(|| simulate(seed, false))).is_err() {
+                        eprintln!("seed {seed} fails");
                         failed.fetch_min(seed, Ordering::Relaxed);
                     }
                 }

@@ -2,15 +2,18 @@
 //!
 //! A scenario is one expression. `advance` moves the clock from deadline to deadline, as the manager does.
 
+mod carry_out;
+mod expect;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use supd::engine::action::{Accepted, Action, Actions, Record, Refused};
-use supd::engine::event::{Adopted, Begin, Command, Event, Exit, Label, OpId, Outcome, Usage};
-use supd::engine::id::{ObjectRef, PodUid, RunId};
+use supd::engine::action::{Accepted, Refused};
+use supd::engine::event::{Adopted, Begin, Command, Event, Label, OpId, Outcome};
+use supd::engine::id::{PodUid, RunId};
 use supd::engine::time::{Mono, Now, Wall};
-use supd::engine::view::{JobView, Phase, PodView, ProcessState, ProcessView, UnitState, UnitView};
+use supd::engine::view::{JobView, PodView, UnitView};
 use supd::engine::{Engine, EngineOptions};
 use supd::unit::model::{Body, HookKind, PodTemplate, ProbeKind, Unit};
 use supd::unit::name::UnitName;
@@ -245,127 +248,6 @@ impl World {
         self
     }
 
-    pub fn feed(&mut self, event: Event) {
-        let mut actions = Actions::new();
-        self.engine.handle(self.now, event, &mut actions);
-        self.perform(actions);
-    }
-
-    pub(crate) fn perform(&mut self, actions: Actions) {
-        let mut queue: std::collections::VecDeque<Action> = actions.into();
-        let mut turns = 0;
-        while let Some(action) = queue.pop_front() {
-            turns += 1;
-            assert!(turns < TURNS_MAX, "{}: the engine does not come to rest", self.title);
-            for event in self.carry_out(action) {
-                let mut more = Actions::new();
-                self.engine.handle(self.now, event, &mut more);
-                queue.extend(more);
-            }
-        }
-    }
-
-    /// Carries out one action; returns what happens at once because of it.
-    fn carry_out(&mut self, action: Action) -> Vec<Event> {
-        match action {
-            Action::Spawn(spawn) => {
-                let same = |run: &RunId| run.pod == spawn.run.pod && run.process == spawn.run.process;
-                let process = &spawn.unit.pod().unwrap().process(usize::from(spawn.run.process)).name;
-                let called = format!("{}/{process}", spawn.label.pod);
-                assert!(!self.running.keys().any(same), "{}: two runs of {called}", self.title);
-                let hangs = self.is_one_of(&self.hanging, &called);
-                self.names.insert(spawn.run, called);
-                if spawn.durable {
-                    self.durable.push(spawn.label.pod.clone());
-                    self.store();
-                }
-                self.spawns += 1;
-                self.outside.started(spawn.run, &spawn.label, self.now);
-                self.running.insert(spawn.run, spawn.label);
-                if hangs {
-                    return Vec::new();
-                }
-                vec![Event::Started { run: spawn.run, pid: 1000, at: self.now }]
-            }
-            Action::Signal { run, signal, .. } => {
-                if !self.running.contains_key(&run) {
-                    return Vec::new();
-                }
-                let called = self.called(run);
-                if self.is_one_of(&self.unread, &called) {
-                    return Vec::new();
-                }
-                let obeys = signal == KILL || (signal == TERM && !self.is_one_of(&self.stubborn, &called));
-                let hangs = self.is_one_of(&self.hanging, &called);
-                if signal != CONT {
-                    self.signals.push((called, signal));
-                }
-                if !obeys || hangs && signal != KILL {
-                    return Vec::new();
-                }
-                vec![self.ended(run, Outcome::Signaled { signal: signal as u8, core: false })]
-            }
-            Action::Probe { run, probe, .. } => {
-                self.beside.push(format!("{} {probe:?}", self.called(run)));
-                if let Some(label) = self.running.get(&run) {
-                    self.probed.push(label.pod.clone());
-                }
-                Vec::new()
-            }
-            Action::Hook { run, hook, .. } => {
-                self.beside.push(format!("{} {hook:?}", self.called(run)));
-                Vec::new()
-            }
-            Action::Record(Record::Pod(pod)) => {
-                self.finished.insert(pod.uid, *pod);
-                Vec::new()
-            }
-            Action::ForgetPod { uid, name, .. } => {
-                self.finished.remove(&uid);
-                self.forgotten.push(name);
-                Vec::new()
-            }
-            Action::Gone(ObjectRef::Pod(_)) => Vec::new(),
-            Action::Report(report) => {
-                self.reports
-                    .push((report.reason.to_owned(), format!("{}: {}", report.about.name, report.message)));
-                Vec::new()
-            }
-            Action::Reply { result, .. } => {
-                self.last_reply = Some(result);
-                Vec::new()
-            }
-            Action::End { code, .. } => {
-                assert!(self.running.is_empty(), "{}: ended with processes left", self.title);
-                self.end = Some(code);
-                Vec::new()
-            }
-            Action::Record(Record::Run(record)) => {
-                self.outside.recorded.push(record.run);
-                Vec::new()
-            }
-            Action::Record(Record::Decision(decision)) => {
-                self.decisions.push(format!(
-                    "{} {}: {}",
-                    decision.unit,
-                    decision.kind.as_str(),
-                    decision.reason
-                ));
-                Vec::new()
-            }
-            Action::Changed(_) | Action::Gone(_) => Vec::new(),
-        }
-    }
-
-    fn ended(&mut self, run: RunId, outcome: Outcome) -> Event {
-        let exit = Exit { outcome, usage: Usage::default(), at: self.now };
-        if let Some(label) = self.running.remove(&run) {
-            self.ended.insert(run, (label, exit.outcome.clone()));
-            self.outside.ended(run, exit.clone());
-        }
-        Event::Exited { run, exit }
-    }
-
     /// `web-0`: its main, or the step that runs; `web-0/proxy`: this process of it.
     pub fn run_of(&self, pod: &str) -> RunId {
         let found = self.running.keys().find(|run| is(&self.called(**run), pod));
@@ -459,181 +341,7 @@ impl World {
         self.event(Event::ClockStepped)
     }
 
-    // ---- what is expected
-
-    /// Exactly these pods have a process.
-    #[track_caller]
-    pub fn runs(self, pods: &[&str]) -> Self {
-        let mut running: Vec<&str> = self.running.values().map(|label| label.pod.as_str()).collect();
-        running.sort_unstable();
-        assert_eq!(running, pods, "{}", self.title);
-        self
-    }
-
-    /// Exactly these processes are there.
-    #[track_caller]
-    pub fn processes(self, called: &[&str]) -> Self {
-        let mut running: Vec<String> = self.running.keys().map(|run| self.called(*run)).collect();
-        running.sort_unstable();
-        assert_eq!(running, called, "{}", self.title);
-        self
-    }
-
-    /// Exactly this was ordered beside the runs since it was last asked.
-    #[track_caller]
-    pub fn asked(mut self, orders: &[&str]) -> Self {
-        assert_eq!(std::mem::take(&mut self.beside), orders, "{}", self.title);
-        self
-    }
-
-    /// A process of a pod: (class, ready, started, state or reason, restarts).
-    #[track_caller]
-    pub fn shows(self, process: &str, shown: (bool, bool, &str, u32)) -> Self {
-        let view = self.process(process);
-        let state = match &view.state {
-            ProcessState::Waiting { reason, .. } => reason.as_str(),
-            ProcessState::Running { .. } => "Running",
-            ProcessState::Terminated(end) => end.reason.as_str(),
-        };
-        assert_eq!((view.ready, view.started, state, view.restarts), shown, "{}: {process}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn process(&self, called: &str) -> ProcessView {
-        let (pod, process) = called.split_once('/').unwrap();
-        let found = self.pod(pod).processes.into_iter().find(|view| view.name == process);
-        found.unwrap_or_else(|| panic!("{}: no process {called}", self.title))
-    }
-
-    #[track_caller]
-    pub fn phase(self, pod: &str, phase: Phase) -> Self {
-        assert_eq!(self.pod(pod).phase, phase, "{}: {pod}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn not_reported(self, reason: &str) -> Self {
-        let found = self.reports.iter().find(|(r, _)| r == reason);
-        assert_eq!(found, None, "{}", self.title);
-        self
-    }
-
-    /// This pod waits in back-off for this long from now.
-    #[track_caller]
-    pub fn waits(self, pod: &str, delay: &str) -> Self {
-        let view = self.pod(pod);
-        let waiting = view.processes.iter().find_map(|process| match &process.state {
-            ProcessState::Waiting { reason, until: Some(until), .. } => Some((reason.clone(), *until)),
-            _ => None,
-        });
-        let (reason, until) =
-            waiting.unwrap_or_else(|| panic!("{}: {pod} does not wait: {view:?}", self.title));
-        assert_eq!(reason, "CrashLoopBackOff", "{}", self.title);
-        let left = Duration::from_nanos((until.0 - self.now.wall.0).unsigned_abs());
-        assert_eq!(left, duration(delay), "{}: {pod}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn state(self, unit: &str, state: UnitState) -> Self {
-        assert_eq!(self.unit_view(unit).state, state, "{}: {unit}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn restarts(self, pod: &str, count: u32) -> Self {
-        let view = self.pod(pod);
-        let sum: u32 = view.processes.iter().map(|process| process.restarts).sum();
-        assert_eq!(sum, count, "{}: {pod}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn final_phase(self, pod: &str, phase: Phase) -> Self {
-        let view = self.finished.values().rfind(|view| view.name == pod);
-        assert_eq!(view.map(|view| view.phase), Some(phase), "{}: {pod}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn signalled(self, pod: &str, signals: &[i32]) -> Self {
-        let sent: Vec<i32> =
-            self.signals.iter().filter(|(to, _)| is(to, pod)).map(|(_, signal)| *signal).collect();
-        assert_eq!(sent, signals, "{}: {pod}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn probes(self, pods: &[&str]) -> Self {
-        assert_eq!(self.probed, pods, "{}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn spawned(self, count: usize) -> Self {
-        assert_eq!(self.spawns, count, "{}: spawns", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn accepted(self, message: &str) -> Self {
-        match &self.last_reply {
-            Some(Ok(accepted)) => assert_eq!(accepted.message, message, "{}", self.title),
-            other => panic!("{}: {other:?}", self.title),
-        }
-        self
-    }
-
-    #[track_caller]
-    pub fn refused(self, message: &str) -> Self {
-        match &self.last_reply {
-            Some(Err(refused)) => assert_eq!(refused.message, message, "{}", self.title),
-            other => panic!("{}: {other:?}", self.title),
-        }
-        self
-    }
-
-    #[track_caller]
-    pub fn reported(self, reason: &str, words: &str) -> Self {
-        let found = self.reports.iter().any(|(r, w)| r == reason && w == words);
-        assert!(found, "{}: no {reason} {words:?} in {:#?}", self.title, self.reports);
-        self
-    }
-
-    #[track_caller]
-    pub fn ends(self, code: Option<u8>) -> Self {
-        assert_eq!(self.end, code, "{}", self.title);
-        self
-    }
-
-    /// Looks at a job: (active, succeeded, failed).
-    #[track_caller]
-    pub fn counts(self, job: &str, counts: (u32, u32, u32)) -> Self {
-        let view = self.job(job);
-        assert_eq!((view.active, view.succeeded, view.failed), counts, "{}: {job}", self.title);
-        self
-    }
-
-    /// The conditions of a job that are True, in order, with their reasons.
-    #[track_caller]
-    pub fn conditions(self, job: &str, conditions: &[(&str, &str)]) -> Self {
-        let view = self.job(job);
-        let held: Vec<(&str, &str)> = view
-            .conditions
-            .iter()
-            .filter(|condition| condition.status)
-            .map(|condition| (condition.kind.as_str(), condition.reason.as_str()))
-            .collect();
-        assert_eq!(held, conditions, "{}: {job}", self.title);
-        self
-    }
-
-    #[track_caller]
-    pub fn check(self, test: impl FnOnce(&Self)) -> Self {
-        test(&self);
-        self
-    }
+    // ---- what can be seen
 
     #[track_caller]
     pub fn unit_view(&self, unit: &str) -> UnitView {
