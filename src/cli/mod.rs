@@ -30,6 +30,7 @@ pub mod help;
 pub mod history;
 pub mod interrupt;
 pub mod job_end;
+pub mod jsonpath;
 pub mod kill;
 pub mod logs;
 pub mod name;
