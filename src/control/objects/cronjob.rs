@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::meta::uid_of_name;
-use super::{Job, Metadata, Noun, Resource, Time};
+use super::{Job, JobSpec, Metadata, Noun, Resource, Seconds, TemplateMetadata, Time};
 use crate::engine::view::{CronView, UnitView};
+use crate::unit::model;
 use crate::unit::name::UnitName;
 
 /// A job at times of a calendar.
@@ -25,6 +26,27 @@ pub struct CronJobSpec {
     pub concurrency_policy: String,
     /// At rest.
     pub suspend: bool,
+    /// A run later than this is missed (CJB-005).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting_deadline_seconds: Option<Seconds>,
+    /// Complete jobs that are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successful_jobs_history_limit: Option<u32>,
+    /// Failed jobs that are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_jobs_history_limit: Option<u32>,
+    /// What its jobs are made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_template: Option<Box<JobTemplate>>,
+}
+
+/// What the jobs of a cronjob are made from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobTemplate {
+    /// Of the jobs.
+    pub metadata: TemplateMetadata,
+    /// Of the jobs.
+    pub spec: JobSpec,
 }
 
 /// How a cronjob is.
@@ -74,6 +96,19 @@ impl CronJob {
         metadata.annotations = unit.annotations.clone();
         Some(Self::new(metadata, cron.into(), status(unit, cron)))
     }
+
+    /// With all that its unit says of it.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &model::Unit) -> Self {
+        let model::Body::CronJob(cron) = &unit.body else { return self };
+        self.spec.starting_deadline_seconds = cron.starting_deadline.map(Into::into);
+        self.spec.successful_jobs_history_limit = Some(cron.successful_history);
+        self.spec.failed_jobs_history_limit = Some(cron.failed_history);
+        let labels = self.metadata.labels.clone();
+        let spec = JobSpec::of(&cron.job, labels.clone());
+        self.spec.job_template = Some(Box::new(JobTemplate { metadata: TemplateMetadata { labels }, spec }));
+        self
+    }
 }
 
 impl From<&CronView> for CronJobSpec {
@@ -83,6 +118,10 @@ impl From<&CronView> for CronJobSpec {
             time_zone: cron.time_zone.clone(),
             concurrency_policy: cron.concurrency_policy.clone(),
             suspend: cron.suspended,
+            starting_deadline_seconds: None,
+            successful_jobs_history_limit: None,
+            failed_jobs_history_limit: None,
+            job_template: None,
         }
     }
 }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::meta::uid_of_name;
 use super::pod::condition;
-use super::{Metadata, Noun, PodCondition, Resource};
+use super::{Metadata, Noun, PodCondition, PodTemplate, Resource, Seconds};
 use crate::engine::view::{ServiceView, UnitView};
+use crate::unit::model;
 use crate::unit::name::UnitName;
 
 /// A number of pods that is kept.
@@ -17,11 +18,48 @@ pub type Deployment = Resource<DeploymentSpec, DeploymentStatus>;
 pub type Scale = Resource<ScaleSpec, ScaleStatus>;
 
 /// What is wished of a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentSpec {
     /// How many pods.
     pub replicas: u32,
+    /// How a changed template comes to them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<DeploymentStrategy>,
+    /// A pod is available once it has been ready for so long (DEP-006).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_ready_seconds: Option<Seconds>,
+    /// Old revisions that are kept (DEP-004).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision_history_limit: Option<u32>,
+    /// Without any progress for so long a rollout is said to have failed (DEP-005).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress_deadline_seconds: Option<Seconds>,
+    /// What its pods are made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Box<PodTemplate>>,
+}
+
+/// How a changed template comes to the pods (DEP-001ff).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentStrategy {
+    /// `RollingUpdate` or `Recreate`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How far, side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolling_update: Option<RollingUpdate>,
+}
+
+/// How many pods may be missing or too many meanwhile: a number, or `25%`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RollingUpdate {
+    /// Too many.
+    pub max_surge: serde_json::Value,
+    /// Missing.
+    pub max_unavailable: serde_json::Value,
 }
 
 /// How a service is (RS-006).
@@ -72,7 +110,22 @@ impl Deployment {
             conditions: conditions(unit, service),
             unit: unit.name.clone(),
         };
-        Some(Self::new(metadata(unit), DeploymentSpec { replicas: service.desired }, status))
+        let spec = DeploymentSpec { replicas: service.desired, ..DeploymentSpec::default() };
+        Some(Self::new(metadata(unit), spec, status))
+    }
+
+    /// With all that its unit says of it.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &model::Unit) -> Self {
+        let model::Body::Service(service) = &unit.body else { return self };
+        let rollout = service.rollout;
+        self.spec.strategy = Some(rollout.into());
+        self.spec.min_ready_seconds = Some(rollout.min_ready.into());
+        self.spec.revision_history_limit = Some(rollout.history);
+        self.spec.progress_deadline_seconds = Some(rollout.progress_deadline.into());
+        let template = PodTemplate::new(self.metadata.labels.clone(), &service.pod);
+        self.spec.template = Some(Box::new(template));
+        self
     }
 }
 
@@ -87,6 +140,25 @@ impl Scale {
             spec: ScaleSpec { replicas: service.desired },
             status: ScaleStatus { replicas: service.replicas },
         })
+    }
+}
+
+impl From<model::Rollout> for DeploymentStrategy {
+    fn from(rollout: model::Rollout) -> Self {
+        let share = |share| match share {
+            model::Share::Number(number) => number.into(),
+            model::Share::Percent(percent) => format!("{percent}%").into(),
+        };
+        match rollout.strategy {
+            model::Strategy::Recreate => Self { kind: "Recreate".to_owned(), rolling_update: None },
+            model::Strategy::RollingUpdate => Self {
+                kind: "RollingUpdate".to_owned(),
+                rolling_update: Some(RollingUpdate {
+                    max_surge: share(rollout.max_surge),
+                    max_unavailable: share(rollout.max_unavailable),
+                }),
+            },
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! batch/v1 Job: pods until enough have succeeded.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::meta::{INSTANTIATE, SCHEDULED_TIMESTAMP, uid_of_name};
 use super::pod::truth;
-use super::{CronJob, Metadata, Noun, OwnerReference, Resource, Time, UnitCondition, is_default};
+use super::{
+    CronJob, JobPolicies, Metadata, Noun, OwnerReference, PodSpec, PodTemplate, Resource, Seconds,
+    TemplateMetadata, Time, UnitCondition, is_default,
+};
 use crate::engine::view::{self, JobOwner, JobView};
+use crate::unit::model;
 use crate::unit::name::UnitName;
 
 /// Pods until enough have succeeded.
@@ -31,34 +33,14 @@ pub struct JobSpec {
     pub active_deadline_seconds: Option<u64>,
     /// At rest.
     pub suspend: bool,
+    /// It goes, with its records, this long after its end (JOB-070).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds_after_finished: Option<Seconds>,
+    /// Its limits and policies beyond those above, where it has any.
+    #[serde(flatten)]
+    pub policies: JobPolicies,
     /// What its pods are made from.
     pub template: PodTemplate,
-}
-
-/// What the pods of a job or a deployment are made from, as far as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodTemplate {
-    /// Of the pods.
-    pub metadata: TemplateMetadata,
-    /// Of the pods.
-    pub spec: TemplateSpec,
-}
-
-/// See [`PodTemplate`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TemplateMetadata {
-    /// Of the pods.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-}
-
-/// See [`PodTemplate`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TemplateSpec {
-    /// `Always`, `OnFailure`, `Never`.
-    pub restart_policy: String,
 }
 
 /// How a job is (JOB-016).
@@ -132,9 +114,11 @@ impl From<&JobView> for Job {
             backoff_limit: view.backoff_limit,
             active_deadline_seconds: view.active_deadline_seconds,
             suspend: view.suspended,
+            ttl_seconds_after_finished: None,
+            policies: JobPolicies::default(),
             template: PodTemplate {
                 metadata: TemplateMetadata { labels: view.labels.clone() },
-                spec: TemplateSpec { restart_policy: view.restart_policy.clone() },
+                spec: PodSpec { restart_policy: view.restart_policy.clone(), ..PodSpec::default() },
             },
         };
         let status = JobStatus {
@@ -158,6 +142,17 @@ impl From<&JobView> for Job {
 }
 
 impl Job {
+    /// With all that its unit says of it.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &model::Unit) -> Self {
+        if let Some(job) = unit.job() {
+            self.spec.ttl_seconds_after_finished = job.ttl_after_finished.map(Into::into);
+            self.spec.policies = job.into();
+            self.spec.template = PodTemplate::new(self.metadata.labels.clone(), &job.pod);
+        }
+        self
+    }
+
     /// Whether this condition is true.
     pub fn is(&self, kind: &str) -> bool {
         self.status.conditions.iter().any(|c| c.kind == kind && c.status == "True")
