@@ -29,6 +29,7 @@ const ALIASES: &[(&str, &[&str])] = &[
     ("list-timers", &["get", "cronjobs"]),
     ("list-jobs", &["get", "jobs"]),
     ("events", &["get", "events"]),
+    ("inspect", &["get", "--json"]),
     ("log", &["logs"]),
     ("catlog", &["logs"]),
     ("tail", &["logs"]),

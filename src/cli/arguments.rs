@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, enable, exec, get, help, history, kill, logs, ps, reexec, run,
-    scale, shutdown, status, validate, version, wait,
+    act, apply, ask, calendar, create, delete, describe, enable, exec, get, help, history, kill, logs, ps,
+    reexec, run, scale, shutdown, status, validate, version, wait,
 };
 
 /// What was typed.
@@ -76,6 +76,8 @@ pub enum Verb {
     Status(status::Options),
     /// A table of pods, jobs, cronjobs, services, units, events or runs
     Get(get::Options),
+    /// All that is known of an object, with its events
+    Describe(describe::Options),
     /// Pods as docker shows containers
     Ps(ps::Options),
     /// Read the output of units, pods and jobs

@@ -16,6 +16,7 @@ pub mod calendar;
 pub mod context;
 pub mod create;
 pub mod delete;
+pub mod describe;
 pub mod enable;
 pub mod exec;
 pub mod exit;
@@ -98,6 +99,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
     match verb {
         Verb::Status(options) => status::run(options, context),
         Verb::Get(options) => get::run(options, context),
+        Verb::Describe(options) => describe::run(options, context),
         Verb::Ps(options) => ps::run(options, context),
         Verb::Logs(options) => logs::run(options, context),
         Verb::History(options) => history::run(options, context),

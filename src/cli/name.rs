@@ -68,6 +68,9 @@ impl Noun {
     /// Reads one spelling; case does not matter, since kinds are written `CronJob` too.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
+        // kubectl's own names carry the group: `job.batch`, `deployments.apps`, `jobs.v1.batch`.
+        let groups = [".v1.batch", ".batch", ".v1.apps", ".apps"];
+        let text = groups.iter().find_map(|group| text.strip_suffix(group)).unwrap_or(&text).to_owned();
         NOUNS.iter().find(|(_, spellings)| spellings.contains(&text.as_str())).map(|(noun, _)| *noun)
     }
 

@@ -111,6 +111,11 @@ impl Look {
         self.zoned(time).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
     }
 
+    /// A time as `kubectl describe` has it: `Mon, 23 Nov 2026 09:14:02 +0000`.
+    pub fn rfc1123(self, time: Time) -> String {
+        self.zoned(time).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
+    }
+
     fn zoned(self, time: Time) -> jiff::ZonedDateTime {
         let zone = if self.utc { jiff::tz::TimeZone::UTC } else { jiff::tz::TimeZone::system() };
         time.timestamp().to_zoned_datetime(zone)
@@ -143,6 +148,14 @@ pub fn ending(exit_code: u8, signal: Option<u8>) -> String {
             Ok(signal) => format!("signal {number} ({})", signal.as_str().trim_start_matches("SIG")),
             Err(_) => format!("signal {number}"),
         },
+    }
+}
+
+/// A signal as kill(1) and Kubernetes write it: `SIGKILL`; its number where it has no name.
+pub fn signal_name(number: u8) -> String {
+    match nix::sys::signal::Signal::try_from(i32::from(number)) {
+        Ok(signal) => signal.as_str().to_owned(),
+        Err(_) => number.to_string(),
     }
 }
 
