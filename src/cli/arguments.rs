@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, describe, enable, exec, get, help, history, kill, logs, ps,
-    reexec, run, scale, shutdown, status, validate, version, wait,
+    act, api_resources, apply, ask, calendar, complete, create, delete, describe, enable, events, exec,
+    explain, get, help, history, kill, logs, ps, reexec, run, scale, shutdown, status, validate, version,
+    wait,
 };
 
 /// What was typed.
@@ -78,6 +79,8 @@ pub enum Verb {
     Get(get::Options),
     /// All that is known of an object, with its events
     Describe(describe::Options),
+    /// What has happened
+    Events(events::Options),
     /// Pods as docker shows containers
     Ps(ps::Options),
     /// Read the output of units, pods and jobs
@@ -135,8 +138,15 @@ pub enum Verb {
     Shutdown(shutdown::Options),
     /// The version of supctl and of supd
     Version(version::Options),
+    /// The kinds of objects
+    ApiResources(api_resources::Options),
+    /// What a key of a unit, its counterpart in Kubernetes, or the code of a fault means
+    Explain(explain::Options),
+    /// What a shell's completion asks
+    #[command(name = "__complete", hide = true)]
+    Words(complete::Words),
     /// Completions for a shell
-    Completion(help::CompletionOptions),
+    Completion(complete::Options),
     /// Help on a verb, or on a topic: exit-codes
     Help(help::Options),
     /// A verb that is not built yet, or none at all.

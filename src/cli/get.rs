@@ -15,7 +15,7 @@ use crate::control::objects::Selector;
 use crate::unit::model::Kind;
 
 /// Arguments of `get`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[command(
     after_help = "Examples:\n  supctl get pods -w\n  supctl get jobs import -o json\n\nExit codes: 0 done, 2 no such noun, 4 no such object, 69 supd cannot be reached"
 )]
@@ -70,6 +70,19 @@ pub struct Options {
     /// For docker's and systemctl's hands: names are never cut in a pipe
     #[arg(long, hide = true)]
     plain: bool,
+    /// Of events: only later ones than the one of this number
+    #[arg(skip)]
+    since_sequence: Option<u64>,
+}
+
+/// What `events` asks for.
+#[derive(Debug)]
+pub(super) struct Events {
+    pub(super) output: OutputFlags,
+    pub(super) fields: String,
+    pub(super) watch: bool,
+    pub(super) no_headers: bool,
+    pub(super) since: Option<u64>,
 }
 
 /// What is asked of one noun.
@@ -178,6 +191,19 @@ fn missing(section: &Section, items: &[Item]) -> Vec<Failure> {
 }
 
 impl Options {
+    /// Events, in the order in which they came.
+    pub(super) fn of_events(events: Events) -> Self {
+        Self {
+            words: vec!["events".to_owned()],
+            output: events.output,
+            field_selector: Some(events.fields).filter(|fields| !fields.is_empty()),
+            watch: events.watch,
+            no_headers: events.no_headers,
+            since_sequence: events.since,
+            ..Self::default()
+        }
+    }
+
     /// Which objects supd is asked for.
     pub(super) fn selection(&self) -> Selection<'_> {
         Selection { labels: self.selector.as_deref(), fields: self.field_selector.as_deref() }
@@ -198,6 +224,8 @@ impl Options {
         let named = section.names.is_empty() || section.names.iter().any(|name| name.matches(&item.name));
         let of_kind = section.noun != Noun::Target || item.kind == Some(Kind::Target);
         let state = self.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case(&item.state));
-        named && of_kind && state && (!self.failed || item.failing)
+        let sequence = item.value.get("sequence").and_then(serde_json::Value::as_u64);
+        let later = self.since_sequence.is_none_or(|since| sequence > Some(since));
+        named && of_kind && state && later && (!self.failed || item.failing)
     }
 }

@@ -8,18 +8,22 @@
 pub mod act;
 pub mod age;
 pub mod alias;
+pub mod api_resources;
 pub mod apply;
 pub mod arguments;
 pub mod ask;
 pub mod block;
 pub mod calendar;
+pub mod complete;
 pub mod context;
 pub mod create;
 pub mod delete;
 pub mod describe;
 pub mod enable;
+pub mod events;
 pub mod exec;
 pub mod exit;
+pub mod explain;
 #[cfg(test)]
 mod fixture;
 pub mod follow;
@@ -100,6 +104,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Status(options) => status::run(options, context),
         Verb::Get(options) => get::run(options, context),
         Verb::Describe(options) => describe::run(options, context),
+        Verb::Events(options) => events::run(options, context),
         Verb::Ps(options) => ps::run(options, context),
         Verb::Logs(options) => logs::run(options, context),
         Verb::History(options) => history::run(options, context),
@@ -128,7 +133,10 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
         Verb::Version(options) => version::run(options, context),
-        Verb::Completion(options) => help::completion(options, context),
+        Verb::Completion(options) => complete::run(options, context),
+        Verb::Words(options) => complete::words(options, context),
+        Verb::ApiResources(options) => api_resources::run(options, context),
+        Verb::Explain(options) => explain::run(options, context),
         Verb::Help(options) => help::run(options, context),
         Verb::Unknown(words) => {
             Err(not_yet::refuse(words.first().map_or("", String::as_str), &help::verbs()))

@@ -65,6 +65,24 @@ const NOUNS_NOT_YET: &[&str] =
     &["slice", "slices", "socket", "sockets", "path", "paths", "node", "nodes", "namespaces"];
 
 impl Noun {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Unit,
+        Self::Service,
+        Self::Pod,
+        Self::Job,
+        Self::CronJob,
+        Self::Target,
+        Self::Event,
+        Self::Run,
+        Self::History,
+    ];
+
+    /// Spellings beside the singular and the plural.
+    pub fn short_names(self) -> &'static [&'static str] {
+        &self.spellings()[2..]
+    }
+
     /// Reads one spelling; case does not matter, since kinds are written `CronJob` too.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
@@ -82,6 +100,16 @@ impl Noun {
     /// The plural.
     pub fn plural(self) -> &'static str {
         self.spellings()[1]
+    }
+
+    /// As kubectl says whom something has happened to: `job.batch`.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Job => "job.batch",
+            Self::CronJob => "cronjob.batch",
+            Self::Service => "deployment.apps",
+            _ => self.singular(),
+        }
     }
 
     fn spellings(self) -> &'static [&'static str] {

@@ -36,7 +36,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("revert", "supctl apply"),
     ("set", "supctl apply"),
     ("set-property", "supctl apply"),
-    ("explain", "supctl validate FILE"),
     ("schema", "supctl validate FILE"),
     ("convert", "supctl validate FILE"),
     ("export", "supctl get all -o yaml"),

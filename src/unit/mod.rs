@@ -6,6 +6,7 @@
 
 pub mod calendar;
 pub mod diagnostic;
+pub mod explain;
 pub mod load;
 pub mod model;
 pub mod name;

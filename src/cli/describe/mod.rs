@@ -17,11 +17,9 @@ use super::exit::{Exit, Failure, Outcome};
 use super::name::{Noun, Query, Reference};
 use super::rows::{Look, Tabular};
 use super::server::Server;
-use super::subject::Subject;
 use super::target::{self, Asker};
 use crate::control::client::Selection;
 use crate::control::objects::{CronJob, Deployment, Event, Job, Pod, Selector, Unit};
-use crate::unit::model::Kind;
 
 /// Arguments of `describe`.
 #[derive(clap::Args, Debug)]
@@ -67,7 +65,8 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     } else {
         let mut references = Vec::new();
         for reference in query.names {
-            match noun_of(&reference, query.nouns.first().copied(), &server)? {
+            let written = reference.noun.or(query.nouns.first().copied());
+            match written.map_or_else(|| target::noun_of(&server, &reference.name), |noun| Ok(Ok(noun)))? {
                 Ok(noun) => references.push((noun, Some(reference))),
                 Err(failure) => {
                     context.complain(&failure);
@@ -92,29 +91,6 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     }
     context.print(&pages.join("\n\n"))?;
     Ok(exit)
-}
-
-/// The noun that a name is meant with: the one written, or that of what bears the name.
-fn noun_of(
-    reference: &Reference,
-    written: Option<Noun>,
-    server: &Server,
-) -> Result<Result<Noun, Failure>, Failure> {
-    if let Some(noun) = reference.noun.or(written) {
-        return Ok(Ok(noun));
-    }
-    let mut found = target::resolve(server, std::slice::from_ref(&reference.name), Asker::Question)?;
-    Ok(match (found.subjects.first(), found.missing.pop()) {
-        (Some(Subject::Unit(unit)), _) => Ok(match unit.status.kind {
-            Kind::Service => Noun::Service,
-            Kind::Job => Noun::Job,
-            Kind::CronJob => Noun::CronJob,
-            Kind::Target => Noun::Target,
-        }),
-        (Some(subject), _) => Ok(subject.noun()),
-        (None, Some(failure)) => Err(failure),
-        (None, None) => Ok(Noun::Unit),
-    })
 }
 
 impl Surroundings<'_> {
