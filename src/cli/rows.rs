@@ -151,13 +151,5 @@ pub fn ending(exit_code: u8, signal: Option<u8>) -> String {
     }
 }
 
-/// A signal as kill(1) and Kubernetes write it: `SIGKILL`; its number where it has no name.
-pub fn signal_name(number: u8) -> String {
-    match nix::sys::signal::Signal::try_from(i32::from(number)) {
-        Ok(signal) => signal.as_str().to_owned(),
-        Err(_) => number.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -30,3 +30,5 @@ mod reader;
 mod source;
 mod tree;
 mod value;
+
+pub use value::signal_name;

@@ -11,6 +11,7 @@ mod faults;
 mod history;
 mod jobs;
 mod keeper_death;
+mod kubectl;
 mod last_good;
 mod logger_death;
 mod logs;

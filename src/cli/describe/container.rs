@@ -93,7 +93,7 @@ fn terminated(page: &mut Page, level: usize, label: &str, end: &ContainerTermina
     page.put_some(level + 1, "Reason", Some(&end.reason).filter(|reason| !reason.is_empty()));
     page.put_some(level + 1, "Message", Some(&end.message).filter(|message| !message.is_empty()));
     page.put(level + 1, "Exit Code", end.exit_code.to_string());
-    page.put_some(level + 1, "Signal", end.exit_signal.map(super::super::rows::signal_name));
+    page.put_some(level + 1, "Signal", end.exit_signal.map(crate::unit::signal_name));
     page.time(level + 1, "Started", end.started_at);
     page.time(level + 1, "Finished", Some(end.finished_at));
 }

@@ -122,3 +122,7 @@ fn in_trouble(pod: &Pod) -> bool {
 fn is_terminal(phase: Phase) -> bool {
     matches!(phase, Phase::Succeeded | Phase::Failed)
 }
+
+#[cfg(test)]
+#[path = "pod_tests.rs"]
+mod tests;

@@ -92,8 +92,7 @@ pub struct PodCondition {
 /// The owner of a job's pod is left out: the view does not know its uid. See [`Pod::of_job`].
 impl From<&PodView> for Pod {
     fn from(view: &PodView) -> Self {
-        let (init, main): (Vec<_>, Vec<_>) =
-            view.processes.iter().partition(|p| matches!(p.class, Class::Init | Class::Sidecar));
+        let (main, init): (Vec<_>, Vec<_>) = view.processes.iter().partition(|p| p.class == Class::Main);
         let containers = |processes: &[&ProcessView]| processes.iter().map(|p| container(p)).collect();
         let spec = PodSpec {
             restart_policy: view.restart_policy.clone(),
