@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::space::Supd;
 
 /// From the end of one command to the next one.
-const PAUSE: Duration = Duration::from_millis(1_000);
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Five managers in a row that were killed before they were ready are safe mode, as is promised. It is left
 /// only when an operator asks for it: a long trouble needs one.
@@ -16,6 +16,7 @@ pub struct Operator {
     next: Instant,
     /// How often supd was in safe mode.
     pub asked: u32,
+    answered: bool,
 }
 
 enum Work {
@@ -25,21 +26,24 @@ enum Work {
 
 impl Operator {
     pub fn new() -> Self {
-        Self { at_work: None, next: Instant::now(), asked: 0 }
+        Self { at_work: None, next: Instant::now(), asked: 0, answered: false }
     }
 
     /// One step, without waiting for anything.
     pub fn go(&mut self, supd: &Supd) {
         match self.at_work.take() {
             None if Instant::now() < self.next => {}
-            None => self.at_work = Some(Work::Looking(begin(supd, "status"))),
+            None => self.at_work = Some(Work::Looking(begin(supd, "get units -o name"))),
             Some(Work::Looking(mut child)) => match child.try_wait().unwrap() {
                 None => self.at_work = Some(Work::Looking(child)),
                 Some(_) if is_safe_mode(&mut child) => {
                     self.asked += 1;
                     self.at_work = Some(Work::Asking(begin(supd, "daemon-reload")));
                 }
-                Some(_) => self.next = Instant::now() + PAUSE,
+                Some(status) => {
+                    self.answered |= status.success();
+                    self.next = Instant::now() + PAUSE;
+                }
             },
             Some(Work::Asking(mut child)) => match child.try_wait().unwrap() {
                 None => self.at_work = Some(Work::Asking(child)),
@@ -47,6 +51,11 @@ impl Operator {
                 Some(_) => self.next = Instant::now() + PAUSE,
             },
         }
+    }
+
+    /// Whether a manager has answered since the last time this was asked: then it was ready.
+    pub fn take_answer(&mut self) -> bool {
+        std::mem::take(&mut self.answered)
     }
 
     /// Until a look has found no safe mode.
@@ -66,8 +75,8 @@ impl Operator {
     }
 }
 
-fn begin(supd: &Supd, verb: &str) -> Child {
-    let mut command = supd.space().supctl_command(&[verb]);
+fn begin(supd: &Supd, words: &str) -> Child {
+    let mut command = supd.space().supctl_command(&words.split(' ').collect::<Vec<_>>());
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 

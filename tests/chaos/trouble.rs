@@ -23,6 +23,8 @@ pub struct Trouble<'a> {
     stopped: Vec<(Instant, i32)>,
     pub clients: Clients,
     operator: Operator,
+    /// Managers killed since one has answered.
+    unanswered: u32,
     /// Clients that did not end.
     pub stuck: Vec<String>,
     /// How often each role was killed or stopped.
@@ -40,6 +42,7 @@ impl<'a> Trouble<'a> {
             stopped: Vec::new(),
             clients: Clients::default(),
             operator: Operator::new(),
+            unanswered: 0,
             stuck: Vec::new(),
             done: BTreeMap::new(),
             killed: BTreeSet::new(),
@@ -71,13 +74,24 @@ impl<'a> Trouble<'a> {
 
     fn one(&mut self) {
         match self.dice.between(0, 99) {
-            0..8 => self.kill_role("manager"),
+            0..8 => self.kill_manager(),
             8..14 => self.kill_role("logger"),
             14..20 => self.kill_role("spawner"),
             20..26 => self.stop_role(),
             26..28 => self.stop_keeper(),
             28..50 => self.kill_program(),
             _ => self.clients.come(self.supd, self.units, &mut self.dice),
+        }
+    }
+
+    /// Three in a row at most before one is ready: five are safe mode, and that is not all we want to see.
+    fn kill_manager(&mut self) {
+        if self.operator.take_answer() {
+            self.unanswered = 0;
+        }
+        if self.unanswered < 3 {
+            self.unanswered += 1;
+            self.kill_role("manager");
         }
     }
 
