@@ -69,7 +69,7 @@ fn out_014_out_016_descriptions_have_kubectls_sections() {
         )
         .unit("pi", "exec = ['/bin/echo', '3.14']\n[job]\ncompletions = 2\ncompletion_mode = 'Indexed'\n")
         .unit("backup", "exec = ['/bin/true']\n[cron]\nschedule = '0 0 1 1 *'\n")
-        .unit("crash", "exec = ['/bin/sh', '-c', 'kill -9 $$']\n")
+        .unit("crash", "shell = 'kill -9 $$'\n")
         .unit("default", "wants = ['web', 'pi', 'backup', 'crash']\n")
         .supd();
     supd.wait("web", "ready");
