@@ -82,8 +82,9 @@ fn references(
         }
         return Ok(references);
     }
+    // A noun alone is no question: then it is the name of a unit.
     if query.names.is_empty() {
-        return Err(Failure::usage("wait for whom? write NOUN/NAME, or --all"));
+        return Reference::parse_all(&options.words);
     }
     let noun = query.nouns.first().copied();
     Ok(query.names.into_iter().map(|name| Reference { noun: name.noun.or(noun), ..name }).collect())
