@@ -12,6 +12,7 @@ mod history;
 mod hooks;
 mod jobs;
 mod keeper_death;
+mod kubectl;
 mod last_good;
 mod logger_death;
 mod logs;
