@@ -36,7 +36,8 @@ pub struct Options {
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let goal = Goal::parse(&options.condition)?;
     let server = Server::connect(context, Asker::Question)?;
-    let found = target::resolve(&server, &options.names, Asker::Question)?;
+    let resolve = if goal == Goal::Deleted { target::resolve_jobs } else { target::resolve };
+    let found = resolve(&server, &options.names, Asker::Question)?;
     // What is not there is deleted.
     let missing = if goal == Goal::Deleted { &[] } else { found.missing.as_slice() };
     for failure in missing {
