@@ -7,13 +7,13 @@ mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::clients::Intent;
 use super::ledger::Ledger;
 use super::processes;
+use super::program::now_ms;
 use super::promised::Part;
 use super::space::Supd;
 use super::units::Unit;
@@ -34,7 +34,7 @@ pub struct Account<'a> {
     killed: &'a BTreeSet<String>,
     ledger: Ledger,
     logs: PathBuf,
-    /// When supd was asked for its history, in milliseconds since 1970.
+    /// When supd was asked for its history, as the ledger tells time.
     asked_ms: u64,
     faults: Faults,
     /// How much was looked at.
@@ -69,8 +69,7 @@ impl<'a> Account<'a> {
     /// Reads the ledger once supd has said what it knows: whatever ends later is in neither's account.
     fn look(&mut self) -> Value {
         // Before, since the answer may take its time on a busy machine.
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        self.asked_ms = u64::try_from(since.as_millis()).unwrap();
+        self.asked_ms = now_ms();
         let history = self.supd.json("get runs");
         self.ledger = Ledger::read(&self.supd.path().join("own"));
         let own = std::mem::take(&mut self.ledger.faults);
