@@ -297,3 +297,13 @@ pub const CALENDAR_TIMES_MAX: usize = 1_000_000;
 
 /// So many actions are a burst, after which memory is given back: fewer leave little behind.
 pub const BURST_ACTIONS: usize = 1_000;
+
+/// Longest template of `-o jsonpath=`: many times the longest that anybody types, far less than memory.
+pub const JSONPATH_BYTES_MAX: usize = 64 * 1024;
+
+/// Ranges within ranges, and filters within filters: nobody can read more, and the parser does not recurse
+/// any deeper.
+pub const JSONPATH_DEPTH_MAX: usize = 16;
+
+/// Values that one step of a path may lead to: all parts of the longest list of pods, and no more.
+pub const JSONPATH_VALUES_MAX: usize = 1_000_000;

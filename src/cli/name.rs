@@ -65,9 +65,30 @@ const NOUNS_NOT_YET: &[&str] =
     &["slice", "slices", "socket", "sockets", "path", "paths", "node", "nodes", "namespaces"];
 
 impl Noun {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Unit,
+        Self::Service,
+        Self::Pod,
+        Self::Job,
+        Self::CronJob,
+        Self::Target,
+        Self::Event,
+        Self::Run,
+        Self::History,
+    ];
+
+    /// Spellings beside the singular and the plural.
+    pub fn short_names(self) -> &'static [&'static str] {
+        &self.spellings()[2..]
+    }
+
     /// Reads one spelling; case does not matter, since kinds are written `CronJob` too.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
+        // kubectl's own names carry the group: `job.batch`, `deployments.apps`, `jobs.v1.batch`.
+        let groups = [".v1.batch", ".batch", ".v1.apps", ".apps"];
+        let text = groups.iter().find_map(|group| text.strip_suffix(group)).unwrap_or(&text).to_owned();
         NOUNS.iter().find(|(_, spellings)| spellings.contains(&text.as_str())).map(|(noun, _)| *noun)
     }
 
@@ -79,6 +100,16 @@ impl Noun {
     /// The plural.
     pub fn plural(self) -> &'static str {
         self.spellings()[1]
+    }
+
+    /// As kubectl says whom something has happened to: `job.batch`.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Job => "job.batch",
+            Self::CronJob => "cronjob.batch",
+            Self::Service => "deployment.apps",
+            _ => self.singular(),
+        }
     }
 
     fn spellings(self) -> &'static [&'static str] {

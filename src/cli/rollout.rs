@@ -12,7 +12,7 @@ use super::subject::Subject;
 use super::table::Table;
 use super::target::{self, Asker};
 use super::time_limit;
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{Client, ClientError, Selection};
 use crate::control::objects::{Change, Deployment, NoOptions, Noun, RevisionList, UndoOptions, Unit};
 use crate::unit::model::Kind;
 
@@ -171,7 +171,9 @@ fn status(context: &Context, server: &Server, name: &str, watch: bool, timeout: 
         let mut client = Client::connect(server.socket())?;
         client.set_deadline(deadline);
         // First the watch, then the object: so nothing can happen between them unseen.
-        let changes = client.watch::<Deployment>(Some(name), None)?;
+        let fields = format!("metadata.name={name}");
+        let selection = Selection { fields: Some(&fields), ..Selection::default() };
+        let changes = client.watch::<Deployment>(selection)?;
         let mut step = judge(&client.get::<Deployment>(name)?);
         let mut changes = changes.into_iter();
         loop {

@@ -73,6 +73,23 @@ fn resolve_among(
     Ok(known.find(&references, asker))
 }
 
+/// The kind of object of the API that a bare name means: a unit's own, else a pod, else a job. `Err`: what
+/// to say where there is none.
+pub fn noun_of(server: &Server, name: &str) -> Result<Result<Noun, Failure>, Failure> {
+    let mut found = resolve(server, &[name.to_owned()], Asker::Question)?;
+    Ok(match (found.subjects.first(), found.missing.pop()) {
+        (Some(Subject::Unit(unit)), _) => Ok(match unit.status.kind {
+            Kind::Service => Noun::Service,
+            Kind::Job => Noun::Job,
+            Kind::CronJob => Noun::CronJob,
+            Kind::Target => Noun::Target,
+        }),
+        (Some(subject), _) => Ok(subject.noun()),
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Ok(Noun::Unit),
+    })
+}
+
 impl Known {
     /// Finds what references stand for.
     pub fn find(&self, references: &[Reference], asker: Asker) -> Found {

@@ -62,6 +62,16 @@ impl Engine {
         self.units.get(name).map(|entry| &entry.unit)
     }
 
+    /// What a pod that is not final was made from.
+    pub fn pod_unit(&self, uid: PodUid) -> Option<&std::sync::Arc<crate::unit::model::Unit>> {
+        self.pods.get(&uid).map(|pod| &pod.unit)
+    }
+
+    /// What a job was made from.
+    pub fn job_unit(&self, name: &str) -> Option<&std::sync::Arc<crate::unit::model::Unit>> {
+        self.jobs.get(name).map(|job| &job.unit)
+    }
+
     fn show_unit(&self, entry: &Entry) -> UnitView {
         let unit = &entry.unit;
         let pods = self.pods_of(&unit.name);

@@ -156,6 +156,12 @@ const SIGNALS: [(&str, i32); 30] = [
     ("POLL", libc::SIGIO),
 ];
 
+/// A signal as Kubernetes and kill(1) write it: `SIGKILL`; its number where it has no name.
+pub fn signal_name(number: u8) -> String {
+    let known = SIGNALS.iter().find(|(_, known)| *known == i32::from(number));
+    known.map_or_else(|| format!("signal {number}"), |(name, _)| format!("SIG{name}"))
+}
+
 /// The signal of that name: `TERM`, `SIGTERM`, `RTMIN+3`.
 pub(super) fn signal(name: &str) -> Option<i32> {
     let short = name.strip_prefix("SIG").unwrap_or(name);

@@ -13,6 +13,7 @@ mod history;
 mod hooks;
 mod jobs;
 mod keeper_death;
+mod kubectl;
 mod kubernetes_jobs;
 mod last_good;
 mod logger_death;
