@@ -164,6 +164,18 @@ pub fn wait_for(
     goal: Goal,
     blocking: &Blocking,
 ) -> Outcome {
+    let line = |name: &str, word: &str| format!("{name}: {word}");
+    wait_saying(context, server, subjects, (goal, blocking), line)
+}
+
+/// As [`wait_for`], with lines of another form.
+pub(super) fn wait_saying(
+    context: &Context,
+    server: &Server,
+    subjects: &[Subject],
+    (goal, blocking): (Goal, &Blocking),
+    line: impl Fn(&str, &str) -> String,
+) -> Outcome {
     if subjects.is_empty() {
         return Ok(Exit::DONE);
     }
@@ -171,7 +183,7 @@ pub fn wait_for(
     let progress = Progress::new(context, &names, context.look());
     let wish = Wish { goal, any: false, timeout: blocking.timeout };
     let report = follow::follow(context, server, subjects, wish, &progress, |name, verdict| match verdict {
-        Verdict::Reached(word) => context.say(&format!("{name}: {word}")),
+        Verdict::Reached(word) => context.say(&line(name, word)),
         Verdict::Missed(cause) => {
             context.complain(
                 &Failure::new(Exit::FAILED, format!("{name}: {cause}"))

@@ -244,10 +244,12 @@ impl Manager {
                     return Err(Status::failure(StatusReason::InternalError, message));
                 }
             };
-            let known = object.unit.as_ref().filter(|unit| self.engine.unit(unit).is_some());
+            // Its unit goes with its file, but the Job had gone before.
+            let gone = self.gone_job(object).is_some();
+            let known = object.unit.as_ref().filter(|unit| !gone && self.engine.unit(unit).is_some());
             results.push(ObjectResult {
                 resource: object.resource.clone(),
-                result: if kept || known.is_some() { "deleted" } else { "" }.to_owned(),
+                result: if kept && !gone || known.is_some() { "deleted" } else { "" }.to_owned(),
                 unit: known.map(ToString::to_string),
                 diff: String::new(),
             });

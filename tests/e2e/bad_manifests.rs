@@ -133,9 +133,9 @@ fn mistakes_are_named_with_their_places() {
         "5:16",
         &["out of range", "0 to 2147483647"],
     );
-    refused_at(&supd, "syntax.yaml", &job("  completions: [3\n"), "7:", &["this is no YAML"]);
+    refused_at(&supd, "syntax.yaml", &job("  completions: [3\n"), "6:11", &["this is no YAML"]);
     let image = job("").replace("command: [/bin/true]", "image: busybox");
-    refused_at(&supd, "image.yaml", &image, "8:28", &["has no `command`"]);
+    refused_at(&supd, "image.yaml", &image, "8:27", &["has no `command`"]);
     let other = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
     refused_at(&supd, "ingress.yaml", other, "2:7", &["`Ingress` cannot be honoured here"]);
     let other = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: web}\n";
@@ -193,7 +193,7 @@ fn crn_a_zone_within_a_schedule() {
     let supd = place();
     for zone in ["TZ", "CRON_TZ"] {
         let text = cron(&format!("{zone}=UTC 0 0 * * *"));
-        refused_at(&supd, "zone.yaml", &text, "5:14", &["a schedule has no zone within it", "timeZone: UTC"]);
+        refused_at(&supd, "zone.yaml", &text, "5:13", &["a schedule has no zone within it", "timeZone: UTC"]);
     }
     refused_at(&supd, "fields.yaml", &cron("0 0 * *"), "5:", &["cannot be read"]);
 }
@@ -295,7 +295,7 @@ fn the_second_document_spoils_the_first() {
     let supd = place();
     let changed = GOOD.replace("suspend: true", "suspend: false");
     let text = format!("{}---\n{changed}---\n{}", GOOD.replace("good", "first"), job("  paralelism: 2\n"));
-    refused_at(&supd, "two.yaml", &text, "24:3", &["unknown field `paralelism`"]);
+    refused_at(&supd, "two.yaml", &text, "25:3", &["unknown field `paralelism`"]);
     // The same, where only all of it together is wrong.
     let text = format!("{}---\n{}", job(""), job(""));
     refused_at(&supd, "same.yaml", &text, "12:18", &["there are two units `bad`"]);

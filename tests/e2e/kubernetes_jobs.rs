@@ -1,9 +1,10 @@
 //! Goal: the Jobs that Kubernetes' own documentation shows run here from `apply -f` to their end, with the
 //! status, the conditions, the logs and the events that the documentation promises.
 //! Method: manifests of the same shape, for programs that every Debian has (`kubernetes_jobs/*.yaml`; `@` stands
-//! for the place's directory), through the real supctl. A FIFO holds what is to be looked at.
+//! for the place's directory), through the real supctl. Processes wait at a gate while they are looked at.
 
 use std::fs;
+use std::io::Write;
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use super::space::{Space, Supd, repository};
 /// Writes one of the manifests into the place, with some words replaced.
 fn manifest_with(supd: &Supd, name: &str, changes: &[(&str, &str)]) -> String {
     let text = fs::read_to_string(repository(&format!("tests/e2e/kubernetes_jobs/{name}.yaml"))).unwrap();
-    let mut text = text.replace('@', supd.path().to_str().unwrap());
+    let mut text = text.replace("@/", &format!("{}/", supd.path().display()));
     for (from, to) in changes {
         assert!(text.contains(from), "{from} in {name}");
         text = text.replace(from, to);
@@ -40,7 +41,7 @@ fn wait(supd: &Supd, job: &str, condition: &str) -> Value {
 /// What was applied goes, and all of it.
 #[track_caller]
 fn delete(supd: &Supd, path: &str, job: &str) {
-    supd.ctl(&format!("delete -f {path}")).ok();
+    supd.ctl(&format!("delete -f {path}")).ok().stdout_is(&format!("job.batch \"{job}\" deleted\n"));
     supd.ctl(&format!("get job {job}")).code(4);
     assert_eq!(supd.json("get pods")["items"], json!([]));
     assert_eq!(fs::read_dir(supd.path().join("state/units")).unwrap().count(), 0);
@@ -92,6 +93,23 @@ fn queue(supd: &Supd, items: &[&str]) {
     }
     for item in items {
         fs::write(supd.path().join("queue/new").join(item), "").unwrap();
+    }
+}
+
+/// A FIFO of which each waiting process reads a line. The test has it open, so that nobody waits for the other
+/// end; and a line of one byte cannot be shared.
+struct Gate(fs::File);
+
+impl Gate {
+    fn new(supd: &Supd) -> Self {
+        let path = supd.path().join("go");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        Self(fs::File::options().read(true).write(true).open(path).unwrap())
+    }
+
+    /// So many processes go on: those that wait, or those that come next.
+    fn open(&mut self, count: usize) {
+        self.0.write_all(&vec![b'\n'; count]).unwrap();
     }
 }
 
@@ -213,7 +231,8 @@ fn pfp_003_exit_code_42_fails_the_job_at_once() {
 
 #[test]
 fn pfp_006_a_disruption_is_ignored() {
-    let supd = Space::new().fifo("go").supd();
+    let supd = Space::new().supd();
+    let mut gate = Gate::new(&supd);
     let name = "job-pod-failure-policy-ignore";
     let path = apply(&supd, "failure-policy-ignore", name);
     supd.wait_file("up", "up\nup\n");
@@ -225,8 +244,7 @@ fn pfp_006_a_disruption_is_ignored() {
     assert!(told.into_iter().any(|one| one["type"] == "DisruptionTarget" && one["status"] == "True"));
     // Though nothing may fail (`backoffLimit: 0`), there is another pod, after the first delay (JOB-049).
     supd.wait_file("up", "up\nup\nup\n");
-    supd.release("go");
-    supd.release("go");
+    gate.open(2);
     let job = wait(&supd, name, "complete");
     assert_eq!(conditions(&job), COMPLETIONS_REACHED);
     assert_status(&job, json!({"succeeded": 2, "failed": 0}));
@@ -265,10 +283,11 @@ fn bpi_003_too_many_failed_indexes_end_the_job() {
 
 #[test]
 fn suc_003_the_success_of_the_leader_is_enough() {
-    let supd = Space::new().fifo("go").supd();
+    let supd = Space::new().supd();
+    let mut gate = Gate::new(&supd);
     let path = apply(&supd, "success-policy", "job-success");
     supd.until("jobs", |job| job["status"]["active"] == 10);
-    supd.release("go");
+    gate.open(1);
     let job = wait(&supd, "job-success", "complete");
     assert_eq!(conditions(&job), ["SuccessCriteriaMet=True SuccessPolicy", "Complete=True SuccessPolicy"]);
     assert_eq!(last_message(&job), "Matched rules at index 0");
@@ -281,7 +300,8 @@ fn suc_003_the_success_of_the_leader_is_enough() {
 
 #[test]
 fn job_080_suspended_and_resumed_by_its_manifest() {
-    let supd = Space::new().fifo("go").supd();
+    let supd = Space::new().supd();
+    let mut gate = Gate::new(&supd);
     let path = apply(&supd, "suspended", "myjob");
     let job = supd.json("get job myjob");
     assert_eq!(conditions(&job), ["Suspended=True JobSuspended"]);
@@ -296,8 +316,7 @@ fn job_080_suspended_and_resumed_by_its_manifest() {
     let job = supd.json("get job myjob");
     assert_eq!(conditions(&job), ["Suspended=False JobResumed"]);
     assert!(job["status"]["startTime"].is_string());
-    supd.release("go");
-    supd.release("go");
+    gate.open(2);
     supd.wait_file("up", "up\nup\nup\n");
 
     manifest_with(&supd, "suspended", &[]);
@@ -308,7 +327,7 @@ fn job_080_suspended_and_resumed_by_its_manifest() {
     assert_eq!(job["status"].get("startTime"), None, "JOB-083");
 
     supd.ctl("resume job/myjob").ok();
-    (0..3).for_each(|_| supd.release("go"));
+    gate.open(3);
     let job = wait(&supd, "myjob", "complete");
     let mut expected = vec!["Suspended=False JobResumed"];
     expected.extend(COMPLETIONS_REACHED);
@@ -337,7 +356,8 @@ fn job_070_finished_jobs_go_and_come_back_when_applied() {
     let job = supd.json("get job pi-with-ttl");
     assert_ne!(job["metadata"]["uid"], first.as_str());
     gone(&supd);
-    supd.ctl(&format!("delete -f {path}")).ok();
+    supd.ctl(&format!("delete -f {path}")).code(5).stderr_has("job.batch \"pi-with-ttl\" not found");
+    supd.ctl("get unit pi-with-ttl").code(4);
 }
 
 #[test]
@@ -396,7 +416,8 @@ fn cjb_028_the_hello_cronjob_by_hand() {
 
 #[test]
 fn sid_003_a_sidecar_keeps_no_job_from_its_end() {
-    let supd = Space::new().fifo("go").supd();
+    let supd = Space::new().supd();
+    let mut gate = Gate::new(&supd);
     let path = apply(&supd, "sidecar", "myjob");
     let pod = supd.until_pod("myjob-0", |main| main["state"]["running"].is_object());
     let init = |pod: &Value, place: usize| pod["status"]["initContainerStatuses"][place].clone();
@@ -404,7 +425,7 @@ fn sid_003_a_sidecar_keeps_no_job_from_its_end() {
     assert_eq!((&init(&pod, 1)["name"], &init(&pod, 1)["started"]), (&json!("logshipper"), &json!(true)));
     let row = supd.ctl("get pod myjob-0").ok().stdout;
     assert!(row.contains(" 2/2 "), "the sidecar counts (SID-006): {row}");
-    supd.release("go");
+    gate.open(1);
     let job = wait(&supd, "myjob", "complete");
     assert_eq!(conditions(&job), COMPLETIONS_REACHED);
     assert_status(&job, json!({"succeeded": 1, "failed": 0}));

@@ -71,7 +71,7 @@ impl Until {
                 if found.is_some_and(|found| text(found, "status").eq_ignore_ascii_case(status)) {
                     return reached();
                 }
-                Ok(end_of(object).map_or(Verdict::Pending, Verdict::Missed))
+                Ok(end_of(object, kind).map_or(Verdict::Pending, Verdict::Missed))
             }
             Self::Value { path, value } => {
                 let wrong = |words: &str| Err(Failure::usage(format!("`{}` {words}", path.text())));
@@ -113,15 +113,17 @@ fn text<'v>(object: &'v Value, key: &str) -> &'v str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// How a job or a pod has ended, where it has.
-fn end_of(object: &Value) -> Option<String> {
+/// How a job or a pod has ended, where it has, so that a condition can no longer come. A job that is to fail
+/// gets its `Failed` only when its pods are gone (JOB-101).
+fn end_of(object: &Value, awaited: &str) -> Option<String> {
     let is_true = |kind: &str| {
         let is = |condition: &&Value| text(condition, "type") == kind && text(condition, "status") == "True";
         conditions(object).iter().find(is)
     };
     match text(object, "kind") {
         "Job" => {
-            let failed = is_true("FailureTarget").or_else(|| is_true("Failed"));
+            let to_fail = is_true("FailureTarget").filter(|_| !awaited.eq_ignore_ascii_case("Failed"));
+            let failed = to_fail.or_else(|| is_true("Failed"));
             let words =
                 |failed: &Value| format!("failed: {}, {}", text(failed, "reason"), text(failed, "message"));
             failed.map(words).or_else(|| is_true("Complete").map(|_| "is complete".to_owned()))
@@ -185,6 +187,10 @@ mod tests {
             judge("condition=complete", &failed),
             Ok(Verdict::Missed("failed: BackoffLimitExceeded, m".to_owned()))
         );
+        let failing =
+            job(json!([{"type": "FailureTarget", "status": "True", "reason": "r", "message": "m"}]));
+        assert_eq!(judge("condition=complete", &failing), Ok(Verdict::Missed("failed: r, m".to_owned())));
+        assert_eq!(judge("condition=failed", &failing), Ok(Verdict::Pending), "JOB-101");
         assert_eq!(judge("condition=failed", &complete), Ok(Verdict::Missed("is complete".to_owned())));
         assert_eq!(judge("jsonpath={.status.active}=1", &complete), met());
         assert_eq!(judge("jsonpath={.status.active}=2", &complete), Ok(Verdict::Pending));
