@@ -61,7 +61,7 @@ fn out_002_out_003_out_005_a_word_for_each_state() {
 }
 
 #[test]
-fn out_014_out_016_descriptions_have_kubectls_sections() {
+fn out_014_015_016_descriptions_have_kubectls_sections() {
     let supd = Space::new()
         .unit(
             "web",

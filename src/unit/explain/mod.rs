@@ -8,6 +8,7 @@ mod job;
 mod pod;
 mod probe;
 mod service;
+mod volume;
 
 use super::keys::{self, TableSpec};
 
@@ -53,7 +54,7 @@ pub enum Found {
 
 /// All tables, those that stand at the top of a file first.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    [pod::TABLES, probe::TABLES, service::TABLES, job::TABLES].into_iter().flatten()
+    [pod::TABLES, probe::TABLES, volume::TABLES, service::TABLES, job::TABLES].into_iter().flatten()
 }
 
 impl Table {
