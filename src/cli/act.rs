@@ -6,6 +6,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::follow::{self, End, Wish};
 use super::goal::{Goal, Verdict};
+use super::name::services;
 use super::progress::Progress;
 use super::server::Server;
 use super::subject::Subject;
@@ -25,6 +26,13 @@ pub struct Options {
     names: Vec<String>,
     #[command(flatten)]
     blocking: Blocking,
+}
+
+impl Options {
+    /// With kubectl's second form of names: `rollout restart deployment web`.
+    pub fn of_services(&self) -> Self {
+        Self { names: services(&self.names), blocking: self.blocking }
+    }
 }
 
 /// Whether and how long to wait.

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::files::{FileOptions, read_all};
 use super::goal::Goal;
 use super::name::{Query, Reference};
+use super::namespace::Namespace;
 use super::server::Server;
 use super::subject::Subject;
 use super::target::{self, Asker};
@@ -20,6 +21,8 @@ use crate::control::objects::{ApplyFiles, Job, Pod, Unit};
     after_help = "Examples:\n  supctl delete job/import\n  supctl delete -f job.yaml\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
 )]
 pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
     /// NOUN NAME..., or NOUN/NAME..., or names of units
     #[arg(value_name = "NOUN|NAME", required_unless_present = "filename", conflicts_with = "filename")]
     words: Vec<String>,

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::exit::{Failure, Outcome};
 use super::get;
 use super::name::{Noun, Reference};
+use super::namespace::Namespace;
 use super::output::OutputFlags;
 use super::server::Server;
 use super::target::{self, Asker};
@@ -31,9 +32,8 @@ pub struct Options {
     /// No line of headers
     #[arg(long, alias = "no-legend")]
     no_headers: bool,
-    /// For kubectl's hands: there is one namespace
-    #[arg(short = 'A', long, hide = true)]
-    all_namespaces: bool,
+    #[command(flatten)]
+    namespace: Namespace,
 }
 
 /// `supctl events`

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure, Outcome};
 use super::jsonpath::Path;
 use super::listing::{self, Item, Shape};
 use super::name::{Noun, Query, Reference, nearest};
+use super::namespace::Namespace;
 use super::not_yet::quoted;
 use super::output::{Output, OutputFlags};
 use super::server::Server;
@@ -61,9 +62,8 @@ pub struct Options {
     /// A name that is unknown is no failure
     #[arg(long)]
     ignore_not_found: bool,
-    /// For kubectl's hands: there is one namespace
-    #[arg(short = 'A', long, hide = true)]
-    all_namespaces: bool,
+    #[command(flatten)]
+    namespace: Namespace,
     /// The noun before each name; where there are several nouns it is there anyway
     #[arg(long, hide = true)]
     show_kind: bool,

@@ -31,8 +31,9 @@ Act
   create job --from=cronjob/NAME          run a cronjob's job now
   wait NAME --for=ready|complete|failed   until it has come to pass
 Configure
-  validate [FILE]       check unit files; needs no supd
-  apply [-f FILE]       load unit files, and change what differs
+  validate [FILE]       check unit files and manifests; needs no supd
+  apply [-f FILE]       load unit files or Kubernetes manifests, and change what
+                        differs; diff: what that would be; delete -f
   daemon-reload         load unit files only
   export [NAME]         units as Kubernetes manifests; needs no supd
   calendar EXPR         a schedule in words, and its next times; needs no supd

@@ -67,6 +67,9 @@ pub struct Options {
     /// One process of the pod: main, or an init step
     #[arg(short, long, value_name = "PROCESS")]
     container: Option<String>,
+    /// For kubectl's hands: without `-c` all are shown
+    #[arg(long, hide = true, conflicts_with = "container")]
+    all_containers: bool,
 }
 
 impl Options {

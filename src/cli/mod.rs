@@ -43,6 +43,7 @@ pub mod kill;
 pub mod listing;
 pub mod logs;
 pub mod name;
+pub mod namespace;
 pub mod not_yet;
 pub mod output;
 pub mod progress;

@@ -35,6 +35,16 @@ pub struct Reference {
     pub name: String,
 }
 
+/// kubectl's two forms of a service's name, `deployment/web` and `deployment web`, in the first one.
+pub fn services(words: &[String]) -> Vec<String> {
+    match words {
+        [noun, names @ ..] if !names.is_empty() && Noun::parse(noun) == Some(Noun::Service) => {
+            names.iter().map(|name| format!("{noun}/{name}")).collect()
+        }
+        _ => words.to_vec(),
+    }
+}
+
 /// What `get` and its like are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -305,6 +315,17 @@ mod tests {
         assert_eq!(query("pods web-0 web-1").map(|q| (q.nouns, q.names.len())), Ok((vec![Noun::Pod], 2)));
         assert_eq!(query("web").map(|q| q.names.len()), Ok(1));
         assert!(query("pods,nonsense").is_err() && query("sockets").is_err() && query("pods job/x").is_err());
+    }
+
+    #[test]
+    fn services_have_two_forms() {
+        let form =
+            |words: &[&str]| services(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(form(&["deployment", "web", "db"]), ["deployment/web", "deployment/db"]);
+        assert_eq!(form(&["deployment/web"]), ["deployment/web"]);
+        assert_eq!(form(&["web", "db"]), ["web", "db"]);
+        // A unit may have a noun's name.
+        assert_eq!(form(&["service"]), ["service"]);
     }
 
     #[test]

@@ -40,7 +40,6 @@ fn as_docker_shows_containers() {
     insta::assert_snapshot!(table(&pods, LOOK, true).render(Screen::pipe()), @r#"
     NAME    COMMAND                      CREATED       STATUS
     web-0   "/usr/bin/web --port 8080"   2 hours ago   Up 2 hours (healthy)
-    web-9   "/usr/bin/web --port 8080"   2 hours ago   Up 2 hours
     web-1   "/usr/bin/web --port 8080"   2 hours ago   Up 5 seconds (starting)
     web-2   "/usr/bin/web --port 8080"   2 hours ago   Exited (7) 3 minutes ago
     web-3   "/usr/bin/web --port 8080"   2 hours ago   Created

@@ -6,6 +6,8 @@ use super::act::{self, Act};
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::follow::again;
+use super::name::services;
+use super::namespace::Namespace;
 use super::server::{self, Server};
 use super::style::{Tone, printable, printable_lines};
 use super::subject::Subject;
@@ -73,6 +75,8 @@ enum Verb {
 /// Whom it is about.
 #[derive(clap::Args, Clone, Debug)]
 struct Names {
+    #[command(flatten)]
+    namespace: Namespace,
     /// Services: web, deployment/web
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
@@ -106,7 +110,7 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
             let answer = server.verb::<Unit>(name, "unpause", &NoOptions {})?;
             context.say(&answer.message).map(|()| Exit::DONE)
         }),
-        Verb::Restart(options) => act::run(Act::Restart, options, context),
+        Verb::Restart(options) => act::run(Act::Restart, &options.of_services(), context),
     }
 }
 
@@ -118,7 +122,7 @@ fn each(
     mut act: impl FnMut(&Server, &str) -> Outcome,
 ) -> Outcome {
     let server = Server::connect(context, asker)?;
-    let found = target::resolve(&server, &references(&names.names), asker)?;
+    let found = target::resolve(&server, &services(&names.names), asker)?;
     let mut exit = Exit::DONE;
     for failure in &found.missing {
         context.complain(failure);
@@ -138,18 +142,6 @@ fn each(
         }));
     }
     Ok(exit)
-}
-
-/// kubectl's two forms: `deployment/web`, and `deployment web`.
-fn references(words: &[String]) -> Vec<String> {
-    match words {
-        [noun, names @ ..]
-            if !names.is_empty() && super::name::Noun::parse(noun) == Some(super::name::Noun::Service) =>
-        {
-            names.iter().map(|name| format!("{noun}/{name}")).collect()
-        }
-        _ => words.to_vec(),
-    }
 }
 
 // ---- status

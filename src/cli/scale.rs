@@ -4,6 +4,8 @@ use super::act::{Blocking, wait_for};
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::goal::Goal;
+use super::name::services;
+use super::namespace::Namespace;
 use super::server::Server;
 use super::subject::Subject;
 use super::target::{self, Asker};
@@ -16,6 +18,8 @@ use crate::unit::model::Kind;
     after_help = "Examples:\n  supctl scale web --replicas=5\n  supctl scale web +2\n\nExit codes: 0 done, 1 it failed, 5 no such service, 69 supd cannot be reached, 124 --timeout ran out, 130 interrupted"
 )]
 pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
     /// Services; the last word may be N, +N or -N
     #[arg(value_name = "NAME", required = true, allow_negative_numbers = true)]
     names: Vec<String>,
@@ -67,17 +71,15 @@ fn scale(server: &Server, subject: &Subject, amount: Amount) -> Result<u32, Fail
         Subject::Unit(unit) if unit.status.kind == Kind::Service => {}
         _ => return Err(Failure::usage(format!("`scale` is for services; `{name}` is none"))),
     }
+    let service: Option<Deployment> = server.find(name)?;
+    let Some(service) = service else {
+        return Err(Failure::usage(format!("`scale` is for services; `{name}` is a Pod of a manifest")));
+    };
+    let present = service.spec.replicas;
     let replicas = match amount {
         Amount::Exactly(replicas) => replicas,
-        Amount::More(_) | Amount::Fewer(_) => {
-            let service: Option<Deployment> = server.find(name)?;
-            let present = service.map_or(0, |service| service.spec.replicas);
-            match amount {
-                Amount::More(more) => present.saturating_add(more),
-                Amount::Fewer(fewer) => present.saturating_sub(fewer),
-                Amount::Exactly(replicas) => replicas,
-            }
-        }
+        Amount::More(more) => present.saturating_add(more),
+        Amount::Fewer(fewer) => present.saturating_sub(fewer),
     };
     // A unit's name is safe in a path but for its `@`.
     let path = format!("{}/{}/scale", Deployment::PATH, name.replace('@', "%40"));
@@ -97,7 +99,7 @@ fn split(options: &Options) -> Result<(Vec<String>, Amount), Failure> {
     if names.is_empty() {
         return Err(Failure::usage("which service? write supctl scale NAME N"));
     }
-    Ok((names, amount))
+    Ok((services(&names), amount))
 }
 
 fn parse_amount(text: &str) -> Option<Amount> {

@@ -36,10 +36,11 @@ impl Manager {
         })
     }
 
-    /// The deployment that a unit is; nothing where it is no service.
+    /// The deployment that a unit is; nothing where it is no service, or a manifest's bare Pod.
     pub(super) fn whole_deployment(&self, view: &UnitView) -> Option<Object> {
         let deployment = Deployment::of_unit(view)?;
         Some(match self.engine.unit(&view.name) {
+            Some(unit) if unit.manifest.as_deref() == Some("Pod") => return None,
             Some(unit) => deployment.with_unit(unit).into(),
             None => deployment.into(),
         })

@@ -61,7 +61,7 @@ fn out_002_out_003_out_005_a_word_for_each_state() {
 }
 
 #[test]
-fn out_014_out_016_descriptions_have_kubectls_sections() {
+fn out_014_015_016_descriptions_have_kubectls_sections() {
     let supd = Space::new()
         .unit(
             "web",
@@ -182,7 +182,21 @@ fn out_014_out_016_descriptions_have_kubectls_sections() {
     );
     sections(
         "describe deployment web",
-        &["Replicas:", "1 desired", "StrategyType:", "Pod Template:", "Conditions:"],
+        &[
+            "deployment.kubernetes.io/revision: 1",
+            "Replicas:",
+            "1 desired",
+            "StrategyType:",
+            "RollingUpdate",
+            "RollingUpdateStrategy:",
+            "Pod Template:",
+            "Conditions:",
+            "Available",
+            "MinimumReplicasAvailable",
+            "Deployment has minimum availability.",
+            "Progressing",
+            "Events:",
+        ],
     );
     sections("describe target default", &["Kind:", "target", "File:", "State:"]);
     status_becomes(&supd, "crash-0", "CrashLoopBackOff");
@@ -201,6 +215,43 @@ fn out_014_out_016_descriptions_have_kubectls_sections() {
         ],
     );
     supd.ctl("describe pod nope").code(4);
+}
+
+#[test]
+fn what_kubectls_hands_type_is_understood() {
+    let supd = Space::new().unit("web", SLEEPER).supd();
+    supd.wait("web", "ready");
+    supd.ctl("scale deployment web --replicas=2").ok();
+    supd.ctl("rollout restart deployment web").ok();
+    supd.ctl("get pods -n default -o name").ok().stdout_has("pod/web-1");
+    supd.ctl("get pods -n kube-system").code(2).stderr_has("there is one namespace here");
+    supd.ctl("logs deployment/web --all-containers").ok();
+    supd.ctl("logs deployment/web --all-containers -c main").code(2);
+}
+
+#[test]
+fn a_manifests_pod_is_no_deployment_and_its_pid_is_the_applications() {
+    let container = |name: &str, more: &str| {
+        format!("  - {{name: {name}, image: x, command: [/bin/sleep, infinity]{more}}}\n")
+    };
+    let manifest = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: alone}}\nspec:\n  initContainers:\n{}  containers:\n{}",
+        container("beside", ", restartPolicy: Always"),
+        container("app", ""),
+    );
+    let supd = Space::new().supd();
+    let file = supd.path().join("alone.yaml");
+    std::fs::write(&file, manifest).unwrap();
+    supd.ctl(&format!("apply -f {}", file.display())).ok();
+    supd.wait("alone", "ready");
+    supd.ctl("get deployments").ok().stdout_is("").stderr_has("No resources found");
+    supd.ctl("get deployment alone").code(4);
+    supd.ctl("scale alone --replicas=2").code(2).stderr_has("is a Pod of a manifest");
+    let pod = supd.json("get pod alone");
+    assert!(pod["metadata"]["ownerReferences"].is_null(), "{pod}");
+    let app = &pod["status"]["containerStatuses"][0];
+    assert_eq!(app["name"], "app");
+    assert_eq!(app["state"]["running"]["pid"], pod["status"]["pid"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod unit;
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::name::{Noun, Query, Reference};
+use super::namespace::Namespace;
 use super::rows::{Look, Tabular};
 use super::server::Server;
 use super::target::{self, Asker};
@@ -36,9 +37,8 @@ pub struct Options {
     /// Without the events
     #[arg(long, num_args = 0..=1, default_value = "true", default_missing_value = "true", hide = true)]
     show_events: String,
-    /// For kubectl's hands: there is one namespace
-    #[arg(short = 'A', long, hide = true)]
-    all_namespaces: bool,
+    #[command(flatten)]
+    namespace: Namespace,
 }
 
 /// What all pages are made with.

@@ -33,9 +33,9 @@ pub(super) fn page(service: &Deployment, around: &Surroundings<'_>) -> Result<St
         container::of_template(&mut page, template);
     }
     page.head(0, "Conditions");
-    page.columns(1, &["Type", "Status", "Reason"]);
+    page.columns(1, &["Type", "Status", "Reason", "Message"]);
     for condition in &status.conditions {
-        page.row(1, &[&condition.kind, &condition.status, &condition.reason]);
+        page.row(1, &[&condition.kind, &condition.status, &condition.reason, &condition.message]);
     }
     unit::section(&mut page, status.unit.as_str(), around)?;
     event::table(&mut page, &around.events_of("Deployment", &service.metadata.name)?, around);

@@ -16,6 +16,7 @@ use super::follow::{self, End, Wish};
 use super::goal::{Goal, Verdict};
 use super::listing;
 use super::name::{Noun, Query, Reference};
+use super::namespace::Namespace;
 use super::progress::Progress;
 use super::server::Server;
 use super::subject::Subject;
@@ -29,6 +30,8 @@ use crate::control::client::Selection;
     after_help = "Examples:\n  supctl wait web --for=ready --timeout=60s\n  supctl wait job/import --for=condition=complete\n\nExit codes: 0 it has come to pass, 1 it can no longer come, 4 no such unit, 124 --timeout ran out, 130 interrupted"
 )]
 pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
     /// Units, pods or jobs; NOUN/NAME..., NOUN NAME...
     #[arg(value_name = "NOUN|NAME", required = true)]
     words: Vec<String>,

@@ -117,7 +117,7 @@ impl From<&PodView> for Pod {
             unit: view.unit.clone(),
             job: view.job.clone(),
             ordinal: view.ordinal,
-            pid: view.processes.iter().find_map(|process| match process.state {
+            pid: main.iter().chain(&init).find_map(|process| match process.state {
                 ProcessState::Running { pid, .. } => Some(pid),
                 ProcessState::Waiting { .. } | ProcessState::Terminated(_) => None,
             }),
@@ -229,6 +229,8 @@ fn metadata(view: &PodView) -> Metadata {
             metadata.annotations.extend(index.map(|(key, value)| (key.to_owned(), value)));
             metadata.annotations.extend(failures_before(view));
         }
+        // A manifest's Pod bears its unit's own name, and nobody owns it.
+        None if view.name == view.unit.as_str() => {}
         None => {
             let (version, kind) = (super::Deployment::API_VERSION, super::Deployment::KIND);
             let uid = uid_of_name(kind, view.unit.as_str());

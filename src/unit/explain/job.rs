@@ -2,7 +2,7 @@
 
 use super::super::keys;
 use super::Table;
-use super::pod::key;
+use super::pod::{OPERATOR, VALUES, key};
 
 pub(super) const TABLES: &[Table] = &[
     Table {
@@ -52,13 +52,36 @@ pub(super) const TABLES: &[Table] = &[
         written: "[[job.failure_policy]]",
         kubernetes: "spec.podFailurePolicy.rules",
         text: "What a failure of a pod means. The first rule that matches counts; one that no rule matches is counted.",
-        spec: None,
+        spec: Some(&keys::FAILURE_RULE),
         keys: &[
             key! { "exit_codes" "table" "" "onExitCodes" "Ends with these codes: `{ operator = \"In\", values = [42] }`, or NotIn; `process` names one process." },
             key! { "signal" "array of names" "" "" "A signal that supd did not send has ended a process." },
             key! { "oom" "boolean" "" "" "It was out of memory." },
             key! { "deleted" "boolean" "" "onPodConditions DisruptionTarget" "An operator has deleted the pod, or supd has ended under it." },
             key! { "action" "one of \"FailJob\", \"FailIndex\", \"Ignore\", \"Count\"" "" "action" "What follows: the job fails, its index fails, it is not counted, or it is." },
+        ],
+    },
+    Table {
+        path: "job.failure_policy.exit_codes",
+        written: "`exit_codes`",
+        kubernetes: "onExitCodes",
+        text: "Codes that a rule is about.",
+        spec: Some(&keys::FAILURE_CODES),
+        keys: &[
+            OPERATOR,
+            VALUES,
+            key! { "process" "text" "any" "containerName" "Only ends of this process of the pod." },
+        ],
+    },
+    Table {
+        path: "job.success_policy",
+        written: "`success_policy`",
+        kubernetes: "spec.successPolicy.rules",
+        text: "Which successes are enough. The job is complete as soon as one rule holds; pods that still run are ended.",
+        spec: Some(&keys::SUCCESS_RULE),
+        keys: &[
+            key! { "succeeded_indexes" "text" "all" "succeededIndexes" "Indexes that count: \"0-3,7\"." },
+            key! { "succeeded_count" "integer" "all of them" "succeededCount" "So many of them are enough." },
         ],
     },
     Table {

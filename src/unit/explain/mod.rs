@@ -8,6 +8,7 @@ mod job;
 mod pod;
 mod probe;
 mod service;
+mod volume;
 
 use super::keys::{self, TableSpec};
 
@@ -53,7 +54,7 @@ pub enum Found {
 
 /// All tables, those that stand at the top of a file first.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    [pod::TABLES, probe::TABLES, service::TABLES, job::TABLES].into_iter().flatten()
+    [pod::TABLES, probe::TABLES, volume::TABLES, service::TABLES, job::TABLES].into_iter().flatten()
 }
 
 impl Table {
@@ -129,6 +130,12 @@ fn step(written: &str) -> Option<String> {
         "min_ready_seconds" => "min_ready",
         "progress_deadline_seconds" => "progress_deadline",
         "revision_history_limit" => "history",
+        "volumes" => "volume",
+        "volume_mounts" => "mount",
+        "mount_path" => "path",
+        "empty_dir" => "empty",
+        "host_path" => "host",
+        "config_map" => "file",
         "restart_policy_rules" => "restart_rules",
         "security_context" => "sandbox",
         "run_as_user" => "user",
@@ -219,6 +226,9 @@ mod tests {
             ("pod.spec.terminationGracePeriodSeconds", "a unit termination_grace_period"),
             ("deployment.spec.strategy.rollingUpdate.maxSurge", "`rollout` max_surge"),
             ("deployment.spec.replicas", "[service] replicas"),
+            ("pod.spec.volumes", "[[volume]]"),
+            ("pod.spec.volumes.configMap", "[[volume.file]]"),
+            ("pod.spec.containers.volumeMounts.mountPath", "[[mount]] path"),
             ("job.spec.podFailurePolicy", "[[job.failure_policy]]"),
             ("service", "[service]"),
             ("exec", "a unit exec"),

@@ -55,6 +55,14 @@ const STOP: Key = key! { "stop" "table" "" "containers[].lifecycle"
 const NAME: Key = key! { "name" "text" "" "containers[].name"
 "Its name within the pod: a DNS label, not `main`." };
 
+const MOUNT: Key = key! { "mount" "array of tables" "[]" "containers[].volumeMounts"
+"Where the process finds volumes of the pod; see `supctl explain mount`." };
+
+pub(super) const OPERATOR: Key =
+    key! { "operator" "one of \"In\", \"NotIn\"" "" "operator" "These codes, or all others but 0." };
+pub(super) const VALUES: Key =
+    key! { "values" "array of integers" "" "values" "Exit codes, at most 255 of them." };
+
 /// Of a step, a sidecar, or a process beside main.
 const BESIDE: &[Key] = &[
     NAME,
@@ -77,6 +85,7 @@ const BESIDE: &[Key] = &[
     READINESS,
     LIVENESS,
     STOP,
+    MOUNT,
     SANDBOX,
 ];
 
@@ -132,6 +141,11 @@ pub(super) const TABLES: &[Table] = &[
             RESOURCES,
             SANDBOX,
             key! { "logs" "table" "" "" "Where output goes; see `supctl explain logs`." },
+            key! { "volume" "array of tables" "[]" "spec.volumes" "Files and directories of the pod; see `supctl explain volume`." },
+            MOUNT,
+            key! { "container" "text" "\"main\"" "containers[0].name" "What the main process is called: a manifest's container keeps its name." },
+            key! { "manifest" "kind" "" "kind"
+            "The kind of the manifest that the unit came from: `supctl export` writes that kind again, and Kubernetes' defaults hold where they differ from ours." },
             key! { "binds_to" "array of units" "[]" "" "As `requires`, and stopped when they stop." },
             key! { "part_of" "array of units" "[]" "" "Stopped and restarted with them." },
             key! { "conflicts" "array of units" "[]" "" "Never runs beside them." },
@@ -150,7 +164,7 @@ pub(super) const TABLES: &[Table] = &[
         written: "[[sidecar]]",
         kubernetes: "spec.initContainers with restartPolicy Always",
         text: "A process beside the application, started after all init steps and stopped after the application. It is always restarted, and never keeps a job from completing.",
-        spec: None,
+        spec: Some(&keys::SIDECAR),
         keys: BESIDE,
     },
     Table {
@@ -158,8 +172,27 @@ pub(super) const TABLES: &[Table] = &[
         written: "[[process]]",
         kubernetes: "spec.containers",
         text: "A further process of the application, as a second container is. The pod is done when all of them are.",
-        spec: None,
+        spec: Some(&keys::PROCESS),
         keys: BESIDE,
+    },
+    Table {
+        path: "restart_rules",
+        written: "[[restart_rules]]",
+        kubernetes: "containers[].restartPolicyRules",
+        text: "An exit that is treated otherwise than the policy says. The first rule that matches counts.",
+        spec: Some(&keys::RESTART_RULE),
+        keys: &[
+            key! { "exit_codes" "table" "" "exitCodes" "Which exits: `{ operator = \"In\", values = [42] }`, or NotIn." },
+            key! { "action" "one of \"Restart\", \"RestartAllContainers\"" "" "action" "The process runs again, or all of the pod does, steps included." },
+        ],
+    },
+    Table {
+        path: "restart_rules.exit_codes",
+        written: "`exit_codes`",
+        kubernetes: "exitCodes",
+        text: "Codes that a rule is about.",
+        spec: Some(&keys::EXIT_CODES),
+        keys: &[OPERATOR, VALUES],
     },
     Table {
         path: "backoff",
@@ -187,6 +220,18 @@ pub(super) const TABLES: &[Table] = &[
             "From the wish to stop it to KILL, what runs first included. At least 2 seconds lie between the signal and KILL." },
             key! { "pre" "array of text, or table" "" "lifecycle.preStop"
             "Runs before the signal, where supd stops the process: a command, `{ sleep = \"5s\" }` or `{ http = … }`. The grace has begun." },
+        ],
+    },
+    Table {
+        path: "hook",
+        written: "a hook",
+        kubernetes: "lifecycle.postStart, lifecycle.preStop",
+        text: "What runs right after a start (`post` in [startup]) or before a stop (`pre` in [stop]). One of the keys, or the command alone.",
+        spec: Some(&keys::HOOK),
+        keys: &[
+            key! { "exec" "array of text" "" "exec.command" "A command, as the process's own user and with its environment." },
+            key! { "http" "table" "" "httpGet" "A GET that answers 200 to 399: `{ port = 8080, path = \"/drain\" }`." },
+            key! { "sleep" "duration" "" "sleep.seconds" "A pause." },
         ],
     },
     Table {

@@ -25,6 +25,11 @@ const SUCCESS: Key = key! { "success_threshold" "integer" "1" "successThreshold"
 const FAILURE: Key =
     key! { "failure_threshold" "integer" "3" "failureThreshold" "Failures in a row that make it bad." };
 
+const GRACE: Key = key! { "grace" "duration" "the pod's" "terminationGracePeriodSeconds"
+"Instead of the pod's grace, where this probe stops the process." };
+const GRACE_PERIOD: Key = key! { "termination_grace_period" "duration" "the pod's" "terminationGracePeriodSeconds"
+"Kubernetes' name for `grace`." };
+
 pub(super) const TABLES: &[Table] = &[
     Table {
         path: "startup",
@@ -48,6 +53,8 @@ pub(super) const TABLES: &[Table] = &[
             TIMEOUT,
             SUCCESS,
             FAILURE,
+            GRACE,
+            GRACE_PERIOD,
             key! { "post" "array of text, or table" "" "lifecycle.postStart"
             "Runs right after the start, beside the process: a command, `{ sleep = \"5s\" }` or `{ http = … }`. Its failure is the process's." },
         ],
@@ -73,6 +80,8 @@ pub(super) const TABLES: &[Table] = &[
             TIMEOUT,
             SUCCESS,
             FAILURE,
+            key! { "grace" "duration" "" "" "Refused: readiness stops nothing." },
+            key! { "termination_grace_period" "duration" "" "" "Refused, as `grace` is: readiness stops nothing." },
         ],
     },
     Table {
@@ -80,7 +89,7 @@ pub(super) const TABLES: &[Table] = &[
         written: "[liveness]",
         kubernetes: "spec.containers[].livenessProbe",
         text: "Failing it stops the process, which is then restarted by its policy.",
-        spec: None,
+        spec: Some(&keys::LIVENESS),
         keys: &[
             NOTIFY,
             FD,
@@ -97,7 +106,8 @@ pub(super) const TABLES: &[Table] = &[
             TIMEOUT,
             SUCCESS,
             FAILURE,
-            key! { "grace" "duration" "the pod's" "terminationGracePeriodSeconds" "Instead of the pod's grace, where this probe stops the process." },
+            GRACE,
+            GRACE_PERIOD,
         ],
     },
     Table {
@@ -123,6 +133,18 @@ pub(super) const TABLES: &[Table] = &[
         keys: &[
             key! { "host" "text" "\"127.0.0.1\"" "tcpSocket.host" "Host name or address." },
             key! { "port" "integer or text" "" "tcpSocket.port" "The port; a text may have variables in it." },
+        ],
+    },
+    Table {
+        path: "readiness.grpc",
+        written: "`grpc`",
+        kubernetes: "grpc",
+        text: "gRPC's health check, which says SERVING.",
+        spec: Some(&keys::GRPC),
+        keys: &[
+            key! { "host" "text" "\"127.0.0.1\"" "" "Host name or address." },
+            key! { "port" "integer or text" "" "grpc.port" "The port; a text may have variables in it." },
+            key! { "service" "text" "\"\"" "grpc.service" "The service that is asked about; empty: the server as a whole." },
         ],
     },
 ];

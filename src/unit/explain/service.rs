@@ -21,7 +21,7 @@ pub(super) const TABLES: &[Table] = &[
         written: "`rollout`",
         kubernetes: "spec.strategy",
         text: "How a changed template comes to the pods of a service.",
-        spec: None,
+        spec: Some(&keys::ROLLOUT),
         keys: &[
             key! { "strategy" "one of \"RollingUpdate\", \"Recreate\"" "\"RollingUpdate\"" "spec.strategy.type" "Side by side, or all old ones gone before the first new one comes." },
             key! { "max_unavailable" "integer or percentage" "1" "spec.strategy.rollingUpdate.maxUnavailable" "Pods that may be missing meanwhile; a percentage is rounded down." },
