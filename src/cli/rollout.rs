@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn names_in_both_forms() {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(references(&words("deployment web api")), ["deployment/web", "deployment/api"]);
-        assert_eq!(references(&words("web api")), ["web", "api"]);
+        assert_eq!(services(&words("deployment web api")), ["deployment/web", "deployment/api"]);
+        assert_eq!(services(&words("web api")), ["web", "api"]);
     }
 }
