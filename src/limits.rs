@@ -288,6 +288,8 @@ pub const HALT_STAGE_MS: u64 = 3_000;
 
 /// Changes of objects that may wait for one `supctl` that waits for them: its threads then read no further.
 pub const NEWS_QUEUE_MAX: usize = 1_024;
+/// How long a FIFO that `-f` names may be without a writer: a shell's `>` opens it in no time.
+pub const FIFO_WITHOUT_WRITER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// How long a supd that is started anew may be away before a `supctl` that waits gives up.
 pub const SUPD_AWAY_MAX: std::time::Duration = std::time::Duration::from_secs(15);
 /// Times that one `supctl calendar` may ask for: more than a year of minutes.

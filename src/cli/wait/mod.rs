@@ -106,7 +106,8 @@ fn for_goal(
         format!("{noun}{}", reference.name)
     };
     let names: Vec<String> = references.iter().map(written).collect();
-    let found = target::resolve(server, &names, Asker::Question)?;
+    let resolve = if goal == Goal::Deleted { target::resolve_jobs } else { target::resolve };
+    let found = resolve(server, &names, Asker::Question)?;
     // What is not there is deleted.
     let missing = if goal == Goal::Deleted { &[] } else { found.missing.as_slice() };
     for failure in missing {
