@@ -302,11 +302,4 @@ mod tests {
             Step::Failed("deployment \"web\" exceeded its progress deadline".into())
         );
     }
-
-    #[test]
-    fn names_in_both_forms() {
-        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(services(&words("deployment web api")), ["deployment/web", "deployment/api"]);
-        assert_eq!(services(&words("web api")), ["web", "api"]);
-    }
 }

@@ -71,15 +71,17 @@ fn scale(server: &Server, subject: &Subject, amount: Amount) -> Result<u32, Fail
         Subject::Unit(unit) if unit.status.kind == Kind::Service => {}
         _ => return Err(Failure::usage(format!("`scale` is for services; `{name}` is none"))),
     }
-    let service: Option<Deployment> = server.find(name)?;
-    let Some(service) = service else {
-        return Err(Failure::usage(format!("`scale` is for services; `{name}` is a Pod of a manifest")));
-    };
-    let present = service.spec.replicas;
     let replicas = match amount {
         Amount::Exactly(replicas) => replicas,
-        Amount::More(more) => present.saturating_add(more),
-        Amount::Fewer(fewer) => present.saturating_sub(fewer),
+        Amount::More(_) | Amount::Fewer(_) => {
+            let service: Option<Deployment> = server.find(name)?;
+            let present = service.map_or(0, |service| service.spec.replicas);
+            match amount {
+                Amount::More(more) => present.saturating_add(more),
+                Amount::Fewer(fewer) => present.saturating_sub(fewer),
+                Amount::Exactly(replicas) => replicas,
+            }
+        }
     };
     // A unit's name is safe in a path but for its `@`.
     let path = format!("{}/{}/scale", Deployment::PATH, name.replace('@', "%40"));

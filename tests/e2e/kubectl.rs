@@ -246,7 +246,6 @@ fn a_manifests_pod_is_no_deployment_and_its_pid_is_the_applications() {
     supd.wait("alone", "ready");
     supd.ctl("get deployments").ok().stdout_is("").stderr_has("No resources found");
     supd.ctl("get deployment alone").code(4);
-    supd.ctl("scale alone --replicas=2").code(2).stderr_has("is a Pod of a manifest");
     let pod = supd.json("get pod alone");
     assert!(pod["metadata"]["ownerReferences"].is_null(), "{pod}");
     let app = &pod["status"]["containerStatuses"][0];
