@@ -288,6 +288,8 @@ pub const HALT_STAGE_MS: u64 = 3_000;
 
 /// Changes of objects that may wait for one `supctl` that waits for them: its threads then read no further.
 pub const NEWS_QUEUE_MAX: usize = 1_024;
+/// How long a FIFO that `-f` names may be without a writer: a shell's `>` opens it in no time.
+pub const FIFO_WITHOUT_WRITER_MAX: std::time::Duration = std::time::Duration::from_secs(3);
 /// How long a supd that is started anew may be away before a `supctl` that waits gives up.
 pub const SUPD_AWAY_MAX: std::time::Duration = std::time::Duration::from_secs(15);
 /// Times that one `supctl calendar` may ask for: more than a year of minutes.
@@ -295,3 +297,13 @@ pub const CALENDAR_TIMES_MAX: usize = 1_000_000;
 
 /// So many actions are a burst, after which memory is given back: fewer leave little behind.
 pub const BURST_ACTIONS: usize = 1_000;
+
+/// Longest template of `-o jsonpath=`: many times the longest that anybody types, far less than memory.
+pub const JSONPATH_BYTES_MAX: usize = 64 * 1024;
+
+/// Ranges within ranges, and filters within filters: nobody can read more, and the parser does not recurse
+/// any deeper.
+pub const JSONPATH_DEPTH_MAX: usize = 16;
+
+/// Values that one step of a path may lead to: all parts of the longest list of pods, and no more.
+pub const JSONPATH_VALUES_MAX: usize = 1_000_000;

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::follow::{self, End, Wish};
 use super::goal::{Goal, Verdict};
+use super::name::services;
 use super::progress::Progress;
 use super::server::Server;
 use super::subject::Subject;
@@ -25,6 +26,13 @@ pub struct Options {
     names: Vec<String>,
     #[command(flatten)]
     blocking: Blocking,
+}
+
+impl Options {
+    /// With kubectl's second form of names: `rollout restart deployment web`.
+    pub fn of_services(&self) -> Self {
+        Self { names: services(&self.names), blocking: self.blocking }
+    }
 }
 
 /// Whether and how long to wait.
@@ -164,6 +172,18 @@ pub fn wait_for(
     goal: Goal,
     blocking: &Blocking,
 ) -> Outcome {
+    let line = |name: &str, word: &str| format!("{name}: {word}");
+    wait_saying(context, server, subjects, (goal, blocking), line)
+}
+
+/// As [`wait_for`], with lines of another form.
+pub(super) fn wait_saying(
+    context: &Context,
+    server: &Server,
+    subjects: &[Subject],
+    (goal, blocking): (Goal, &Blocking),
+    line: impl Fn(&str, &str) -> String,
+) -> Outcome {
     if subjects.is_empty() {
         return Ok(Exit::DONE);
     }
@@ -171,7 +191,7 @@ pub fn wait_for(
     let progress = Progress::new(context, &names, context.look());
     let wish = Wish { goal, any: false, timeout: blocking.timeout };
     let report = follow::follow(context, server, subjects, wish, &progress, |name, verdict| match verdict {
-        Verdict::Reached(word) => context.say(&format!("{name}: {word}")),
+        Verdict::Reached(word) => context.say(&line(name, word)),
         Verdict::Missed(cause) => {
             context.complain(
                 &Failure::new(Exit::FAILED, format!("{name}: {cause}"))

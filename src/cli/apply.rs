@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::files::{FileOptions, read_all};
+use super::namespace::Namespace;
 use super::server::Server;
 use super::style::printable_lines;
 use super::target::Asker;
@@ -14,6 +15,8 @@ use crate::control::objects::{ApplyFiles, ReloadOptions as Reload, Status};
     after_help = "Examples:\n  supctl apply\n  supctl apply -f job.yaml --dry-run\n\nExit codes: 0 done, 69 supd cannot be reached, 78 a unit is invalid, or a change is refused"
 )]
 pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
     #[command(flatten)]
     files: FileOptions,
     /// Check only, and tell what would change

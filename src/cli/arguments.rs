@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, apply, ask, calendar, create, delete, diff, enable, exec, export, get, help, history, kill, logs,
-    ps, reexec, rollout, run, scale, shutdown, status, validate, version, wait,
+    act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, enable, events, exec,
+    explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown, status,
+    validate, version, wait,
 };
 
 /// What was typed.
@@ -76,6 +77,10 @@ pub enum Verb {
     Status(status::Options),
     /// A table of pods, jobs, cronjobs, services, units, events or runs
     Get(get::Options),
+    /// All that is known of an object, with its events
+    Describe(describe::Options),
+    /// What has happened
+    Events(events::Options),
     /// Pods as docker shows containers
     Ps(ps::Options),
     /// Read the output of units, pods and jobs
@@ -140,8 +145,15 @@ pub enum Verb {
     Shutdown(shutdown::Options),
     /// The version of supctl and of supd
     Version(version::Options),
+    /// The kinds of objects
+    ApiResources(api_resources::Options),
+    /// What a key of a unit, its counterpart in Kubernetes, or the code of a fault means
+    Explain(explain::Options),
+    /// What a shell's completion asks
+    #[command(name = "__complete", hide = true)]
+    Words(complete::Words),
     /// Completions for a shell
-    Completion(help::CompletionOptions),
+    Completion(complete::Options),
     /// Help on a verb, or on a topic: exit-codes
     Help(help::Options),
     /// A verb that is not built yet, or none at all.

@@ -328,7 +328,7 @@ fn scaling_and_deleting() {
 fn waits() {
     let host = Host::new();
     assert_eq!(host.ctl("wait web db --for=ready"), ("web: ready\ndb: ready\n".to_owned(), 0));
-    assert_eq!(host.ctl("wait --for=condition=complete job/migrate"), ("migrate: complete\n".to_owned(), 0));
+    assert_eq!(host.ctl("wait --for=complete job/migrate"), ("migrate: complete\n".to_owned(), 0));
     assert_eq!(host.ctl("wait --for=failed job/migrate").1, 1);
     assert_eq!(host.ctl("wait api --for=ready --timeout=20ms").1, 124);
     assert_eq!(host.ctl("wait api web --any --timeout=10s"), ("web: ready\n".to_owned(), 0));

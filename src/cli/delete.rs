@@ -1,12 +1,15 @@
 //! `delete`: units, jobs and pods are stopped and forgotten.
 
-use super::act::{Blocking, wait_for};
+use std::collections::BTreeMap;
+
+use super::act::{Blocking, wait_for, wait_saying};
 use super::apply::accepted;
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::files::{FileOptions, read_all};
 use super::goal::Goal;
 use super::name::{Query, Reference};
+use super::namespace::Namespace;
 use super::server::Server;
 use super::subject::Subject;
 use super::target::{self, Asker};
@@ -18,6 +21,8 @@ use crate::control::objects::{ApplyFiles, Job, Pod, Unit};
     after_help = "Examples:\n  supctl delete job/import\n  supctl delete -f job.yaml\n\nExit codes: 0 done, 5 nothing of that name, 69 supd cannot be reached, 124 --timeout ran out"
 )]
 pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
     /// NOUN NAME..., or NOUN/NAME..., or names of units
     #[arg(value_name = "NOUN|NAME", required_unless_present = "filename", conflicts_with = "filename")]
     words: Vec<String>,
@@ -36,9 +41,13 @@ pub struct Options {
 /// `supctl delete NOUN/NAME...`
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let server = Server::connect(context, Asker::Action)?;
-    let (names, missing) = match options.files.is_empty() {
-        true => (names(&options.words)?, Exit::DONE),
+    let (units, missing) = match options.files.is_empty() {
+        true => (BTreeMap::new(), Exit::DONE),
         false => forget(options, context, &server)?,
+    };
+    let names = match options.files.is_empty() {
+        true => names(&options.words)?,
+        false => units.keys().map(|unit| format!("unit/{unit}")).collect(),
     };
     if names.is_empty() {
         return Ok(missing);
@@ -77,20 +86,29 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     }
     // A pod that has ended may stay as a record for a while.
     let exit = exit.and(wait_for(context, &server, &pods, Goal::Down, &options.blocking)?);
-    Ok(exit.and(wait_for(context, &server, &objects, Goal::Deleted, &options.blocking)?))
+    let line = |name: &str, word: &str| match units.get(name) {
+        Some(quoted) => format!("{quoted} {word}"),
+        None => format!("{name}: {word}"),
+    };
+    Ok(exit.and(wait_saying(context, &server, &objects, (Goal::Deleted, &options.blocking), line)?))
 }
 
-/// supd forgets what it has kept of files. The units that are to be deleted, and whether all was there.
-fn forget(options: &Options, context: &Context, server: &Server) -> Result<(Vec<String>, Exit), Failure> {
+/// Units that are to be deleted, each with what kubectl calls it: `job.batch "pi"`.
+type Quoted = BTreeMap<String, String>;
+
+/// supd forgets what it has kept of files. The units of them, and whether all was there.
+fn forget(options: &Options, context: &Context, server: &Server) -> Result<(Quoted, Exit), Failure> {
     let files = read_all(&options.files)?;
     let request = ApplyFiles { files, forget: true, ..ApplyFiles::default() };
     let answer = accepted(context, server.command("apply", &request))?;
-    let mut names = Vec::new();
+    let mut units = Quoted::new();
     let mut exit = Exit::DONE;
     for object in answer.details.objects {
         let quoted = object.resource.replacen('/', " \"", 1) + "\"";
         match (object.unit, object.result.as_str()) {
-            (Some(unit), _) => names.push(format!("unit/{unit}")),
+            (Some(unit), _) => {
+                units.insert(unit, quoted);
+            }
             (None, "") if options.ignore_not_found == Some(true) => {}
             (None, "") => {
                 context.complain(&Failure::new(Exit::NO_UNIT, format!("{quoted} not found")));
@@ -99,7 +117,7 @@ fn forget(options: &Options, context: &Context, server: &Server) -> Result<(Vec<
             (None, _) => context.say(&format!("{quoted} deleted"))?,
         }
     }
-    Ok((names, exit))
+    Ok((units, exit))
 }
 
 /// kubectl's `pod web-0 web-1` as `pod/web-0 pod/web-1`.

@@ -18,7 +18,7 @@ use super::rows::Tabular;
 use super::server::{self, Server};
 use super::subject::Subject;
 use super::target::Asker;
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{Client, ClientError, Selection};
 use crate::control::objects::{Change, Job, Pod, StatusReason, Unit};
 use crate::limits::{NEWS_QUEUE_MAX, SUPD_AWAY_MAX};
 
@@ -256,8 +256,8 @@ fn watch_once<T: Tabular>(
 ) -> Result<bool, ClientError> {
     let client = Client::connect(socket)?;
     // First the watch, then the list: so nothing can happen between them unseen.
-    let changes = client.watch::<T>(None, None)?;
-    let present = client.list::<T>(None)?.items.into_iter().map(wrap).collect();
+    let changes = client.watch::<T>(Selection::default())?;
+    let present = client.list::<T>(Selection::default())?.items.into_iter().map(wrap).collect();
     let noun = if matches!(T::NOUN, Noun::Pod | Noun::Job) { T::NOUN } else { Noun::Unit };
     if news.send(News::Present(noun, present)).is_err() {
         return Ok(true);

@@ -53,8 +53,13 @@ impl FromStr for Format {
             "jsonl" | "json-lines" => Ok(Self::JsonLines),
             "yaml" => Ok(Self::Yaml),
             "name" => Ok(Self::Name),
-            _ if ["toml", "jsonpath", "custom-columns"].iter().any(|later| text.starts_with(later)) => {
-                Err("not built yet; nearest: -o json, with jq".to_owned())
+            "toml" => Err("not built yet; nearest: yaml".to_owned()),
+            _ if text.starts_with("go-template") => {
+                Err("there are no Go templates here; nearest: jsonpath=TEMPLATE or custom-columns=SPEC"
+                    .to_owned())
+            }
+            _ if text.starts_with("jsonpath") || text.starts_with("custom-columns") => {
+                Err("this is for `supctl get`; here: table, wide, json, jsonl, yaml, name".to_owned())
             }
             _ => Err("not one of table, wide, json, jsonl, yaml, name".to_owned()),
         }
@@ -93,7 +98,8 @@ mod tests {
     #[test]
     fn the_words_of_output() {
         assert_eq!("wide".parse(), Ok(Format::Wide));
-        assert!("jsonpath={.items}".parse::<Format>().is_err_and(|words| words.contains("not built yet")));
+        assert!("jsonpath={.items}".parse::<Format>().is_err_and(|words| words.contains("supctl get")));
+        assert!("go-template={{.x}}".parse::<Format>().is_err_and(|words| words.contains("jsonpath")));
         assert!("xml".parse::<Format>().is_err());
     }
 

@@ -1,25 +1,22 @@
-//! `get`: tables and objects of every noun.
-
-use serde_json::Value;
+//! `get`: which objects, and how they are printed.
 
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
-use super::format::{self, Format, OutputOptions};
+use super::jsonpath::Path;
+use super::listing::{self, Item, Shape};
 use super::name::{Noun, Query, Reference, nearest};
+use super::namespace::Namespace;
 use super::not_yet::quoted;
-use super::rows::{self, Look, Tabular};
+use super::output::{Output, OutputFlags};
 use super::server::Server;
-use super::style::{Screen, Tone};
-use super::table::{Cell, Table};
 use super::target::{self, Asker};
 use super::watching;
-use crate::control::objects::{
-    CronJob, Deployment, Event, HistoryEntry, Job, List, Metadata, Pod, Run, Selector, Unit,
-};
+use crate::control::client::Selection;
+use crate::control::objects::Selector;
 use crate::unit::model::Kind;
 
 /// Arguments of `get`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Default)]
 #[command(
     after_help = "Examples:\n  supctl get pods -w\n  supctl get jobs import -o json\n\nExit codes: 0 done, 2 no such noun, 4 no such object, 69 supd cannot be reached"
 )]
@@ -28,13 +25,28 @@ pub struct Options {
     #[arg(value_name = "NOUN|NAME")]
     words: Vec<String>,
     #[command(flatten)]
-    pub(super) output: OutputOptions,
+    output: OutputFlags,
     /// Print each change as it happens
     #[arg(short, long)]
     watch: bool,
-    /// Only objects with these labels: k=v, k!=v, k, !k, with commas
+    /// The same, without what there is now
+    #[arg(long)]
+    watch_only: bool,
+    /// Only objects with these labels: k=v, k!=v, k in (a,b), k notin (a,b), k, !k
     #[arg(short = 'l', long, value_name = "LABELS")]
-    pub(super) selector: Option<String>,
+    selector: Option<String>,
+    /// Only objects that say this of themselves: status.phase=Running, type!=Normal, with commas
+    #[arg(long, value_name = "FIELDS")]
+    field_selector: Option<String>,
+    /// In the order of this field: .metadata.creationTimestamp
+    #[arg(long, value_name = "PATH")]
+    sort_by: Option<String>,
+    /// A column for each of these labels
+    #[arg(short = 'L', long, value_name = "LABELS", value_delimiter = ',')]
+    label_columns: Vec<String>,
+    /// A last column with all labels
+    #[arg(long)]
+    show_labels: bool,
     /// No line of headers
     #[arg(long, alias = "no-legend")]
     no_headers: bool,
@@ -47,20 +59,30 @@ pub struct Options {
     /// Accepted for the habit: finished ones are shown anyway
     #[arg(short, long)]
     all: bool,
+    /// A name that is unknown is no failure
+    #[arg(long)]
+    ignore_not_found: bool,
+    #[command(flatten)]
+    namespace: Namespace,
+    /// The noun before each name; where there are several nouns it is there anyway
+    #[arg(long, hide = true)]
+    show_kind: bool,
     /// For docker's and systemctl's hands: names are never cut in a pipe
     #[arg(long, hide = true)]
     plain: bool,
+    /// Of events: only later ones than the one of this number
+    #[arg(skip)]
+    since_sequence: Option<u64>,
 }
 
-/// An object, ready to be printed in any way.
+/// What `events` asks for.
 #[derive(Debug)]
-pub(super) struct Item {
-    pub(super) name: String,
-    pub(super) kind: Option<Kind>,
-    pub(super) value: Value,
-    pub(super) cells: Vec<Cell>,
-    state: String,
-    failing: bool,
+pub(super) struct Events {
+    pub(super) output: OutputFlags,
+    pub(super) fields: String,
+    pub(super) watch: bool,
+    pub(super) no_headers: bool,
+    pub(super) since: Option<u64>,
 }
 
 /// What is asked of one noun.
@@ -75,32 +97,40 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     if let Some(selector) = options.selector.as_deref() {
         Selector::parse(selector).map_err(Failure::usage)?;
     }
+    let order = options.sort_by.as_deref().map(Path::parse).transpose();
+    let order = order.map_err(|error| Failure::usage(error.to_string()))?;
     let query = Query::parse(&options.words)?;
+    let output = options.output.output()?;
     let server = Server::connect(context, Asker::Question)?;
     let mut exit = Exit::DONE;
     let sections = sections(query, &server, context, &mut exit)?;
-    let look = Look { wide: options.output.format() == Format::Wide, ..context.look() };
+    let shape = options.shape(&output, context, sections.len() > 1);
     let mut found = Vec::new();
     for section in &sections {
-        let items = items(&server, section.noun, options.selector.as_deref(), look)?;
-        for failure in missing(section, &items) {
+        let mut items = listing::items(&server, section.noun, options.selection(), shape.look)?;
+        let missing = if options.ignore_not_found { Vec::new() } else { missing(section, &items) };
+        for failure in missing {
             context.complain(&failure);
             exit = exit.and(failure.exit);
         }
-        let items = items.into_iter().filter(|item| options.wants(section, item));
-        found.push((section.noun, items.collect::<Vec<_>>()));
+        items.retain(|item| options.wants(section, item));
+        if let Some(order) = &order {
+            listing::sort(&mut items, order)?;
+        }
+        found.push((section.noun, items));
     }
     let named = sections.iter().map(|section| section.names.len()).sum::<usize>();
     // A name that is unknown is a failure; what else was asked for is printed all the same.
-    if found.iter().any(|(_, items)| !items.is_empty()) || exit == Exit::DONE {
-        print(options, context, &found, named == 1)?;
+    let any = found.iter().any(|(_, items)| !items.is_empty());
+    if !options.watch_only && (any || exit == Exit::DONE) {
+        if !any && shape.is_table() && named == 0 {
+            context.note("No resources found");
+        }
+        context.print(&listing::print(&shape, context.screen, &found, named == 1)?)?;
     }
-    if options.watch {
-        let [section] = sections.as_slice() else {
-            return Err(Failure::usage("`--watch` is for one noun at a time"));
-        };
-        let above = found.pop().map(|(_, items)| items).unwrap_or_default();
-        watching::watch(options, context, &server, section, above, look)?;
+    if options.watch || options.watch_only {
+        let watched = sections.iter().zip(found).map(|(section, (_, items))| (section, items)).collect();
+        watching::watch(options, &shape, context, &server, watched)?;
     }
     Ok(exit)
 }
@@ -161,113 +191,41 @@ fn missing(section: &Section, items: &[Item]) -> Vec<Failure> {
 }
 
 impl Options {
+    /// Events, in the order in which they came.
+    pub(super) fn of_events(events: Events) -> Self {
+        Self {
+            words: vec!["events".to_owned()],
+            output: events.output,
+            field_selector: Some(events.fields).filter(|fields| !fields.is_empty()),
+            watch: events.watch,
+            no_headers: events.no_headers,
+            since_sequence: events.since,
+            ..Self::default()
+        }
+    }
+
+    /// Which objects supd is asked for.
+    pub(super) fn selection(&self) -> Selection<'_> {
+        Selection { labels: self.selector.as_deref(), fields: self.field_selector.as_deref() }
+    }
+
+    fn shape<'a>(&'a self, output: &'a Output, context: &Context, several: bool) -> Shape<'a> {
+        Shape {
+            output,
+            look: listing::look(output, context.look()),
+            headers: !self.no_headers,
+            label_columns: &self.label_columns,
+            show_labels: self.show_labels,
+            with_noun: several || self.show_kind,
+        }
+    }
+
     pub(super) fn wants(&self, section: &Section, item: &Item) -> bool {
         let named = section.names.is_empty() || section.names.iter().any(|name| name.matches(&item.name));
         let of_kind = section.noun != Noun::Target || item.kind == Some(Kind::Target);
         let state = self.state.as_deref().is_none_or(|state| state.eq_ignore_ascii_case(&item.state));
-        named && of_kind && state && (!self.failed || item.failing)
+        let sequence = item.value.get("sequence").and_then(serde_json::Value::as_u64);
+        let later = self.since_sequence.is_none_or(|since| sequence > Some(since));
+        named && of_kind && state && later && (!self.failed || item.failing)
     }
-}
-
-/// All objects of a noun.
-fn items(server: &Server, noun: Noun, selector: Option<&str>, look: Look) -> Result<Vec<Item>, Failure> {
-    fn of<T: Tabular>(server: &Server, selector: Option<&str>, look: Look) -> Result<Vec<Item>, Failure> {
-        server.select::<T>(selector)?.iter().map(|object| Item::new(object, look)).collect()
-    }
-    match noun {
-        Noun::Unit | Noun::Target => {
-            let units: Vec<Unit> = server.select(selector)?;
-            units
-                .iter()
-                .map(|unit| Ok(Item { kind: Some(unit.status.kind), ..Item::new(unit, look)? }))
-                .collect()
-        }
-        Noun::Service => of::<Deployment>(server, selector, look),
-        Noun::Pod => of::<Pod>(server, selector, look),
-        Noun::Job => of::<Job>(server, selector, look),
-        Noun::CronJob => of::<CronJob>(server, selector, look),
-        Noun::Event => of::<Event>(server, selector, look),
-        Noun::Run => of::<Run>(server, selector, look),
-        Noun::History => of::<HistoryEntry>(server, selector, look),
-    }
-}
-
-impl Item {
-    pub(super) fn new<T: Tabular>(object: &T, look: Look) -> Result<Self, Failure> {
-        let value = serde_json::to_value(object)
-            .map_err(|error| Failure::new(Exit::FAILED, format!("cannot print the answer: {error}")))?;
-        let Metadata { name, .. } = object.metadata();
-        Ok(Self {
-            name: name.clone(),
-            kind: None,
-            value,
-            cells: rows::cells(object, look),
-            state: object.state(),
-            failing: object.tone() == Tone::Failing,
-        })
-    }
-}
-
-fn headers(noun: Noun, wide: bool) -> &'static [&'static str] {
-    match noun {
-        Noun::Unit | Noun::Target => rows::headers::<Unit>(wide),
-        Noun::Service => rows::headers::<Deployment>(wide),
-        Noun::Pod => rows::headers::<Pod>(wide),
-        Noun::Job => rows::headers::<Job>(wide),
-        Noun::CronJob => rows::headers::<CronJob>(wide),
-        Noun::Event => rows::headers::<Event>(wide),
-        Noun::Run => rows::headers::<Run>(wide),
-        Noun::History => rows::headers::<HistoryEntry>(wide),
-    }
-}
-
-/// Prints what was found. One name that was asked for is the object itself, all else is a list.
-fn print(
-    options: &Options,
-    context: &Context,
-    found: &[(Noun, Vec<Item>)],
-    one: bool,
-) -> Result<(), Failure> {
-    let all = || found.iter().flat_map(|(noun, items)| items.iter().map(move |item| (*noun, item)));
-    let document = || match all().next() {
-        Some((_, item)) if one && all().count() == 1 => Ok(item.value.clone()),
-        _ => serde_json::to_value(List::mixed(all().map(|(_, item)| &item.value).collect())),
-    };
-    let document = || document().map_err(|error| Failure::new(Exit::FAILED, error.to_string()));
-    let text = match options.output.format() {
-        Format::Table | Format::Wide => {
-            if all().next().is_none() {
-                context.note("No resources found");
-            }
-            tables(options, context.screen, found)
-        }
-        Format::Json => format::json(&document()?)?,
-        Format::Yaml => format::yaml(&document()?)?,
-        Format::JsonLines => {
-            all().map(|(_, item)| format::json_line(&item.value)).collect::<Result<_, _>>()?
-        }
-        Format::Name => all().map(|(noun, item)| format!("{}/{}\n", noun.singular(), item.name)).collect(),
-    };
-    context.print(&text)
-}
-
-/// A table for each noun; where there are several, names carry their noun, as kubectl has it.
-fn tables(options: &Options, screen: Screen, found: &[(Noun, Vec<Item>)]) -> String {
-    let filled: Vec<&(Noun, Vec<Item>)> = found.iter().filter(|(_, items)| !items.is_empty()).collect();
-    let several = found.len() > 1;
-    let tables = filled.iter().map(|(noun, items)| table(options, *noun, items, several).render(screen));
-    tables.collect::<Vec<_>>().join("\n")
-}
-
-pub(super) fn table(options: &Options, noun: Noun, items: &[Item], with_noun: bool) -> Table {
-    let wide = options.output.format() == Format::Wide;
-    let mut table = Table::new(headers(noun, wide)).headers(!options.no_headers);
-    for item in items {
-        let mut cells = item.cells.clone();
-        if with_noun && let Some(first) = cells.first_mut() {
-            *first = format!("{}/{}", noun.singular(), item.name).into();
-        }
-        table.push(Tone::Plain, cells);
-    }
-    table
 }

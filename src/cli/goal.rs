@@ -1,7 +1,6 @@
 //! When is it done? What a verb or `wait` waits for, and whether that has come, may come, or cannot.
 
 use super::exit::Failure;
-use super::not_yet;
 use super::rows::ending;
 use super::style::Tone;
 use super::subject::{Active, Subject};
@@ -44,15 +43,10 @@ pub enum Verdict {
 }
 
 impl Goal {
-    /// Reads what `--for=` names, in our words or in kubectl's.
+    /// Reads one of our words for what `--for=` names.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let text = text.to_ascii_lowercase();
-        if text.starts_with("jsonpath") {
-            return Err(not_yet::value("`--for=jsonpath`", "--for=ready, complete, failed, deleted"));
-        }
-        let word = text.strip_prefix("condition=").unwrap_or(&text);
-        let word = word.strip_suffix("=true").unwrap_or(word);
-        Ok(match word {
+        Ok(match text.as_str() {
             "ready" | "available" | "running" => Self::Ready,
             "active" | "started" => Self::Active,
             "inactive" | "stopped" => Self::Inactive,
@@ -62,7 +56,8 @@ impl Goal {
             "delete" | "deleted" => Self::Deleted,
             _ => {
                 return Err(Failure::usage(format!("there is no condition `{text}`"))
-                    .hint("conditions: ready, active, inactive, complete, failed, exited, deleted"));
+                    .hint("conditions: ready, active, inactive, complete, failed, exited, delete, create")
+                    .hint("or of the API's objects: condition=TYPE, jsonpath=PATH=VALUE"));
             }
         })
     }
@@ -292,13 +287,10 @@ mod tests {
     }
 
     #[test]
-    fn conditions_in_both_tongues() {
-        assert_eq!(Goal::parse("condition=Complete"), Ok(Goal::Complete));
-        assert_eq!(Goal::parse("condition=Available=True"), Ok(Goal::Ready));
+    fn words_of_conditions() {
+        assert_eq!(Goal::parse("Complete"), Ok(Goal::Complete));
+        assert_eq!(Goal::parse("available"), Ok(Goal::Ready));
         assert_eq!(Goal::parse("delete"), Ok(Goal::Deleted));
-        assert!(
-            Goal::parse("jsonpath={.status}").is_err_and(|failure| failure.message.contains("not built yet"))
-        );
         assert!(Goal::parse("happy").is_err());
     }
 }

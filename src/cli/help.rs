@@ -1,4 +1,4 @@
-//! Help: the overview that fits a terminal, topics, and completions.
+//! Help: the overview that fits a terminal, and topics.
 
 use clap::CommandFactory;
 
@@ -15,7 +15,8 @@ Usage: supctl [VERB] [NOUN] [NAME]... [FLAGS]        without a verb: status
 Look
   status [NAME]         how all units are; one unit with its last log lines
   get NOUN [NAME]       pods, jobs, cronjobs, services, units, targets, events,
-                        runs, all; -o wide|json|yaml|name, -w to watch, -l k=v
+                        runs, all; -o wide|json|yaml|name|jsonpath=, -w, -l k=v
+  describe NOUN NAME    all that is known of it      events [--for NAME] [-w]
   ps [-a]               pods as docker shows containers
   logs NAME             -f to follow, -n LINES, -p for the run before
   history [NAME]        how runs ended, and why others were not started; -n, -f
@@ -30,13 +31,16 @@ Act
   create job --from=cronjob/NAME          run a cronjob's job now
   wait NAME --for=ready|complete|failed   until it has come to pass
 Configure
-  validate [FILE]       check unit files; needs no supd
-  apply [-f FILE]       load unit files, and change what differs
+  validate [FILE]       check unit files and manifests; needs no supd
+  apply [-f FILE]       load unit files or Kubernetes manifests, and change what
+                        differs; diff: what that would be; delete -f
   daemon-reload         load unit files only
   export [NAME]         units as Kubernetes manifests; needs no supd
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
-  reexec   shutdown   version   completion SHELL   help VERB   help exit-codes
+  explain KEY|CODE      what a key or a fault means; needs no supd
+  reexec   shutdown   version   api-resources   completion SHELL
+  help VERB   help exit-codes
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes
@@ -57,17 +61,6 @@ pub struct Options {
     topic: Option<String>,
 }
 
-/// Arguments of `completion`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Examples:\n  source <(supctl completion bash)\n  supctl completion zsh > ~/.zfunc/_supctl\n\nExit codes: 0 done, 2 no such shell"
-)]
-pub struct CompletionOptions {
-    /// bash, zsh, fish, elvish or powershell
-    #[arg(value_enum)]
-    shell: clap_complete::Shell,
-}
-
 /// `supctl help [VERB|TOPIC]`
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let text = match options.topic.as_deref() {
@@ -79,17 +72,13 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     Ok(Exit::DONE)
 }
 
-/// `supctl completion SHELL`
-pub fn completion(options: &CompletionOptions, context: &Context) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(options.shell, &mut Arguments::command(), "supctl", &mut script);
-    context.print(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::DONE)
-}
-
 /// The verbs that are built, for suggestions.
 pub fn verbs() -> Vec<String> {
-    Arguments::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+    Arguments::command()
+        .get_subcommands()
+        .filter(|verb| !verb.is_hide_set())
+        .map(|verb| verb.get_name().to_owned())
+        .collect()
 }
 
 fn help_on(verb: &str) -> Result<String, Failure> {

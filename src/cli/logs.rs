@@ -67,6 +67,9 @@ pub struct Options {
     /// One process of the pod: main, or an init step
     #[arg(short, long, value_name = "PROCESS")]
     container: Option<String>,
+    /// For kubectl's hands: without `-c` all are shown
+    #[arg(long, hide = true, conflicts_with = "container")]
+    all_containers: bool,
 }
 
 impl Options {
@@ -107,6 +110,9 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     if found.subjects.is_empty() {
         return Ok(exit);
     }
+    if let Some(process) = &options.container {
+        check_process(&server, &found.subjects, process)?;
+    }
     // Who follows sees what is missing as it comes.
     let place = if options.follow { Place::of(&server)? } else { Place::complete(&server)? };
     let mut wanted = place.wanted(&server, &found.subjects, options.previous)?;
@@ -136,6 +142,34 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
     }
     printer.flush()?;
     Ok(exit)
+}
+
+/// A process that none of the pods has will never print anything.
+fn check_process(server: &Server, subjects: &[Subject], process: &str) -> Result<(), Failure> {
+    let pods: Vec<Pod> = server.list()?;
+    let meant = pods.iter().filter(|pod| subjects.iter().any(|subject| belongs(pod, subject)));
+    let all = |pod: &'_ Pod| {
+        let all = pod.spec.init_containers.iter().chain(&pod.spec.containers);
+        all.map(|container| container.name.clone()).collect::<Vec<_>>()
+    };
+    let mut known: Vec<String> = meant.flat_map(all).collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.is_empty() || known.iter().any(|name| name == process) {
+        return Ok(());
+    }
+    let names: Vec<&str> = subjects.iter().map(Subject::name).collect();
+    Err(Failure::new(Exit::NOT_FOUND, format!("{}: there is no process `{process}`", names.join(", ")))
+        .hint(format!("processes: {}", known.join(", "))))
+}
+
+/// Whether a pod is meant by a name.
+fn belongs(pod: &Pod, subject: &Subject) -> bool {
+    match subject {
+        Subject::Unit(unit) => pod.status.unit.as_str() == unit.metadata.name,
+        Subject::Job(job) => pod.status.job.as_deref() == Some(&job.metadata.name),
+        Subject::Pod(own) => pod.metadata.uid == own.metadata.uid,
+    }
 }
 
 /// Goes on until nobody reads any more.
@@ -211,11 +245,7 @@ impl Place {
         let pods: Vec<Pod> = if subjects.iter().any(listed) { server.list()? } else { Vec::new() };
         let mut wanted = Vec::new();
         for subject in subjects {
-            let belongs = |pod: &&Pod| match subject {
-                Subject::Unit(unit) => pod.status.unit.as_str() == unit.metadata.name,
-                Subject::Job(job) => pod.status.job.as_deref() == Some(&job.metadata.name),
-                Subject::Pod(own) => pod.metadata.uid == own.metadata.uid,
-            };
+            let belongs = |pod: &&Pod| belongs(pod, subject);
             match subject {
                 _ if previous => wanted.extend(pods.iter().filter(belongs).filter_map(before)),
                 Subject::Unit(unit) => {

@@ -8,18 +8,23 @@
 pub mod act;
 pub mod age;
 pub mod alias;
+pub mod api_resources;
 pub mod apply;
 pub mod arguments;
 pub mod ask;
 pub mod block;
 pub mod calendar;
+pub mod complete;
 pub mod context;
 pub mod create;
 pub mod delete;
+pub mod describe;
 pub mod diff;
 pub mod enable;
+pub mod events;
 pub mod exec;
 pub mod exit;
+pub mod explain;
 pub mod export;
 pub mod files;
 #[cfg(test)]
@@ -33,10 +38,14 @@ pub mod help;
 pub mod history;
 pub mod interrupt;
 pub mod job_end;
+pub mod jsonpath;
 pub mod kill;
+pub mod listing;
 pub mod logs;
 pub mod name;
+pub mod namespace;
 pub mod not_yet;
+pub mod output;
 pub mod progress;
 pub mod ps;
 pub mod reexec;
@@ -99,6 +108,8 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
     match verb {
         Verb::Status(options) => status::run(options, context),
         Verb::Get(options) => get::run(options, context),
+        Verb::Describe(options) => describe::run(options, context),
+        Verb::Events(options) => events::run(options, context),
         Verb::Ps(options) => ps::run(options, context),
         Verb::Logs(options) => logs::run(options, context),
         Verb::History(options) => history::run(options, context),
@@ -130,7 +141,10 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
         Verb::Version(options) => version::run(options, context),
-        Verb::Completion(options) => help::completion(options, context),
+        Verb::Completion(options) => complete::run(options, context),
+        Verb::Words(options) => complete::words(options, context),
+        Verb::ApiResources(options) => api_resources::run(options, context),
+        Verb::Explain(options) => explain::run(options, context),
         Verb::Help(options) => help::run(options, context),
         Verb::Unknown(words) => {
             Err(not_yet::refuse(words.first().map_or("", String::as_str), &help::verbs()))

@@ -35,6 +35,16 @@ pub struct Reference {
     pub name: String,
 }
 
+/// kubectl's two forms of a service's name, `deployment/web` and `deployment web`, in the first one.
+pub fn services(words: &[String]) -> Vec<String> {
+    match words {
+        [noun, names @ ..] if !names.is_empty() && Noun::parse(noun) == Some(Noun::Service) => {
+            names.iter().map(|name| format!("{noun}/{name}")).collect()
+        }
+        _ => words.to_vec(),
+    }
+}
+
 /// What `get` and its like are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -65,9 +75,30 @@ const NOUNS_NOT_YET: &[&str] =
     &["slice", "slices", "socket", "sockets", "path", "paths", "node", "nodes", "namespaces"];
 
 impl Noun {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Unit,
+        Self::Service,
+        Self::Pod,
+        Self::Job,
+        Self::CronJob,
+        Self::Target,
+        Self::Event,
+        Self::Run,
+        Self::History,
+    ];
+
+    /// Spellings beside the singular and the plural.
+    pub fn short_names(self) -> &'static [&'static str] {
+        &self.spellings()[2..]
+    }
+
     /// Reads one spelling; case does not matter, since kinds are written `CronJob` too.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
+        // kubectl's own names carry the group: `job.batch`, `deployments.apps`, `jobs.v1.batch`.
+        let groups = [".v1.batch", ".batch", ".v1.apps", ".apps"];
+        let text = groups.iter().find_map(|group| text.strip_suffix(group)).unwrap_or(&text).to_owned();
         NOUNS.iter().find(|(_, spellings)| spellings.contains(&text.as_str())).map(|(noun, _)| *noun)
     }
 
@@ -79,6 +110,16 @@ impl Noun {
     /// The plural.
     pub fn plural(self) -> &'static str {
         self.spellings()[1]
+    }
+
+    /// As kubectl says whom something has happened to: `job.batch`.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Job => "job.batch",
+            Self::CronJob => "cronjob.batch",
+            Self::Service => "deployment.apps",
+            _ => self.singular(),
+        }
     }
 
     fn spellings(self) -> &'static [&'static str] {
@@ -274,6 +315,17 @@ mod tests {
         assert_eq!(query("pods web-0 web-1").map(|q| (q.nouns, q.names.len())), Ok((vec![Noun::Pod], 2)));
         assert_eq!(query("web").map(|q| q.names.len()), Ok(1));
         assert!(query("pods,nonsense").is_err() && query("sockets").is_err() && query("pods job/x").is_err());
+    }
+
+    #[test]
+    fn services_have_two_forms() {
+        let form =
+            |words: &[&str]| services(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(form(&["deployment", "web", "db"]), ["deployment/web", "deployment/db"]);
+        assert_eq!(form(&["deployment/web"]), ["deployment/web"]);
+        assert_eq!(form(&["web", "db"]), ["web", "db"]);
+        // A unit may have a noun's name.
+        assert_eq!(form(&["service"]), ["service"]);
     }
 
     #[test]

@@ -5,8 +5,6 @@ use super::name::nearest;
 
 /// The verb, and what to use meanwhile.
 const NOT_YET: &[(&str, &str)] = &[
-    ("describe", "supctl status NAME, or supctl get NOUN NAME -o yaml"),
-    ("inspect", "supctl status NAME, or supctl get NOUN NAME -o json"),
     ("info", "supctl status NAME"),
     ("show", "supctl get units NAME -o json"),
     ("why", "supctl status NAME"),
@@ -36,7 +34,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("revert", "supctl apply"),
     ("set", "supctl apply"),
     ("set-property", "supctl apply"),
-    ("explain", "supctl validate FILE"),
     ("schema", "supctl validate FILE"),
     ("convert", "supctl validate FILE"),
     ("graph", "supctl status NAME"),
@@ -102,10 +99,10 @@ mod tests {
 
     #[test]
     fn a_known_verb_names_the_nearest_one() {
-        let failure = refuse("describe", &[]);
+        let failure = refuse("graph", &[]);
         assert_eq!(failure.exit, Exit::USAGE);
-        assert_eq!(failure.message, "`supctl describe` is not built yet");
-        assert_eq!(failure.hints, ["nearest: supctl status NAME, or supctl get NOUN NAME -o yaml"]);
+        assert_eq!(failure.message, "`supctl graph` is not built yet");
+        assert_eq!(failure.hints, ["nearest: supctl status NAME"]);
     }
 
     #[test]

@@ -95,9 +95,14 @@ fn status(pod: &Pod, look: Look) -> String {
     let ended = |code: u8, at: i64| format!("Exited ({code}) {} ago", age::words(look.now.0 - at));
     match &main.state {
         ContainerState::Running(running) => {
+            // As docker: nothing is said of the health of what nobody asks.
+            let asked = pod.spec.containers.first().is_some_and(|main| {
+                main.readiness_probe.is_some()
+                    || main.startup_probe.is_some()
+                    || main.liveness_probe.is_some()
+            });
             let health = match pod.is_ready() {
-                // Nobody asked: docker shows nothing either.
-                true if pod.status.ready_message.is_empty() => "",
+                _ if !asked => "",
                 true => " (healthy)",
                 false if pod.status.ready_message.is_empty() => " (starting)",
                 false => " (unhealthy)",

@@ -27,22 +27,23 @@ fn end(code: u8, seconds: i64) -> Value {
 
 #[test]
 fn as_docker_shows_containers() {
-    let mut probed = pod("web-0", json!({"running": {"startedAt": ago(7200), "pid": 7}}), true);
-    probed.status.ready_message = "GET /: 200".to_owned();
-    let pods = [
-        probed,
-        pod("web-9", json!({"running": {"startedAt": ago(7200), "pid": 9}}), true),
+    let mut pods = [
+        pod("web-0", json!({"running": {"startedAt": ago(7200), "pid": 7}}), true),
         pod("web-1", json!({"running": {"startedAt": ago(5), "pid": 8}}), false),
         pod("web-2", end(7, 185), false),
         pod("web-3", json!({"waiting": {"reason": "ContainerCreating"}}), false),
+        pod("web-4", json!({"running": {"startedAt": ago(5), "pid": 9}}), true),
     ];
+    for pod in &mut pods[..2] {
+        pod.spec.containers[0].readiness_probe = Some(Box::default());
+    }
     insta::assert_snapshot!(table(&pods, LOOK, true).render(Screen::pipe()), @r#"
     NAME    COMMAND                      CREATED       STATUS
     web-0   "/usr/bin/web --port 8080"   2 hours ago   Up 2 hours (healthy)
-    web-9   "/usr/bin/web --port 8080"   2 hours ago   Up 2 hours
     web-1   "/usr/bin/web --port 8080"   2 hours ago   Up 5 seconds (starting)
     web-2   "/usr/bin/web --port 8080"   2 hours ago   Exited (7) 3 minutes ago
     web-3   "/usr/bin/web --port 8080"   2 hours ago   Created
+    web-4   "/usr/bin/web --port 8080"   2 hours ago   Up 5 seconds
     "#);
     assert_eq!(command(&pods[0], false), "\"/usr/bin/web --port...\"");
 }

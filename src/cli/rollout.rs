@@ -6,13 +6,15 @@ use super::act::{self, Act};
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::follow::again;
+use super::name::services;
+use super::namespace::Namespace;
 use super::server::{self, Server};
 use super::style::{Tone, printable, printable_lines};
 use super::subject::Subject;
 use super::table::Table;
 use super::target::{self, Asker};
 use super::time_limit;
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{Client, ClientError, Selection};
 use crate::control::objects::{Change, Deployment, NoOptions, Noun, RevisionList, UndoOptions, Unit};
 use crate::unit::model::Kind;
 
@@ -73,6 +75,8 @@ enum Verb {
 /// Whom it is about.
 #[derive(clap::Args, Clone, Debug)]
 struct Names {
+    #[command(flatten)]
+    namespace: Namespace,
     /// Services: web, deployment/web
     #[arg(value_name = "NAME", required = true)]
     names: Vec<String>,
@@ -106,7 +110,7 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
             let answer = server.verb::<Unit>(name, "unpause", &NoOptions {})?;
             context.say(&answer.message).map(|()| Exit::DONE)
         }),
-        Verb::Restart(options) => act::run(Act::Restart, options, context),
+        Verb::Restart(options) => act::run(Act::Restart, &options.of_services(), context),
     }
 }
 
@@ -118,7 +122,7 @@ fn each(
     mut act: impl FnMut(&Server, &str) -> Outcome,
 ) -> Outcome {
     let server = Server::connect(context, asker)?;
-    let found = target::resolve(&server, &references(&names.names), asker)?;
+    let found = target::resolve(&server, &services(&names.names), asker)?;
     let mut exit = Exit::DONE;
     for failure in &found.missing {
         context.complain(failure);
@@ -140,18 +144,6 @@ fn each(
     Ok(exit)
 }
 
-/// kubectl's two forms: `deployment/web`, and `deployment web`.
-fn references(words: &[String]) -> Vec<String> {
-    match words {
-        [noun, names @ ..]
-            if !names.is_empty() && super::name::Noun::parse(noun) == Some(super::name::Noun::Service) =>
-        {
-            names.iter().map(|name| format!("{noun}/{name}")).collect()
-        }
-        _ => words.to_vec(),
-    }
-}
-
 // ---- status
 
 /// How far a rollout is.
@@ -171,7 +163,9 @@ fn status(context: &Context, server: &Server, name: &str, watch: bool, timeout: 
         let mut client = Client::connect(server.socket())?;
         client.set_deadline(deadline);
         // First the watch, then the object: so nothing can happen between them unseen.
-        let changes = client.watch::<Deployment>(Some(name), None)?;
+        let fields = format!("metadata.name={name}");
+        let selection = Selection { fields: Some(&fields), ..Selection::default() };
+        let changes = client.watch::<Deployment>(selection)?;
         let mut step = judge(&client.get::<Deployment>(name)?);
         let mut changes = changes.into_iter();
         loop {
@@ -307,12 +301,5 @@ mod tests {
             judge(&deployment(3, [3, 1, 3], "ProgressDeadlineExceeded")),
             Step::Failed("deployment \"web\" exceeded its progress deadline".into())
         );
-    }
-
-    #[test]
-    fn names_in_both_forms() {
-        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(references(&words("deployment web api")), ["deployment/web", "deployment/api"]);
-        assert_eq!(references(&words("web api")), ["web", "api"]);
     }
 }

@@ -111,6 +111,11 @@ impl Look {
         self.zoned(time).strftime("%a %Y-%m-%d %H:%M:%S %Z").to_string()
     }
 
+    /// A time as `kubectl describe` has it: `Mon, 23 Nov 2026 09:14:02 +0000`.
+    pub fn rfc1123(self, time: Time) -> String {
+        self.zoned(time).strftime("%a, %d %b %Y %H:%M:%S %z").to_string()
+    }
+
     fn zoned(self, time: Time) -> jiff::ZonedDateTime {
         let zone = if self.utc { jiff::tz::TimeZone::UTC } else { jiff::tz::TimeZone::system() };
         time.timestamp().to_zoned_datetime(zone)

@@ -4,6 +4,8 @@ use super::act::{Blocking, wait_for};
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::goal::Goal;
+use super::name::services;
+use super::namespace::Namespace;
 use super::server::Server;
 use super::subject::Subject;
 use super::target::{self, Asker};
@@ -16,6 +18,8 @@ use crate::unit::model::Kind;
     after_help = "Examples:\n  supctl scale web --replicas=5\n  supctl scale web +2\n\nExit codes: 0 done, 1 it failed, 5 no such service, 69 supd cannot be reached, 124 --timeout ran out, 130 interrupted"
 )]
 pub struct Options {
+    #[command(flatten)]
+    namespace: Namespace,
     /// Services; the last word may be N, +N or -N
     #[arg(value_name = "NAME", required = true, allow_negative_numbers = true)]
     names: Vec<String>,
@@ -97,7 +101,7 @@ fn split(options: &Options) -> Result<(Vec<String>, Amount), Failure> {
     if names.is_empty() {
         return Err(Failure::usage("which service? write supctl scale NAME N"));
     }
-    Ok((names, amount))
+    Ok((services(&names), amount))
 }
 
 fn parse_amount(text: &str) -> Option<Amount> {

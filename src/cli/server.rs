@@ -11,7 +11,7 @@ use super::rows::Tabular;
 use super::socket;
 use super::style::printable_lines;
 use super::target::Asker;
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{Client, ClientError, Selection};
 use crate::control::objects::{Info, LogLocation, Noun, Status, StatusReason};
 
 /// A supd that answers.
@@ -51,12 +51,12 @@ impl Server {
 
     /// All objects of a kind.
     pub fn list<T: Tabular>(&self) -> Result<Vec<T>, Failure> {
-        self.select(None)
+        self.select(Selection::default())
     }
 
-    /// All objects of a kind that have some labels.
-    pub fn select<T: Tabular>(&self, selector: Option<&str>) -> Result<Vec<T>, Failure> {
-        Ok(self.checked(self.client.list::<T>(selector))?.items)
+    /// The objects of a kind that are selected.
+    pub fn select<T: Tabular>(&self, selection: Selection<'_>) -> Result<Vec<T>, Failure> {
+        Ok(self.checked(self.client.list::<T>(selection))?.items)
     }
 
     /// One object, if there is one of this name.

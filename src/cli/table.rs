@@ -3,6 +3,8 @@
 //! In a pipe nothing is cut or left out. On a narrow terminal columns are left out in a declared order, and
 //! what then is still too wide wraps as the terminal likes: names are never cut.
 
+use std::borrow::Cow;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{Screen, Tone, printable};
@@ -18,9 +20,9 @@ pub struct Table {
 }
 
 /// A column.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Column {
-    header: &'static str,
+    header: Cow<'static, str>,
     right: bool,
     dropped: Option<u8>,
 }
@@ -53,7 +55,12 @@ const COLUMN_MIN: usize = 6;
 impl Table {
     /// A table as kubectl prints it.
     pub fn new(headers: &[&'static str]) -> Self {
-        let columns = headers.iter().map(|header| Column::new(header)).collect();
+        Self::of(headers.iter().map(|header| Cow::Borrowed(*header)))
+    }
+
+    /// The same, with headers that somebody wrote.
+    pub fn of(headers: impl IntoIterator<Item = Cow<'static, str>>) -> Self {
+        let columns = headers.into_iter().map(Column::new).collect();
         Self { columns, rows: Vec::new(), gutter: 3, headers: true, margin: false }
     }
 
@@ -86,7 +93,8 @@ impl Table {
         let widths: Vec<usize> = shown.iter().map(|column| self.width(*column)).collect();
         let mut text = String::new();
         if self.headers {
-            let cells: Vec<Cell> = self.columns.iter().map(|column| Cell::plain(column.header)).collect();
+            let cells: Vec<Cell> =
+                self.columns.iter().map(|column| Cell::plain(column.header.as_ref())).collect();
             self.line(&mut text, " ", &cells, &shown, &widths, screen);
         }
         for row in &self.rows {
@@ -170,12 +178,12 @@ impl Table {
 }
 
 impl Column {
-    fn new(header: &'static str) -> Self {
+    fn new(header: Cow<'static, str>) -> Self {
         let turn = DROPPED_FIRST_TO_LAST.iter().position(|dropped| *dropped == header);
         Self {
-            header,
-            right: AMOUNTS.contains(&header),
+            right: AMOUNTS.contains(&header.as_ref()),
             dropped: turn.and_then(|turn| u8::try_from(turn).ok()),
+            header,
         }
     }
 }

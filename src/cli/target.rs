@@ -41,12 +41,28 @@ pub struct Known {
     pub jobs: Vec<Job>,
     /// What supd says of files that it refused.
     pub warnings: Vec<String>,
+    /// `job/NAME` is the job, not the unit that makes it and outlives it (`ttl_after_finished`).
+    pub own_jobs: bool,
 }
 
 /// Finds what names stand for. Pods and jobs are asked for only where units are not enough.
 pub fn resolve(server: &Server, names: &[String], asker: Asker) -> Result<Found, Failure> {
+    resolve_among(server, names, asker, Known::default())
+}
+
+/// As [`resolve`], but `job/NAME` is the job itself: its unit is still there when it is gone.
+pub fn resolve_jobs(server: &Server, names: &[String], asker: Asker) -> Result<Found, Failure> {
+    resolve_among(server, names, asker, Known { own_jobs: true, ..Known::default() })
+}
+
+fn resolve_among(
+    server: &Server,
+    names: &[String],
+    asker: Asker,
+    mut known: Known,
+) -> Result<Found, Failure> {
     let references = Reference::parse_all(names)?;
-    let mut known = Known { units: server.list()?, ..Known::default() };
+    known.units = server.list()?;
     let units_are_enough =
         |reference: &Reference| reference.noun != Some(Noun::Pod) && !known.match_units(reference).is_empty();
     if !references.iter().all(units_are_enough) {
@@ -55,6 +71,23 @@ pub fn resolve(server: &Server, names: &[String], asker: Asker) -> Result<Found,
         known.warnings = server.info()?.status.warnings;
     }
     Ok(known.find(&references, asker))
+}
+
+/// The kind of object of the API that a bare name means: a unit's own, else a pod, else a job. `Err`: what
+/// to say where there is none.
+pub fn noun_of(server: &Server, name: &str) -> Result<Result<Noun, Failure>, Failure> {
+    let mut found = resolve(server, &[name.to_owned()], Asker::Question)?;
+    Ok(match (found.subjects.first(), found.missing.pop()) {
+        (Some(Subject::Unit(unit)), _) => Ok(match unit.status.kind {
+            Kind::Service => Noun::Service,
+            Kind::Job => Noun::Job,
+            Kind::CronJob => Noun::CronJob,
+            Kind::Target => Noun::Target,
+        }),
+        (Some(subject), _) => Ok(subject.noun()),
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Ok(Noun::Unit),
+    })
 }
 
 impl Known {
@@ -100,7 +133,7 @@ impl Known {
         let of_kind = |unit: &&Unit| match reference.noun {
             None | Some(Noun::Unit) => true,
             Some(Noun::Service) => unit.status.kind == Kind::Service,
-            Some(Noun::Job) => unit.status.kind == Kind::Job,
+            Some(Noun::Job) => unit.status.kind == Kind::Job && !self.own_jobs,
             Some(Noun::CronJob) => unit.status.kind == Kind::CronJob,
             Some(Noun::Target) => unit.status.kind == Kind::Target,
             Some(Noun::Pod | Noun::Event | Noun::Run | Noun::History) => false,

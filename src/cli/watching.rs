@@ -1,20 +1,24 @@
 //! `get -w`: each change as it happens.
 //!
 //! A watch that ends because supd's manager was started anew begins again: what has changed or gone
-//! meanwhile is shown then, and nothing twice.
+//! meanwhile is shown then, and nothing twice. Several nouns are watched by a thread each.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::context::Context;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::follow::again;
 use super::format::{self, Format};
-use super::get::{Item, Options, Section, table};
+use super::get::{Options, Section};
+use super::listing::{Item, Shape};
 use super::name::Noun;
+use super::output::{self, Output};
 use super::rows::{Look, Tabular};
 use super::server::{self, Server};
+use super::style::Tone;
 use super::table::Table;
 use super::target::Asker;
 use crate::control::client::{Client, ClientError};
@@ -23,9 +27,10 @@ use crate::control::objects::{
 };
 use crate::unit::model::Kind;
 
-/// What was shown so far.
+/// What was shown so far of one noun.
 struct Watching<'a> {
     options: &'a Options,
+    shape: &'a Shape<'a>,
     context: &'a Context,
     section: &'a Section,
     /// In whose columns rows are shown.
@@ -36,40 +41,59 @@ struct Watching<'a> {
 /// Prints each change as it happens: its row again, in the columns of the table above.
 pub(super) fn watch(
     options: &Options,
+    shape: &Shape<'_>,
     context: &Context,
     server: &Server,
-    section: &Section,
-    found: Vec<Item>,
-    look: Look,
+    found: Vec<(&Section, Vec<Item>)>,
 ) -> Result<(), Failure> {
-    let above = table(options, section.noun, &found, false).headers(true);
-    let mut watching = Watching { options, context, section, above, seen: found };
-    match section.noun {
-        Noun::Unit | Noun::Target => watching.follow::<Unit>(server, look, |unit| Some(unit.status.kind)),
-        Noun::Service => watching.follow::<Deployment>(server, look, |_| None),
-        Noun::Pod => watching.follow::<Pod>(server, look, |_| None),
-        Noun::Job => watching.follow::<Job>(server, look, |_| None),
-        Noun::CronJob => watching.follow::<CronJob>(server, look, |_| None),
-        Noun::Event => watching.follow::<Event>(server, look, |_| None),
-        Noun::Run => watching.follow::<Run>(server, look, |_| None),
-        Noun::History => watching.follow::<HistoryEntry>(server, look, |_| None),
+    let mut watchings = Vec::new();
+    for (section, items) in found {
+        let mut above = shape.table(section.noun).headers(true);
+        for item in &items {
+            above.push(Tone::Plain, shape.row(section.noun, item)?);
+        }
+        watchings.push(Watching { options, shape, context, section, above, seen: items });
     }
+    let socket = server.socket().as_path();
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for mut watching in watchings {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || watching.all(socket));
+            threads.push(thread.map_err(|error| {
+                Failure::new(Exit::FAILED, format!("no thread can be started to watch: {error}"))
+            })?);
+        }
+        let ends = threads.into_iter().map(|thread| {
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(Failure::new(Exit::FAILED, "a thread that watched has ended")))
+        });
+        ends.collect()
+    })
 }
 
 impl Watching<'_> {
+    fn all(&mut self, socket: &Path) -> Result<(), Failure> {
+        match self.section.noun {
+            Noun::Unit | Noun::Target => self.follow::<Unit>(socket, |unit| Some(unit.status.kind)),
+            Noun::Service => self.follow::<Deployment>(socket, |_| None),
+            Noun::Pod => self.follow::<Pod>(socket, |_| None),
+            Noun::Job => self.follow::<Job>(socket, |_| None),
+            Noun::CronJob => self.follow::<CronJob>(socket, |_| None),
+            Noun::Event => self.follow::<Event>(socket, |_| None),
+            Noun::Run => self.follow::<Run>(socket, |_| None),
+            Noun::History => self.follow::<HistoryEntry>(socket, |_| None),
+        }
+    }
+
     /// One watch after the other.
-    fn follow<T: Tabular>(
-        &mut self,
-        server: &Server,
-        look: Look,
-        kind: fn(&T) -> Option<Kind>,
-    ) -> Result<(), Failure> {
+    fn follow<T: Tabular>(&mut self, socket: &Path, kind: fn(&T) -> Option<Kind>) -> Result<(), Failure> {
         let mut first = true;
         let mut unprinted = None;
         let ended = again(|| {
             let begins = std::mem::replace(&mut first, false);
-            let client = Client::connect(server.socket())?;
-            let failed = self.once(&client, begins, look, kind)?;
+            let client = Client::connect(socket)?;
+            let failed = self.once(&client, begins, kind)?;
             let stops = failed.is_some();
             unprinted = failed;
             Ok(stops)
@@ -85,21 +109,20 @@ impl Watching<'_> {
         &mut self,
         client: &Client,
         begins: bool,
-        look: Look,
         kind: fn(&T) -> Option<Kind>,
     ) -> Result<Option<Failure>, ClientError> {
-        let selector = self.options.selector.as_deref();
+        let selection = self.options.selection();
         // First the watch, then the list: so nothing can happen between them unseen.
-        let changes = client.watch::<T>(None, selector)?;
+        let changes = client.watch::<T>(selection)?;
         if !begins {
-            let present = client.list::<T>(selector)?.items;
+            let present = client.list::<T>(selection)?.items;
             if let Err(failure) = self.keep_only(present.iter().map(T::metadata)) {
                 return Ok(Some(failure));
             }
         }
         for event in changes {
             let event = event?;
-            let look = Look { now: self.context.look().now, ..look };
+            let look = Look { now: self.context.look().now, ..self.shape.look };
             let told = Item::new(&event.object, look).and_then(|mut item| {
                 item.kind = kind(&event.object);
                 self.tell(item, event.change == Change::Deleted)
@@ -140,17 +163,19 @@ impl Watching<'_> {
     }
 
     fn change(&self, item: &Item) -> Result<String, Failure> {
-        Ok(match self.options.output.format() {
-            Format::Table | Format::Wide => {
+        let noun = self.section.noun;
+        Ok(match self.shape.output {
+            Output::Format(Format::Table | Format::Wide) | Output::Columns(_) => {
                 let mut table = self.above.clone();
-                table.push(super::style::Tone::Plain, item.cells.clone());
+                table.push(Tone::Plain, self.shape.row(noun, item)?);
                 let text = table.render(self.context.screen);
                 let line = text.lines().next_back().unwrap_or_default();
                 format!("{line}\n")
             }
-            Format::Json | Format::JsonLines => format::json_line(&item.value)?,
-            Format::Yaml => format!("---\n{}", format::yaml(&item.value)?),
-            Format::Name => format!("{}/{}\n", self.section.noun.singular(), item.name),
+            Output::Format(Format::Json | Format::JsonLines) => format::json_line(&item.value)?,
+            Output::Format(Format::Yaml) => format!("---\n{}", format::yaml(&item.value)?),
+            Output::Format(Format::Name) => format!("{}/{}\n", noun.singular(), item.name),
+            Output::Template(template) => output::fill(template, &item.value)?,
         })
     }
 }

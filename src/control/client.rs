@@ -42,6 +42,15 @@ pub struct Client {
     deadline: Option<Instant>,
 }
 
+/// Which objects of a kind are meant; without anything: all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selection<'s> {
+    /// Only those with some labels: `app=web,tier!=test`.
+    pub labels: Option<&'s str>,
+    /// Only those that say this of themselves: `status.phase=Running`.
+    pub fields: Option<&'s str>,
+}
+
 /// Why there is no good answer.
 #[derive(Debug)]
 pub enum ClientError {
@@ -95,9 +104,9 @@ impl Client {
         self.fetch(&object_path::<T>(name))
     }
 
-    /// All objects of a kind, or those with some labels (`app=web,tier!=test`).
-    pub fn list<T: Noun + DeserializeOwned>(&self, selector: Option<&str>) -> Result<List<T>, ClientError> {
-        self.fetch(&list_path::<T>(selector, None))
+    /// All objects of a kind, or those that are selected.
+    pub fn list<T: Noun + DeserializeOwned>(&self, selection: Selection<'_>) -> Result<List<T>, ClientError> {
+        self.fetch(&list_path::<T>(selection, false))
     }
 
     /// A part of the history, oldest first.
@@ -170,13 +179,12 @@ impl Client {
         self.exchange(Method::PATCH, path, to_json(body)?)
     }
 
-    /// Objects of a kind, or the one of this name, as they change; first as they are now.
+    /// Objects of a kind, or those that are selected, as they change; first as they are now.
     pub fn watch<T: Noun + DeserializeOwned>(
         &self,
-        name: Option<&str>,
-        selector: Option<&str>,
+        selection: Selection<'_>,
     ) -> Result<Watch<'_, T>, ClientError> {
-        let path = list_path::<T>(selector, Some(name));
+        let path = list_path::<T>(selection, true);
         let response = self.open(Method::GET, &path, Bytes::new())?;
         Ok(Watch::new(self, response.into_body()))
     }
@@ -296,16 +304,11 @@ fn object_path<T: Noun>(name: &str) -> String {
     format!("{}/{}", T::PATH, escape(name))
 }
 
-/// `watched`: whether it is a watch, and of one object only.
-fn list_path<T: Noun>(selector: Option<&str>, watched: Option<Option<&str>>) -> String {
+fn list_path<T: Noun>(selection: Selection<'_>, watched: bool) -> String {
     let mut parameters = Vec::new();
-    if let Some(selector) = selector {
-        parameters.push(format!("labelSelector={}", escape(selector)));
-    }
-    if let Some(name) = watched {
-        parameters.push("watch=true".to_owned());
-        parameters.extend(name.map(|name| format!("fieldSelector=metadata.name%3D{}", escape(name))));
-    }
+    parameters.extend(selection.labels.map(|labels| format!("labelSelector={}", escape(labels))));
+    parameters.extend(selection.fields.map(|fields| format!("fieldSelector={}", escape(fields))));
+    parameters.extend(watched.then(|| "watch=true".to_owned()));
     with_parameters(T::PATH, &parameters)
 }
 
@@ -372,10 +375,13 @@ mod tests {
     fn paths() {
         assert_eq!(object_path::<Unit>("worker@eu"), "/apis/supd/v1/units/worker%40eu");
         assert_eq!(object_path::<Unit>("../info"), "/apis/supd/v1/units/..%2Finfo");
-        assert_eq!(list_path::<Unit>(None, None), "/apis/supd/v1/units");
+        assert_eq!(list_path::<Unit>(Selection::default(), false), "/apis/supd/v1/units");
         assert_eq!(
-            list_path::<Unit>(Some("app=web,!x"), Some(Some("web"))),
-            "/apis/supd/v1/units?labelSelector=app%3Dweb%2C%21x&watch=true&fieldSelector=metadata.name%3Dweb"
+            list_path::<Unit>(
+                Selection { labels: Some("app=web,!x"), fields: Some("metadata.name=web") },
+                true
+            ),
+            "/apis/supd/v1/units?labelSelector=app%3Dweb%2C%21x&fieldSelector=metadata.name%3Dweb&watch=true"
         );
     }
 

@@ -19,7 +19,9 @@ mod pod;
 mod policies;
 mod revision;
 mod run;
+mod selector;
 mod status;
+mod template;
 mod time;
 mod unit;
 
@@ -44,7 +46,9 @@ pub use pod::*;
 pub use policies::*;
 pub use revision::*;
 pub use run::*;
+pub use selector::*;
 pub use status::*;
+pub use template::*;
 pub use time::*;
 pub use unit::*;
 

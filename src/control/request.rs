@@ -3,6 +3,7 @@
 use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::fields::FieldSelector;
 use super::objects::{
     ApplyFiles, ExecRequest, KillOptions, Object, ReexecOptions, RunRequest, Selector, ShutdownOptions,
     Status, UndoOptions,
@@ -172,6 +173,8 @@ pub struct Filter {
     pub name: Option<String>,
     /// Only those with these labels.
     pub labels: Selector,
+    /// Only those that say this of themselves.
+    pub fields: FieldSelector,
     /// Of the history only this part.
     pub past: Past,
 }
@@ -327,6 +330,7 @@ impl Filter {
         };
         self.name.as_ref().is_none_or(|name| *name == metadata.name)
             && metadata.matches(&self.labels)
+            && self.fields.matches(object)
             && is_past
     }
 }

@@ -6,6 +6,7 @@
 use hyper::Method;
 use serde::de::DeserializeOwned;
 
+use super::fields::FieldSelector;
 use super::objects::{
     ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, PauseRequest,
     ReexecOptions, ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason,
@@ -68,7 +69,7 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Health => return Ok(Asked::Health),
         Route::Info => Request::Info,
         Route::Logs => Request::Logs,
-        Route::List(collection) => list(collection, query),
+        Route::List(collection) => list(collection, query)?,
         Route::Get(collection, name) => get(collection, name, query)?,
         Route::Log(pod) => Request::Log { pod: object_name("Pod", pod)? },
         Route::GetScale(name) => Request::GetScale(unit_name("Deployment", name)?),
@@ -189,14 +190,19 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
     })
 }
 
-fn list(collection: Collection, query: Query) -> Request {
-    let filter = Filter { name: query.name, labels: query.labels, past: query.past };
-    if query.watch { Request::Watch { collection, filter } } else { Request::List { collection, filter } }
+fn list(collection: Collection, query: Query) -> Result<Request, Status> {
+    let fields = FieldSelector::parse(collection, &query.fields).map_err(bad_request)?;
+    let (name, fields) = match fields.lone_name() {
+        Some(name) => (Some(name.to_owned()), FieldSelector::default()),
+        None => (None, fields),
+    };
+    let filter = Filter { name, labels: query.labels, fields, past: query.past };
+    Ok(if query.watch { Request::Watch { collection, filter } } else { Request::List { collection, filter } })
 }
 
 fn get(collection: Collection, name: &str, query: Query) -> Result<Request, Status> {
     let name = checked_name(collection, name)?;
-    if query.name.is_some() || !query.labels.is_empty() {
+    if !query.fields.is_empty() || !query.labels.is_empty() {
         return Err(bad_request("an object is named or selected, not both"));
     }
     if query.watch {
@@ -320,7 +326,8 @@ fn exec(wish: ExecRequest) -> Result<Request, Status> {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Query {
     watch: bool,
-    name: Option<String>,
+    /// Read once the collection is known.
+    fields: String,
     labels: Selector,
     past: Past,
 }
@@ -334,7 +341,7 @@ impl Query {
             match key {
                 "watch" => query.watch = truth(&value)?,
                 "labelSelector" => query.labels = Selector::parse(&value).map_err(bad_request)?,
-                "fieldSelector" => query.name = named(&value)?,
+                "fieldSelector" => query.fields = value,
                 _ if PASSED_OVER.contains(&key) => {}
                 _ if query.past.take(key, &value).map_err(bad_request)? => {}
                 _ => return Err(bad_request(format!("unknown parameter `{}`", key.escape_debug()))),
@@ -350,17 +357,6 @@ fn truth(value: &str) -> Result<bool, Status> {
         "" | "1" | "t" | "true" | "True" => Ok(true),
         "0" | "f" | "false" | "False" => Ok(false),
         other => Err(bad_request(format!("watch: `{}` is neither true nor false", other.escape_debug()))),
-    }
-}
-
-/// The one field selector that there is.
-fn named(value: &str) -> Result<Option<String>, Status> {
-    if value.is_empty() {
-        return Ok(None);
-    }
-    match value.strip_prefix("metadata.name=") {
-        Some(name) => Ok(Some(name.trim_start_matches('=').to_owned())),
-        None => Err(bad_request("fieldSelector: `metadata.name=NAME` is the one that there is")),
     }
 }
 

@@ -11,7 +11,7 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::*;
-use crate::control::client::{Client, ClientError};
+use crate::control::client::{Client, ClientError, Selection};
 use crate::control::objects::{
     Change, Event, ExecEnd, ExecFrame, ExecRequest, Info, InfoStatus, NoOptions, Noun, Object, SystemState,
     Time, Unit, WatchEvent,
@@ -235,7 +235,7 @@ fn two_requests_on_one_connection() {
 #[test]
 fn a_list_of_any_length() {
     let space = Space::new();
-    let list = space.client().list::<Event>(None).unwrap();
+    let list = space.client().list::<Event>(Selection::default()).unwrap();
     assert_eq!((list.kind.as_ref(), list.api_version.as_ref()), ("EventList", "v1"));
     assert_eq!(list.metadata.resource_version, "1");
     assert_eq!(list.items.len(), 1_000);
@@ -247,7 +247,7 @@ fn a_list_of_any_length() {
 fn a_verb_and_what_it_changes() {
     let space = Space::new();
     let (watching, asking) = (space.client(), space.client());
-    let mut watch = watching.watch::<Event>(None, None).unwrap();
+    let mut watch = watching.watch::<Event>(Selection::default()).unwrap();
     let mut next = || -> WatchEvent<Event> { watch.next().unwrap().unwrap() };
     let first = next();
     assert_eq!((first.change, first.object.metadata.resource_version.as_str()), (Change::Added, "1"));
@@ -267,7 +267,7 @@ fn a_watcher_that_left_is_forgotten() {
     let space = Space::new();
     let asking = space.client();
     let watching = space.client();
-    let mut watch = watching.watch::<Event>(None, None).unwrap();
+    let mut watch = watching.watch::<Event>(Selection::default()).unwrap();
     assert!(watch.next().unwrap().is_ok());
     assert_eq!(asking.info().unwrap().status.pods, 1);
     drop(watch);
@@ -282,7 +282,7 @@ fn a_watch_has_a_deadline() {
     let space = Space::new();
     let mut client = Client::connect(&space.socket).unwrap();
     client.set_deadline(Some(std::time::Instant::now() + SHORT));
-    let mut watch = client.watch::<Event>(None, None).unwrap();
+    let mut watch = client.watch::<Event>(Selection::default()).unwrap();
     assert!(watch.next().unwrap().is_ok());
     assert!(matches!(watch.next(), Some(Err(ClientError::TimedOut))));
 }

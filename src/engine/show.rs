@@ -40,6 +40,13 @@ impl Engine {
         self.jobs.get(name).map(|job| self.show_job(job))
     }
 
+    /// Whether a unit is a job that has had its time (JOB-070): the unit is there, at rest, and its job is not.
+    pub fn job_has_gone(&self, name: &UnitName) -> bool {
+        let entry = self.units.get(name).filter(|entry| entry.stopped);
+        entry.is_some_and(|entry| matches!(entry.kind, KindState::Job { .. }))
+            && !self.jobs.contains_key(name.as_str())
+    }
+
     /// One pod that is not final.
     pub fn pod_view(&self, uid: PodUid) -> Option<PodView> {
         self.pods.get(&uid).map(|pod| self.show_pod(pod))
@@ -53,6 +60,16 @@ impl Engine {
     /// What a unit was made from: the definition in force.
     pub fn unit(&self, name: &UnitName) -> Option<&std::sync::Arc<Unit>> {
         self.units.get(name).map(|entry| &entry.unit)
+    }
+
+    /// What a pod that is not final was made from.
+    pub fn pod_unit(&self, uid: PodUid) -> Option<&std::sync::Arc<crate::unit::model::Unit>> {
+        self.pods.get(&uid).map(|pod| &pod.unit)
+    }
+
+    /// What a job was made from.
+    pub fn job_unit(&self, name: &str) -> Option<&std::sync::Arc<crate::unit::model::Unit>> {
+        self.jobs.get(name).map(|job| &job.unit)
     }
 
     fn show_unit(&self, entry: &Entry) -> UnitView {
@@ -152,6 +169,9 @@ impl Engine {
 
     /// When a job may make its next pod; of several indexes that wait, the first.
     fn next_pod_of(&self, job: &Job) -> Option<Mono> {
+        if job.verdict.is_some() {
+            return None;
+        }
         match job.retries {
             Some(_) => self.timers.get(&Timer::JobBackoff(job.uid)),
             None => job.not_before(),

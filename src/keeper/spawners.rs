@@ -239,9 +239,10 @@ impl Keeper {
             return;
         }
         if self.manager.has_left() {
-            // Its queue is closed, and every spawner would end at once, until its death is seen: it may be
-            // held by a tracer, or write its core for long.
-            self.manager.kill();
+            // Its queue is closed, and every spawner would end at once, until its death is seen: it may take a
+            // while over its end, or be held by a tracer. It is not ended here: what it dies of by itself tells
+            // the next manager whether what it had in hand is to blame, and a KILL of ours says that somebody
+            // from outside is.
             self.spawners.retry = Some(Instant::now().mono + 1_000_000_000);
             return;
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::control::objects::{ApplyFile, ApplyFiles, Cause, ObjectResult, Status, StatusReason};
 use crate::control::request::{Answer, Reply};
+use crate::engine::event::{Command, Event, OpId};
 use crate::unit::diagnostic::{Diagnostic, Severity};
 use crate::unit::load::Loaded;
 use crate::unit::manifest::{Kind, Pieces, file_name, pieces};
@@ -121,7 +122,15 @@ impl Manager {
         }
         self.sources.keep(&wanted).map_err(unwritable)?;
         let results: Vec<ObjectResult> = results;
-        match self.reload(true) {
+        let gone: Vec<UnitName> = wanted.into_iter().filter_map(|object| self.gone_job(&object)).collect();
+        let reloaded = self.reload(true);
+        for unit in gone {
+            self.last_op += 1;
+            // Nobody waits for this answer: the request has one of its own.
+            let op = OpId(self.last_op);
+            self.take_in(Event::Command { op, command: Command::Start(unit) });
+        }
+        match reloaded {
             // The files are good: faults are of others, which stay as they were.
             Err(told) if !self.settings.strict => {
                 let message = format!("{files} applied; {}", told.message);
@@ -179,6 +188,12 @@ impl Manager {
         Ok(wanted)
     }
 
+    /// The unit of a manifest whose job has gone by itself (`ttlSecondsAfterFinished`): for Kubernetes there is
+    /// no such Job any more, and applying makes one. A unit file's job is made anew by `start` alone.
+    fn gone_job(&self, object: &Wanted) -> Option<UnitName> {
+        object.unit.clone().filter(|unit| object.manifest && self.engine.job_has_gone(unit))
+    }
+
     /// What applying an object would be: `created`, `configured` or `unchanged`.
     fn compare(&self, object: &Wanted, loaded: &Loaded, diff: bool) -> ObjectResult {
         let kept = fs::read_to_string(self.sources.applied.join(&object.file)).ok();
@@ -195,6 +210,7 @@ impl Manager {
         };
         let result = match (&old, same) {
             (None, _) => "created",
+            _ if self.gone_job(object).is_some() => "created",
             (_, true) => "unchanged",
             _ => "configured",
         };
@@ -228,10 +244,12 @@ impl Manager {
                     return Err(Status::failure(StatusReason::InternalError, message));
                 }
             };
-            let known = object.unit.as_ref().filter(|unit| self.engine.unit(unit).is_some());
+            // Its unit goes with its file, but the Job had gone before.
+            let gone = self.gone_job(object).is_some();
+            let known = object.unit.as_ref().filter(|unit| !gone && self.engine.unit(unit).is_some());
             results.push(ObjectResult {
                 resource: object.resource.clone(),
-                result: if kept || known.is_some() { "deleted" } else { "" }.to_owned(),
+                result: if kept && !gone || known.is_some() { "deleted" } else { "" }.to_owned(),
                 unit: known.map(ToString::to_string),
                 diff: String::new(),
             });

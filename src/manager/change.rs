@@ -133,19 +133,26 @@ impl Manager {
             return Err(Status::failure(StatusReason::Invalid, message).with_causes(causes));
         }
         let act = if apply { "applied" } else { "loaded" };
-        let units = plural(loaded.units.len(), "unit");
         let immutable = if apply { self.immutable(loaded.units.iter()) } else { Vec::new() };
+        let units = match loaded.units.iter().filter(|unit| apply && self.is_in_force(unit)).count() {
+            0 => format!("{} {act}", plural(loaded.units.len(), "unit")),
+            same => format!("{} {act}, {same} unchanged", plural(loaded.units.len() - same, "unit")),
+        };
         self.take_in_loaded(loaded, apply);
         if !immutable.is_empty() {
-            let message =
-                format!("{units} {act}; a job that is there cannot be changed so, and is as it was");
+            let message = format!("{units}; a job that is there cannot be changed so, and is as it was");
             return Err(Status::failure(StatusReason::Invalid, message).with_causes(immutable));
         }
         if errors > 0 {
-            let message = format!("{units} {act}; {} left as it was", plural(errors, "unit with a fault"));
+            let message = format!("{units}; {} left as it was", plural(errors, "unit with a fault"));
             return Err(Status::failure(StatusReason::Invalid, message).with_causes(causes));
         }
-        Ok(Reply::Status(Status::success(format!("{units} {act}")).with_causes(causes)))
+        Ok(Reply::Status(Status::success(units).with_causes(causes)))
+    }
+
+    /// Whether a unit is what it was already.
+    fn is_in_force(&self, unit: &Unit) -> bool {
+        self.engine.unit(&unit.name).is_some_and(|known| known.hash == unit.hash)
     }
 
     /// HUP.

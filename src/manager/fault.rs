@@ -3,7 +3,8 @@
 //! Only in builds with debug assertions; in a release there is nothing here. `SUPD_FAULT` in supd's
 //! environment is a list, separated by commas, of `HOW:POINT[:UNIT][@N]`:
 //!
-//! - HOW: `panic`, `abort`, `segv`, `kill` (SIGKILL), `hang` (a busy loop);
+//! - HOW: `panic`, `abort`, `segv`, `kill` (SIGKILL), `hang` (a busy loop), `leave` (closes what leads to the
+//!   keeper and the spawners, then hangs: an end that takes its time);
 //! - UNIT: only there; without it, at any;
 //! - N: only the first N times, counted over all managers in `<runtime>/fault.<place in the list>`.
 //!
@@ -46,6 +47,9 @@ mod rules {
     use std::sync::OnceLock;
 
     use nix::sys::signal::{Signal, raise};
+    use nix::sys::socket::{Shutdown, shutdown};
+
+    use crate::wire::fd;
 
     static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
 
@@ -99,11 +103,21 @@ mod rules {
                 "kill" => _ = raise(Signal::SIGKILL),
                 // The runtime's own handler lets the first one pass, and takes itself away.
                 "segv" => (0..2).for_each(|_| _ = raise(Signal::SIGSEGV)),
-                "hang" => loop {
-                    std::hint::spin_loop();
-                },
+                "hang" => hang(),
+                "leave" => {
+                    for socket in [fd::QUEUE, fd::CHANNEL] {
+                        let _ = shutdown(socket, Shutdown::Both);
+                    }
+                    hang()
+                }
                 other => tracing::error!("SUPD_FAULT knows no `{other}`; ignoring"),
             }
+        }
+    }
+
+    fn hang() -> ! {
+        loop {
+            std::hint::spin_loop();
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::control::objects::{
-    CronJob, Deployment, Event, Info, InfoStatus, Job, LogLocation, LostWith, Object, Pod, Run, RunLog,
-    Scale, StateNotSaved, Status, StatusReason, SystemState, Time, Unit,
+    Event, Info, InfoStatus, LogLocation, LostWith, Object, Pod, Run, RunLog, Scale, StateNotSaved, Status,
+    StatusReason, SystemState, Time, Unit,
 };
 use crate::control::request::{Collection, Filter};
 use crate::engine::view::{JobView, PodView, ProcessState, UnitState, UnitView, View};
@@ -22,9 +22,9 @@ impl Manager {
             Collection::History => return self.history_objects(filter),
             Collection::Units => self.unit_objects(),
             Collection::Pods => self.pod_objects(),
-            Collection::Jobs => self.engine.view().jobs.iter().map(|job| Job::from(job).into()).collect(),
-            Collection::Deployments => self.of_units(|unit| Deployment::of_unit(unit).map(Into::into)),
-            Collection::CronJobs => self.of_units(|unit| CronJob::of_unit(unit).map(Into::into)),
+            Collection::Jobs => self.engine.view().jobs.iter().map(|job| self.whole_job(job)).collect(),
+            Collection::Deployments => self.of_units(|unit| self.whole_deployment(unit)),
+            Collection::CronJobs => self.of_units(|unit| self.whole_cronjob(unit)),
             Collection::Events => self.store.events.since(0).map(event_object).collect(),
             Collection::Runs => self.store.history.runs().map(|run| Run::from(run).into()).collect(),
         };
@@ -38,15 +38,15 @@ impl Manager {
         let missing = || not_found(collection, name);
         match collection {
             Collection::Jobs => {
-                self.engine.job_view(name).map(|job| Job::from(&job).into()).ok_or_else(missing)
+                self.engine.job_view(name).map(|job| self.whole_job(&job)).ok_or_else(missing)
             }
             Collection::Deployments => {
                 let unit = self.unit_view(name).ok_or_else(missing)?;
-                Deployment::of_unit(&unit).map(Into::into).ok_or_else(missing)
+                self.whole_deployment(&unit).ok_or_else(missing)
             }
             Collection::CronJobs => {
                 let unit = self.unit_view(name).ok_or_else(missing)?;
-                CronJob::of_unit(&unit).map(Into::into).ok_or_else(missing)
+                self.whole_cronjob(&unit).ok_or_else(missing)
             }
             // Several pods may bear one name for a while: the newest is meant.
             Collection::Pods => {
@@ -190,7 +190,7 @@ impl Manager {
     }
 
     fn pod_object(&mut self, pod: &PodView, job: Option<&JobView>) -> Object {
-        let mut object = bare_pod(pod, job);
+        let mut object = self.whole_pod(pod, job);
         let used = self.usage.sum(pid(pod).into_iter());
         object.status.cpu_percent = used.map(|used| used.cpu_percent);
         object.status.memory_bytes = used.map(|used| used.memory_bytes);

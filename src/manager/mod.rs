@@ -51,6 +51,7 @@ mod hand;
 mod hear;
 mod hold;
 mod look;
+mod objects;
 mod own_log;
 mod past;
 mod perform;

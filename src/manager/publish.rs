@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::control::objects::{Change, CronJob, Deployment, Job, Object, Run, Unit};
+use crate::control::objects::{Change, Object, Run, Unit};
 use crate::control::request::{Collection, Filter};
 use crate::control::watch::WatchStream;
 use crate::engine::action::{Report, RunRecord};
@@ -131,8 +131,8 @@ impl Manager {
             ObjectRef::Unit(name) => {
                 let view = self.engine.unit_view(name)?;
                 match collection {
-                    Collection::Deployments => Deployment::of_unit(&view).map(Into::into),
-                    Collection::CronJobs => CronJob::of_unit(&view).map(Into::into),
+                    Collection::Deployments => self.whole_deployment(&view),
+                    Collection::CronJobs => self.whole_cronjob(&view),
                     _ => {
                         let job = self.engine.job_view(name.as_str());
                         let pods: Vec<PodView> = self
@@ -145,11 +145,11 @@ impl Manager {
                     }
                 }
             }
-            ObjectRef::Job(name) => self.engine.job_view(name).map(|job| Job::from(&job).into()),
+            ObjectRef::Job(name) => self.engine.job_view(name).map(|job| self.whole_job(&job)),
             ObjectRef::Pod(uid) => {
                 let pod = self.engine.pod_view(*uid).or_else(|| self.store.pod(*uid).cloned())?;
                 let job = pod.job.as_ref().and_then(|job| self.engine.job_view(job));
-                Some(bare_pod(&pod, job.as_ref()).into())
+                Some(self.whole_pod(&pod, job.as_ref()).into())
             }
         }
     }

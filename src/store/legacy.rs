@@ -1,4 +1,5 @@
-//! What supd 0.1.0 stored: two small text files in the state directory, read once.
+//! What supd 0.1.0 stored: two small text files in the state directory, read while there is no database. They
+//! stay, for whoever goes back.
 
 use std::fs;
 use std::path::Path;
@@ -27,14 +28,6 @@ pub fn read(state_directory: &Path) -> Legacy {
     }
 }
 
-/// Removes the files: the database knows what they said.
-pub fn remove(state_directory: &Path) {
-    for name in FILES {
-        // Read again, they would only say what is known.
-        let _ = fs::remove_file(state_directory.join(name));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,7 +40,5 @@ mod tests {
         fs::write(directory.path().join("disabled"), "web\n../x\n\n db \n").unwrap();
         let names: Vec<UnitName> = ["web", "db"].map(|name| UnitName::parse(name).unwrap()).into();
         assert_eq!(read(directory.path()), Legacy { uids: 4097, disabled: names });
-        remove(directory.path());
-        assert_eq!(read(directory.path()), Legacy::default());
     }
 }

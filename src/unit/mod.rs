@@ -6,6 +6,7 @@
 
 pub mod calendar;
 pub mod diagnostic;
+pub mod explain;
 pub mod load;
 pub mod manifest;
 pub mod model;
@@ -40,3 +41,5 @@ mod source;
 mod tree;
 mod value;
 mod volume;
+
+pub use value::signal_name;

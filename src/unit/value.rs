@@ -156,13 +156,25 @@ const SIGNALS: [(&str, i32); 30] = [
     ("POLL", libc::SIGIO),
 ];
 
-/// The signal of that name: `TERM`, `SIGTERM`, `RTMIN+3`.
+/// A signal as Kubernetes and kill(1) write it: `SIGKILL`; its number where it has no name.
+pub fn signal_name(number: u8) -> String {
+    let known = SIGNALS.iter().find(|(_, known)| *known == i32::from(number));
+    known.map_or_else(|| format!("signal {number}"), |(name, _)| format!("SIG{name}"))
+}
+
+/// The signal of that name: `TERM`, `SIGTERM`, `RTMIN+3`, `RTMAX-2`.
 pub(super) fn signal(name: &str) -> Option<i32> {
     let short = name.strip_prefix("SIG").unwrap_or(name);
-    if let Some(above) = short.strip_prefix("RTMIN+") {
-        // glibc and musl keep the first two or three for themselves; 34 is what both call SIGRTMIN
-        // (musl 35), and what systemd's RTMIN+n means on every Linux.
-        return above.parse::<i32>().ok().filter(|n| (0..=30).contains(n)).map(|n| 34 + n);
+    // glibc and musl keep the first two or three for themselves; 34 is what both call SIGRTMIN
+    // (musl 35), and what systemd's RTMIN+n means on every Linux.
+    const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
+    let steps = |text: &str| text.parse::<i32>().ok().filter(|steps| (0..=30).contains(steps));
+    match (short, short.strip_prefix("RTMIN+"), short.strip_prefix("RTMAX-")) {
+        ("RTMIN", ..) => return Some(*REAL_TIME.start()),
+        ("RTMAX", ..) => return Some(*REAL_TIME.end()),
+        (_, Some(above), _) => return steps(above).map(|steps| REAL_TIME.start() + steps),
+        (_, _, Some(below)) => return steps(below).map(|steps| REAL_TIME.end() - steps),
+        _ => {}
     }
     SIGNALS.iter().find(|(known, _)| *known == short).map(|(_, number)| *number)
 }
@@ -249,6 +261,7 @@ mod tests {
         assert_eq!((size("1X"), size(""), size("99999999999T")), (None, None, None));
         assert_eq!((signal("TERM"), signal("SIGTERM"), signal("term")), (Some(15), Some(15), None));
         assert_eq!((signal("RTMIN+3"), signal("RTMIN+31"), signal("RTMIN+-1")), (Some(37), None, None));
+        assert_eq!((signal("RTMIN"), signal("SIGRTMAX"), signal("RTMAX-14")), (Some(34), Some(64), Some(50)));
     }
 
     #[test]

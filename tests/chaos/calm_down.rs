@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use super::space::Supd;
 use super::units::{Group, Unit};
 
-/// What is left to do takes this long at most, on a busy machine; part of no promise.
+/// What is left to do takes this long at most, on a busy machine, beside the time that the trouble took; part
+/// of no promise.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Suspends the cronjobs, resumes what was suspended by the way, and waits until all jobs that nobody stopped
 /// are complete. Returns those that are not.
-pub fn settle(supd: &Supd, units: &[Unit]) -> Vec<String> {
-    let end = Instant::now() + PATIENCE;
+pub fn settle(supd: &Supd, units: &[Unit], trouble: Duration) -> Vec<String> {
+    let end = Instant::now() + PATIENCE + trouble;
     for unit in units {
         if unit.group == Group::Cron {
             insist(supd, &format!("suspend {}", unit.name), end);
@@ -27,11 +28,15 @@ pub fn settle(supd: &Supd, units: &[Unit]) -> Vec<String> {
         insist(supd, &format!("resume {}", unit.name), end);
     }
     for job in jobs {
-        let left = end.saturating_duration_since(Instant::now()).as_secs().max(1);
-        let output = supd.ctl(&format!("wait job/{} --for=complete --timeout={left}s", job.name));
-        if output.code != 0 {
-            open.push(format!("{} is not complete: {}", job.name, output.stderr.trim()));
-        }
+        let failure = loop {
+            let output = supd.ctl(&format!("wait job/{} --for=complete --timeout=30s", job.name));
+            match output.code {
+                0 => break None,
+                _ if Instant::now() < end => {}
+                _ => break Some(output.stderr.trim().to_owned()),
+            }
+        };
+        open.extend(failure.map(|failure| format!("{} is not complete: {failure}", job.name)));
     }
     open
 }

@@ -9,7 +9,7 @@ use super::space::Supd;
 use super::units::{Group, Unit};
 
 /// Longer than any verb takes; part of no promise.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Clients at once: fewer than supd takes.
 const AT_ONCE_MAX: usize = 24;
@@ -19,6 +19,8 @@ pub struct Clients {
     live: Vec<Client>,
     /// What was asked for, by unit.
     pub intents: BTreeMap<String, Intent>,
+    /// How often each unit was to be suspended, as far as anybody may have heard of it.
+    pub suspends: BTreeMap<String, u64>,
     /// How many ended with which code; `None` of those that were killed by us.
     pub ends: BTreeMap<(&'static str, Option<i32>), u32>,
     /// What no client may do.
@@ -77,6 +79,9 @@ impl Clients {
             },
         };
         let follows = verb.ends_with("-f") || verb.ends_with("-w");
+        if let (Some((unit, _)), "suspend") = (&changes, verb) {
+            *self.suspends.entry(unit.clone()).or_default() += 1;
+        }
         if let Some((unit, _)) = &changes {
             self.intents.insert(unit.clone(), Intent::Unknown);
         }

@@ -28,6 +28,9 @@ mod operator;
 mod processes;
 mod program;
 mod promised;
+#[allow(dead_code, reason = "what only the simulator uses")]
+#[path = "../engine/simulator/random.rs"]
+mod random;
 #[path = "../e2e/space.rs"]
 mod space;
 mod stage;

@@ -138,7 +138,8 @@ fn lock(dir: &Path) -> Option<Flock<File>> {
     Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()
 }
 
-fn now_ms() -> u64 {
+/// As the ledger tells time: milliseconds since the machine came up.
+pub fn now_ms() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
     now.tv_sec() as u64 * 1_000 + now.tv_nsec() as u64 / 1_000_000
 }

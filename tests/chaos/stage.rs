@@ -46,13 +46,13 @@ pub fn play() -> ExitCode {
     let Trouble { clients, stuck, done, killed, .. } = trouble;
     println!("chaos: {done:?}");
 
-    let open = calm_down::settle(&supd, &units);
+    let open = calm_down::settle(&supd, &units, Duration::from_secs(seconds));
     let mut account = Account::new(&supd, &units, &killed);
     account.fault(Part::Counts, open);
     account.fault(Part::Clients, clients.faults);
     // What they had asked for is forgotten, and they wait for it.
     account.fault(Part::Intents, stuck);
-    account.take(&clients.intents);
+    account.take(&clients.intents, &clients.suspends);
     calm_down::stop_others(&supd, &units);
     account.compare_levels(before, levels(&supd));
     account.follower(followers.end());
@@ -83,8 +83,8 @@ fn new_seed() -> u64 {
 
 /// Open descriptors of keeper and manager.
 fn levels(supd: &Supd) -> [usize; 2] {
-    // Answered by the manager: it has done what it had to.
-    supd.ctl("status").ok();
+    // Answered once the logs of all that has ended are complete, and their pipes closed.
+    supd.ctl("logs calm-07-0 --tail 1").ok();
     [processes::descriptors(supd.keeper), processes::descriptors(supd.role("manager"))]
 }
 

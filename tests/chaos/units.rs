@@ -83,7 +83,7 @@ fn unit(group: Group, number: usize, seconds: u64, program: &[&str]) -> Unit {
             } else {
                 "life=500-4000 fail=15"
             };
-            (habits, job(number, completions(number, seconds)))
+            (habits, job(number, completions(number, seconds), kept(seconds)))
         }
         // Forbidden to overlap, and so to have company.
         Cron if number % 3 == FORBID => ("life=500-4500 alone", cron(number)),
@@ -91,7 +91,7 @@ fn unit(group: Group, number: usize, seconds: u64, program: &[&str]) -> Unit {
         Dependent if odd => ("life=forever alone", String::new()),
         Dependent => ("life=200-900", "[job]\ncompletions = 3\nkeep_pods = 10000\n".to_owned()),
         Toy => ("life=forever alone", replicas(2)),
-        ToyJob => ("life=300-1500 fail=20", job(number, 8)),
+        ToyJob => ("life=300-1500 fail=20", job(number, 8, kept(seconds))),
         ToyCron => ("life=100-900", cron(number)),
     };
     let never = is_never(group, number);
@@ -146,12 +146,12 @@ fn backoff(initial: &str, max: &str) -> String {
     format!("[backoff]\ninitial = '{initial}'\nmax = '{max}'\n")
 }
 
-fn job(number: usize, completions: u64) -> String {
+fn job(number: usize, completions: u64, kept: u64) -> String {
     let mode = if number % 2 == 1 { "Indexed" } else { "NonIndexed" };
     let parallelism = 1 + number % 2;
     format!(
         "[job]\ncompletions = {completions}\nparallelism = {parallelism}\ncompletion_mode = '{mode}'\n\
-         backoff_limit = 100000\nkeep_pods = 10000\n"
+         backoff_limit = 100000\nkeep_pods = {kept}\n"
     )
 }
 
@@ -160,6 +160,12 @@ fn completions(number: usize, seconds: u64) -> u64 {
     let parallelism = 1 + number as u64 % 2;
     // A run and its failures take some three seconds.
     (seconds * parallelism / 4).max(3)
+}
+
+/// Finished pods of a job, with their logs: all of them, but in a long test, where nobody could look through
+/// the list of pods any more.
+fn kept(seconds: u64) -> u64 {
+    if seconds <= 120 { 10_000 } else { 100 }
 }
 
 fn cron(number: usize) -> String {

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod bad_input;
+mod bad_manifests;
 mod complete_logs;
 mod confined;
 mod cron;
@@ -12,6 +13,8 @@ mod history;
 mod hooks;
 mod jobs;
 mod keeper_death;
+mod kubectl;
+mod kubernetes_jobs;
 mod last_good;
 mod logger_death;
 mod logs;

@@ -130,6 +130,28 @@ fn a_unit_that_the_manager_dies_of_twice_is_set_aside_and_the_rest_goes_on() {
     }
 }
 
+/// One that takes its time over its end, as a panic does that unwinds: its spawner, which ends as soon as
+/// nobody can ask it, is seen to have ended first.
+#[test]
+fn a_manager_that_has_left_and_lives_dies_of_what_it_had_in_hand() {
+    let supd = Space::new()
+        .unit("web", SLEEPER)
+        .unit("other", SLEEPER)
+        .env("SUPD_FAULT", "leave:exit:web@2")
+        .env("SUPD_SILENCE_MS", "1000")
+        .supd();
+    supd.wait("web", "ready");
+    supd.wait("other", "ready");
+    let other = supd.pid("other-0");
+    signal(supd.pid("web-0"), Signal::SIGKILL);
+    let unit =
+        supd.until("units", |unit| unit["metadata"]["name"] == "web" && unit["status"]["state"] == "Failed");
+    let why = "Quarantined: supd's manager died twice of \"exit of web-0\": it was silent for too long";
+    assert_eq!(unit["status"]["reason"], why);
+    assert_eq!(reason(&supd, "other"), "");
+    assert_eq!(supd.pid("other-0"), other);
+}
+
 #[test]
 fn one_death_of_an_event_is_no_quarantine_and_the_event_is_counted_once() {
     let text = "exec = ['/bin/sh', '-c', 'read l < @/gate; exit 7']\nrestart_policy = 'Never'\n";

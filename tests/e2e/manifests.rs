@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use super::rollout::versions;
 use super::space::{Space, Supd};
 
 /// A manifest in the place's directory; `@` stands for that directory.
@@ -231,4 +232,58 @@ fn manifests_stand_beside_unit_files() {
     supd.wait("beside", "ready");
     supd.wait("plain", "ready");
     assert!(supd.pid("beside") > 0);
+}
+
+const WEB: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: sleeper
+        image: busybox
+        command: [/bin/sleep, infinity]
+        env: [{name: VERSION, value: one}]
+        readinessProbe: {exec: {command: [/bin/test, -e, @/one]}, periodSeconds: 1}
+"#;
+
+#[test]
+fn a_deployment_rolls_out_is_scaled_and_is_deleted() {
+    let supd = Space::new().supd();
+    fs::write(supd.path().join("one"), "").unwrap();
+    let done = "deployment \"web\" successfully rolled out\n";
+    let web = write(&supd, "web.yaml", WEB);
+    supd.ctl(&format!("apply -f {web}")).ok().stdout_is("deployment.apps/web created\n");
+    supd.ctl("rollout status deployment/web").ok().stdout_has(done);
+    assert_eq!(versions(&supd), ["one"; 3]);
+    supd.ctl(&format!("apply -f {web}")).ok().stdout_is("deployment.apps/web unchanged\n");
+
+    // Of three a quarter may be missing: none. A quarter may be too many: one (DEP-001). So no old pod goes
+    // before a new one is ready.
+    let web = write(&supd, "web.yaml", &WEB.replace("one", "two"));
+    supd.ctl(&format!("diff -f {web}")).code(1).stdout_has("two");
+    supd.ctl(&format!("apply -f {web}")).ok().stdout_is("deployment.apps/web configured\n");
+    supd.until_pod("web-3", |main| main["state"]["running"].is_object());
+    assert_eq!(versions(&supd), ["one", "one", "one", "two"]);
+    fs::write(supd.path().join("two"), "").unwrap();
+    supd.ctl("rollout status deployment/web").ok().stdout_has(done);
+    assert_eq!(versions(&supd), ["two"; 3]);
+    supd.ctl("rollout history deployment/web").ok().stdout_has("\n2 ");
+
+    supd.ctl("scale deployment/web --replicas=5").ok();
+    supd.ctl("rollout status deployment/web").ok();
+    assert_eq!(versions(&supd), ["two"; 5]);
+    supd.ctl("scale deployment/web --replicas=1").ok();
+    supd.until("services", |web| web["status"]["replicas"] == 1);
+    assert_eq!(versions(&supd), ["two"]);
+
+    supd.ctl(&format!("delete -f {web}")).ok().stdout_is("web: deleted\n");
+    supd.ctl("get deployment web").code(4);
+    assert_eq!(supd.json("get pods")["items"].as_array().map(Vec::len), Some(0));
+    assert_eq!(fs::read_dir(supd.path().join("state/units")).unwrap().count(), 0);
 }

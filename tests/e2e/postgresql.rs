@@ -80,8 +80,8 @@ impl Postgres {
 }
 
 /// PostgreSQL was asked to end, and did so in order.
-fn ends_well(supd: Supd, pod: &str) {
-    let death = Death::of(supd.pid(pod));
+fn ends_well(supd: Supd) {
+    let death = Death::of(supd.pid("db-0"));
     let running = supd.path().join("pg/data/postmaster.pid");
     assert!(running.exists(), "PostgreSQL's own mark, which it removes where it ends in order");
     supd.ctl("stop db").ok();
@@ -102,7 +102,7 @@ fn postgresql_is_filled_dumped_and_restored_by_unit_files() {
         ])
         .supd();
     postgres.play(&supd);
-    ends_well(supd, "db-0");
+    ends_well(supd);
 }
 
 #[test]
@@ -110,5 +110,5 @@ fn postgresql_is_filled_dumped_and_restored_by_manifests() {
     let postgres = Postgres::find();
     let supd = postgres.space(&[("all.yaml", include_str!("postgresql/manifests/all.yaml"))]).supd();
     postgres.play(&supd);
-    ends_well(supd, "db");
+    ends_well(supd);
 }

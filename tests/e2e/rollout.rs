@@ -20,7 +20,7 @@ fn make(supd: &Supd, file: &str) {
 }
 
 /// Which version each pod was made from, by the environment of its process.
-fn versions(supd: &Supd) -> Vec<String> {
+pub(super) fn versions(supd: &Supd) -> Vec<String> {
     let pods = supd.json("get pods");
     let pods = pods["items"].as_array().unwrap().iter();
     let live = pods.filter(|pod| pod["status"]["phase"] == "Running" && pod["status"]["terminating"] != true);

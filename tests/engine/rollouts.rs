@@ -480,3 +480,21 @@ fn a_plain_service_at_rest_has_nothing_to_wait_for() {
         .restart("web")
         .check(|w| assert_eq!(w.engine().next_deadline(), None));
 }
+
+#[test]
+fn a_bare_pod_of_an_older_template_makes_room_where_it_ends() {
+    let bare = text("x", 2, "max_surge = 2, max_unavailable = 0");
+    let bare = format!("restart_policy = 'Never'\n{bare}");
+    let kept = text("y", 2, "max_surge = 2, max_unavailable = 0");
+    world("bare, then kept")
+        .unit("web", &bare)
+        .begin()
+        .all_ready(&["web-0", "web-1"])
+        .exit("web-1", 0)
+        .change(&kept)
+        .exit("web-0", 1)
+        .all_ready(&["web-1", "web-2"])
+        .signalled("web-1", &[])
+        .signalled("web-2", &[])
+        .state("web", UnitState::Running);
+}

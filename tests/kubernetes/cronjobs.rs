@@ -338,7 +338,6 @@ fn cjb_027_events() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn cjb_027_events_of_what_goes_and_what_never_comes() {
     let text = minutely("successful_history = 0");
     world("history").unit("c", &text).begin().advance("1m").exit(&pod(1), 0).told("SuccessfulDelete", "c");

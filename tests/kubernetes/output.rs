@@ -77,7 +77,6 @@ fn out_004_one_is_completed_and_another_runs() {
 }
 
 #[test]
-#[ignore = "not yet"]
 fn sid_006_ready_counts_sidecars_and_no_steps() {
     let text = "exec = ['/x']\n[[init]]\nname = 'one'\nexec = ['/1']";
     let w = world("counted").unit_with("a", text, three).begin().exit("a-0/one", 0);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use supd::control::objects::Pod;
+use supd::engine::event::Command;
 use supd::engine::view::{Phase, UnitState};
 use supd::unit::model::{
     ExitCodes, Handler, Operator, Part, PodTemplate, Probe, ProbeKind, Process, RestartAction, RestartPolicy,
@@ -86,6 +87,25 @@ fn phs_010_conditions_of_a_pod() {
         .check(|w| assert!(is_true(w, "a-0", "Initialized") && !is_true(w, "a-0", "ContainersReady")))
         .ready("a-0", true)
         .check(|w| assert!(is_true(w, "a-0", "ContainersReady") && is_true(w, "a-0", "Ready")));
+}
+
+#[test]
+fn phs_010_disruption_is_a_condition_of_whom_an_operator_or_supd_ended() {
+    let disrupted = |pod: &Pod| {
+        let found = pod.status.conditions.iter().find(|condition| condition.kind == "DisruptionTarget");
+        found.is_some_and(|condition| condition.status == "True")
+    };
+    let text = "exec = ['/x']";
+    let w = world("deleted").unit("a", text).stubborn("a-0").begin();
+    assert!(!disrupted(&Pod::from(&w.pod("a-0"))));
+    let uid = w.pod("a-0").uid;
+    let w = w.command(Command::StopPod(uid));
+    assert!(disrupted(&Pod::from(&w.pod("a-0"))));
+    let w = world("ended by itself")
+        .unit("a", &format!("{text}\nrestart_policy = 'Never'"))
+        .begin()
+        .exit("a-0", 1);
+    assert!(!disrupted(&Pod::from(w.finished("a-0"))));
 }
 
 #[test]

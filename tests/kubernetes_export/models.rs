@@ -1,6 +1,6 @@
 //! Random units: everything that the model can hold and a loader lets through.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -93,11 +93,23 @@ fn path(names: Names) -> BoxedStrategy<Text> {
         .boxed()
 }
 
+/// The path of a GET: without spaces.
+fn route(names: Names) -> BoxedStrategy<Text> {
+    path(names).prop_filter("no spaces", |path| !path.to_string().contains(' ')).boxed()
+}
+
 type Names = &'static [&'static str];
 const OF_SERVICE: Names = &["unit", "pod", "replica", "attempt"];
 const OF_JOB: Names = &["unit", "pod", "attempt"];
 const OF_INDEXED: Names = &["unit", "pod", "attempt", "index"];
 const OF_CRON: Names = &["unit", "pod", "attempt", "scheduled_time"];
+
+/// What only supd knows: nothing in a manifest stands for it.
+const OURS: [&str; 2] = ["attempt", "scheduled_time"];
+/// The same without: of these, a manifest can say everything.
+const WHOLE_SERVICE: Names = &["unit", "pod", "replica"];
+const WHOLE_JOB: Names = &["unit", "pod"];
+const WHOLE_INDEXED: Names = &["unit", "pod", "index"];
 
 fn exec(names: Names) -> BoxedStrategy<Vec<Text>> {
     vec(text(names), 0..3)
@@ -138,11 +150,8 @@ fn host() -> BoxedStrategy<Text> {
 }
 
 fn http(names: Names) -> BoxedStrategy<Http> {
-    (any::<bool>(), host(), port(), path(names), vec(("[A-Z][a-z]{1,5}", text(names)), 0..2))
-        .prop_map(|(tls, host, port, path, headers)| {
-            let path = if path.to_string().is_empty() { Text::literal("/") } else { path };
-            Http { tls, host, port, path, headers }
-        })
+    (any::<bool>(), host(), port(), route(names), vec(("[A-Z][a-z]{1,5}", path(names)), 0..2))
+        .prop_map(|(tls, host, port, path, headers)| Http { tls, host, port, path, headers })
         .boxed()
 }
 
@@ -226,13 +235,17 @@ fn process(names: Names, name: String, part: Part, policy: RestartPolicy) -> Box
         .prop_map(move |(what, place, whom, hooks, probes)| {
             let (post_start, pre, restart_rules, odd) = hooks;
             let step = part == Part::Init;
+            // A file of variables becomes a Secret that is still to be made: no manifest says it whole either.
+            let whole = !names.iter().any(|name| OURS.contains(name));
+            let files = place.1.into_iter().filter(|_| !whole);
             let mut env = what.1;
-            env.dedup_by(|a, b| a.0 == b.0);
+            let mut known = BTreeSet::new();
+            env.retain(|(name, _)| known.insert(name.clone()));
             Process {
                 name: name.clone(),
                 exec: what.0,
                 env: env.into_iter().filter(|(name, _)| !name.contains(['=', '\0'])).collect(),
-                env_file: place.1.into_iter().map(|(path, optional)| EnvFile { path, optional }).collect(),
+                env_file: files.map(|(path, optional)| EnvFile { path, optional }).collect(),
                 env_pass: if odd { vec!["TZ".to_owned()] } else { Vec::new() },
                 working_dir: place.0,
                 user: whom.0,
@@ -263,7 +276,10 @@ fn pod(names: Names, policy: RestartPolicy) -> BoxedStrategy<PodTemplate> {
     let step = process(names, "prepare".to_owned(), Part::Init, of_step);
     let sidecar = process(names, "proxy".to_owned(), Part::Sidecar, RestartPolicy::Always);
     let main = process(names, "main".to_owned(), Part::Application, policy);
-    let beside = select(POLICIES.to_vec())
+    // A pod that is to end has nothing that never does.
+    let ends =
+        POLICIES.iter().filter(|own| policy == RestartPolicy::Always || **own != RestartPolicy::Always);
+    let beside = select(ends.copied().collect::<Vec<_>>())
         .prop_flat_map(move |own| process(names, "beside".to_owned(), Part::Application, own));
     let sinks = select(vec![Sink::Default, Sink::Null, Sink::Both]);
     let processes = (option::of(step), option::of(sidecar), main, option::of(beside));
@@ -295,7 +311,7 @@ fn backoff() -> Backoff {
 fn service() -> BoxedStrategy<Service> {
     let share = || prop_oneof![(1u32..5).prop_map(Share::Number), (1u32..=100).prop_map(Share::Percent)];
     let strategy = select(vec![model::Strategy::RollingUpdate, model::Strategy::Recreate]);
-    let rollout = (strategy, share(), share(), time(), time(), number()).prop_map(|parts| Rollout {
+    let rollout = (strategy, share(), share(), time(), time(), 0u32..=100).prop_map(|parts| Rollout {
         strategy: parts.0,
         max_unavailable: parts.1,
         max_surge: parts.2,
@@ -304,15 +320,20 @@ fn service() -> BoxedStrategy<Service> {
         history: parts.5,
         surplus: Surplus::Highest,
     });
-    (select(POLICIES.to_vec()).prop_flat_map(|policy| pod(OF_SERVICE, policy)), 0u32..4, rollout)
-        .prop_map(|(pod, replicas, rollout)| Service { pod, replicas, rollout })
-        .boxed()
+    let names = select(vec![OF_SERVICE, WHOLE_SERVICE, WHOLE_SERVICE]);
+    let pod = (names, select(POLICIES.to_vec())).prop_flat_map(|(names, policy)| pod(names, policy));
+    (pod, 0u32..4, rollout).prop_map(|(pod, replicas, rollout)| Service { pod, replicas, rollout }).boxed()
 }
 
 fn job() -> BoxedStrategy<Job> {
-    (any::<bool>(), any::<bool>())
-        .prop_flat_map(|(indexed, never)| {
-            let names = if indexed { OF_INDEXED } else { OF_JOB };
+    (any::<bool>(), any::<bool>(), 0..3)
+        .prop_flat_map(|(indexed, never, whole)| {
+            let names = match (indexed, whole > 0) {
+                (true, true) => WHOLE_INDEXED,
+                (true, false) => OF_INDEXED,
+                (false, true) => WHOLE_JOB,
+                (false, false) => OF_JOB,
+            };
             job_of(names, indexed, never)
         })
         .boxed()
@@ -395,7 +416,8 @@ fn cron() -> BoxedStrategy<CronJob> {
     let policies =
         select(vec![ConcurrencyPolicy::Allow, ConcurrencyPolicy::Forbid, ConcurrencyPolicy::Replace]);
     let catch_up = select(vec![CatchUp::Last, CatchUp::None, CatchUp::All]);
-    let job = any::<bool>().prop_flat_map(|never| job_of(OF_CRON, false, never));
+    let names = select(vec![OF_CRON, WHOLE_JOB, WHOLE_JOB]);
+    let job = (names, any::<bool>()).prop_flat_map(|(names, never)| job_of(names, false, never));
     let rest = (option::of(time()), any::<bool>(), number(), number(), time());
     (job, expression, zone, dst, policies, catch_up, rest)
         .prop_map(|parts| {

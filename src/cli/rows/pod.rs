@@ -13,8 +13,7 @@ impl Tabular for Pod {
         (&["NAME", "READY", "STATUS", "RESTARTS", "AGE", "PID", "UNIT", "EXIT", "CPU", "MEMORY"], 5);
 
     fn cells(&self, look: Look) -> Vec<Cell> {
-        let total = self.status.container_statuses.len();
-        let ready = self.status.container_statuses.iter().filter(|container| container.ready).count();
+        let (ready, total) = self.ready_of();
         let last = self.main().and_then(last_end);
         vec![
             self.metadata.name.as_str().into(),
@@ -46,14 +45,15 @@ impl Tabular for Pod {
     }
 }
 
-/// The word in STATUS: the phase, unless the pod or one of its processes has more to say.
+/// The word in STATUS: the phase, unless the pod or one of its processes has more to say (OUT-002).
 pub fn word(pod: &Pod) -> String {
     let status = &pod.status;
     if status.terminating && !is_terminal(status.phase) {
         return "Terminating".to_owned();
     }
     let of_pod = if status.reason.is_empty() { status.phase.as_str() } else { &status.reason };
-    if let Some(step) = initializing(pod) {
+    let initializing = initializing(pod);
+    if let Some(step) = initializing.filter(|_| !pod.is_initialized()) {
         return step;
     }
     // The first process in the list wins.
@@ -62,10 +62,13 @@ pub fn word(pod: &Pod) -> String {
         ContainerState::Terminated(end) => Some(reason_of(end)),
         ContainerState::Running(_) => None,
     });
-    let running = status.container_statuses.iter().any(|container| container.started);
+    let running = |container: &ContainerStatus| {
+        container.ready && matches!(container.state, ContainerState::Running(_))
+    };
     match of_process {
-        Some(reason) if reason == "Completed" && running && pod.is_ready() => "Running".to_owned(),
-        Some(reason) if reason == "Completed" && running => "NotReady".to_owned(),
+        Some(reason) if reason == "Completed" && status.container_statuses.iter().any(running) => {
+            (if pod.is_ready() { "Running" } else { "NotReady" }).to_owned()
+        }
         Some(reason) => reason,
         None => of_pod.to_owned(),
     }
@@ -79,16 +82,14 @@ pub fn last_end(container: &ContainerStatus) -> Option<&ContainerTerminated> {
     }
 }
 
-/// `Init:1/2`, while there are steps to do before main (OUT-005).
+/// `Init:1/2`, where a step or a sidecar holds up what comes behind it (OUT-005).
 fn initializing(pod: &Pod) -> Option<String> {
     let steps = &pod.status.init_container_statuses;
-    let initialized = pod.status.conditions.iter().any(|c| c.kind == "Initialized" && c.status == "True");
-    if initialized {
-        return None;
-    }
-    let (done, step) = steps.iter().enumerate().find(
-        |(_, step)| !matches!(&step.state, ContainerState::Terminated(end) if end.reason == "Completed"),
-    )?;
+    let is_past = |step: &ContainerStatus| match &step.state {
+        ContainerState::Terminated(end) if end.exit_code == 0 || end.reason == "Completed" => true,
+        _ => pod.is_sidecar(&step.name) && step.started,
+    };
+    let (done, step) = steps.iter().enumerate().find(|(_, step)| !is_past(step))?;
     Some(match &step.state {
         ContainerState::Terminated(end) => format!("Init:{}", reason_of(end)),
         ContainerState::Waiting(waiting)
@@ -121,3 +122,7 @@ fn in_trouble(pod: &Pod) -> bool {
 fn is_terminal(phase: Phase) -> bool {
     matches!(phase, Phase::Succeeded | Phase::Failed)
 }
+
+#[cfg(test)]
+#[path = "pod_tests.rs"]
+mod tests;

@@ -6,16 +6,6 @@ use super::{Time, is_default};
 use crate::engine::event::{Exit, Outcome, Usage};
 use crate::engine::view::{ProcessState, ProcessView, Terminated};
 
-/// What a process is made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Container {
-    /// `main`, or the init step's name.
-    pub name: String,
-    /// Program and arguments.
-    pub command: Vec<String>,
-}
-
 /// How a process is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::meta::uid_of_name;
-use super::{Job, JobSpec, Metadata, Noun, Resource, Time};
+use super::{Job, JobSpec, Metadata, Noun, PodTemplate, Resource, Time};
 use crate::engine::view::{CronView, JobView, UnitView};
+use crate::unit::model;
 use crate::unit::name::UnitName;
 
 /// A job at times of a calendar.
@@ -108,6 +109,15 @@ impl CronJob {
         metadata.labels = unit.labels.clone();
         metadata.annotations = unit.annotations.clone();
         Some(Self::new(metadata, cron.into(), status(unit, cron)))
+    }
+
+    /// With all that its unit says of it.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &model::Unit) -> Self {
+        if let (Some(template), Some(pod)) = (&mut self.spec.job_template, unit.pod()) {
+            template.spec.template = PodTemplate::new(self.metadata.labels.clone(), pod);
+        }
+        self
     }
 }
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::meta::{REVISION, uid_of_name};
 use super::pod::condition;
-use super::{Metadata, Noun, PodCondition, Resource, is_default};
+use super::{Metadata, Noun, PodCondition, PodTemplate, Resource, is_default};
 use crate::engine::view::{Progressing, ServiceView, UnitView};
-use crate::unit::model::{Share, Strategy, Surplus};
+use crate::unit::model::{self, Share, Strategy, Surplus};
 use crate::unit::name::UnitName;
 
 /// A number of pods that is kept.
@@ -18,7 +18,7 @@ pub type Deployment = Resource<DeploymentSpec, DeploymentStatus>;
 pub type Scale = Resource<ScaleSpec, ScaleStatus>;
 
 /// What is wished of a service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentSpec {
     /// How many pods.
@@ -38,6 +38,9 @@ pub struct DeploymentSpec {
     /// Old revisions that are kept.
     #[serde(default)]
     pub revision_history_limit: u32,
+    /// What its pods are made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Box<PodTemplate>>,
 }
 
 /// How a template comes to pods.
@@ -138,6 +141,16 @@ impl Deployment {
         Some(Self::new(metadata, spec(service), status))
     }
 
+    /// With what its pods are made from.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &model::Unit) -> Self {
+        if let Some(pod) = unit.pod() {
+            let template = PodTemplate::new(self.metadata.labels.clone(), pod);
+            self.spec.template = Some(Box::new(template));
+        }
+        self
+    }
+
     /// Its condition of this kind.
     pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
         self.status.conditions.iter().find(|condition| condition.kind == kind)
@@ -186,6 +199,16 @@ fn spec(service: ServiceView) -> DeploymentSpec {
         min_ready_seconds: rollout.min_ready.as_secs(),
         progress_deadline_seconds: (deadline < std::time::Duration::MAX).then_some(deadline.as_secs()),
         revision_history_limit: rollout.history,
+        template: None,
+    }
+}
+
+impl std::fmt::Display for NumberOrPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Part(part) => f.write_str(part),
+        }
     }
 }
 

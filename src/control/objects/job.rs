@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::meta::{CONTROLLER_UID_LABELS, INSTANTIATE, SCHEDULED_TIMESTAMP, uid_of_name};
 use super::pod::truth;
 use super::policies::{PodFailurePolicy, SuccessPolicy};
-use super::{CronJob, Metadata, Noun, OwnerReference, Resource, Time, UnitCondition, is_default};
+use super::{
+    CronJob, Metadata, Noun, OwnerReference, PodSpec, PodTemplate, Resource, TemplateMetadata, Time,
+    UnitCondition, is_default,
+};
 use crate::engine::view::{self, JobOwner, JobView};
+use crate::unit::model;
 use crate::unit::name::UnitName;
 
 /// Pods until enough have succeeded.
@@ -63,32 +67,6 @@ pub struct JobSpec {
 pub struct LabelSelector {
     /// All of these.
     pub match_labels: BTreeMap<String, String>,
-}
-
-/// What the pods of a job or a deployment are made from, as far as it is shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodTemplate {
-    /// Of the pods.
-    pub metadata: TemplateMetadata,
-    /// Of the pods.
-    pub spec: TemplateSpec,
-}
-
-/// See [`PodTemplate`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TemplateMetadata {
-    /// Of the pods.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-}
-
-/// See [`PodTemplate`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TemplateSpec {
-    /// `Always`, `OnFailure`, `Never`.
-    pub restart_policy: String,
 }
 
 /// How a job is (JOB-016).
@@ -199,13 +177,22 @@ impl JobSpec {
             selector: None,
             template: PodTemplate {
                 metadata: TemplateMetadata { labels: view.labels.clone() },
-                spec: TemplateSpec { restart_policy: view.restart_policy.clone() },
+                spec: PodSpec { restart_policy: view.restart_policy.clone(), ..PodSpec::default() },
             },
         }
     }
 }
 
 impl Job {
+    /// With all that its unit says of it.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &model::Unit) -> Self {
+        if let Some(job) = unit.job() {
+            self.spec.template = PodTemplate::new(self.metadata.labels.clone(), &job.pod);
+        }
+        self
+    }
+
     /// Whether this condition is true.
     pub fn is(&self, kind: &str) -> bool {
         self.status.conditions.iter().any(|c| c.kind == kind && c.status == "True")

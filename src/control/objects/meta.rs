@@ -89,67 +89,6 @@ impl Metadata {
     pub(super) fn global(name: &str, uid: String, created: impl Into<Time>) -> Self {
         Self { name: name.to_owned(), uid, creation_timestamp: Some(created.into()), ..Self::default() }
     }
-
-    /// Whether all of these labels are here.
-    pub fn matches(&self, selector: &Selector) -> bool {
-        selector.0.iter().all(|(key, want)| {
-            let label = self.labels.get(key);
-            match want {
-                Want::Equal(value) => label == Some(value),
-                Want::NotEqual(value) => label != Some(value),
-                Want::Present => label.is_some(),
-                Want::Absent => label.is_none(),
-            }
-        })
-    }
-}
-
-/// `-l app=web,tier!=test,canary,!old`: every part must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selector(Vec<(String, Want)>);
-
-/// What one part of a selector asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Want {
-    /// `key=value`, `key==value`
-    Equal(String),
-    /// `key!=value`; true without the label, as in Kubernetes.
-    NotEqual(String),
-    /// `key`
-    Present,
-    /// `!key`
-    Absent,
-}
-
-impl Selector {
-    /// Reads a selector, or says what of it cannot be read.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(Self::part).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Whether it asks anything.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn part(text: &str) -> Result<(String, Want), String> {
-        let (key, want) = if let Some((key, value)) = text.split_once("!=") {
-            (key, Want::NotEqual(value.trim().to_owned()))
-        } else if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
-            (key, Want::Equal(value.trim().to_owned()))
-        } else if let Some(key) = text.strip_prefix('!') {
-            (key, Want::Absent)
-        } else {
-            (text, Want::Present)
-        };
-        let key = key.trim();
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        if key.is_empty() || !key.chars().all(legal) {
-            return Err(format!("`{}` is no part of a selector; write `key=value`", text.escape_debug()));
-        }
-        Ok((key.to_owned(), want))
-    }
 }
 
 impl OwnerReference {
@@ -179,29 +118,6 @@ pub(super) fn uid_of_name(kind: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn selectors() {
-        let labels = [("app", "web"), ("tier", "front")];
-        let metadata = Metadata {
-            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
-            ..Metadata::default()
-        };
-        for (text, matches) in [
-            ("", true),
-            ("app=web", true),
-            ("app==web , tier!=back", true),
-            ("app", true),
-            ("!app", false),
-            ("none!=x,!none", true),
-            ("app=web,tier=back", false),
-        ] {
-            assert_eq!(metadata.matches(&Selector::parse(text).unwrap()), matches, "{text}");
-        }
-        for bad in ["=web", "a b=c", "app in (web)", "!"] {
-            assert!(Selector::parse(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn uids_of_names_differ_by_kind_and_name_and_are_no_pods() {

@@ -7,27 +7,16 @@ use super::meta::{
     uid_of_name,
 };
 use super::{
-    Container, ContainerState, ContainerStatus, Metadata, Noun, OwnerReference, Resource, Time, is_default,
+    Container, ContainerState, ContainerStatus, Metadata, Noun, OwnerReference, PodSpec, Resource, Time,
+    is_default,
 };
 use crate::engine::id::{Class, PodUid};
 use crate::engine::view::{JobView, Phase, PodView, ProcessState, ProcessView};
+use crate::unit::model::PodTemplate;
 use crate::unit::name::UnitName;
 
 /// One instance of a unit's template.
 pub type Pod = Resource<PodSpec, PodStatus>;
-
-/// What a pod is made from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PodSpec {
-    /// `Always`, `OnFailure`, `Never`.
-    pub restart_policy: String,
-    /// Steps before main, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub init_containers: Vec<Container>,
-    /// Main.
-    pub containers: Vec<Container>,
-}
 
 /// How a pod is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,6 +101,7 @@ impl From<&PodView> for Pod {
             restart_policy: view.restart_policy.clone(),
             init_containers: containers(&init),
             containers: containers(&main),
+            ..PodSpec::default()
         };
         let status = PodStatus {
             phase: view.phase,
@@ -127,7 +117,7 @@ impl From<&PodView> for Pod {
             unit: view.unit.clone(),
             job: view.job.clone(),
             ordinal: view.ordinal,
-            pid: view.processes.iter().find_map(|process| match process.state {
+            pid: main.iter().chain(&init).find_map(|process| match process.state {
                 ProcessState::Running { pid, .. } => Some(pid),
                 ProcessState::Waiting { .. } | ProcessState::Terminated(_) => None,
             }),
@@ -156,6 +146,20 @@ impl Pod {
         pod
     }
 
+    /// With all that it was made from. A template that has other processes by now is not its own.
+    #[must_use]
+    pub fn with_template(mut self, template: &PodTemplate) -> Self {
+        let spec = PodSpec::from(template);
+        fn processes(spec: &PodSpec) -> impl Iterator<Item = (&str, &[String])> {
+            let all = spec.init_containers.iter().chain(&spec.containers);
+            all.map(|container| (container.name.as_str(), container.command.as_slice()))
+        }
+        if processes(&spec).eq(processes(&self.spec)) && spec.restart_policy == self.spec.restart_policy {
+            self.spec = spec;
+        }
+        self
+    }
+
     /// Its identity, where this build made it.
     pub fn uid(&self) -> Option<PodUid> {
         PodUid::parse(&self.metadata.uid)
@@ -181,12 +185,33 @@ impl Pod {
         self.counted_statuses().filter_map(|s| s.last_state.terminated.as_ref()).map(|t| t.finished_at).max()
     }
 
-    /// Main once it has begun, before that the init steps.
-    fn counted_statuses(&self) -> std::slice::Iter<'_, ContainerStatus> {
-        let initialized = |c: &&PodCondition| c.kind == "Initialized" && c.status == "True";
-        match self.status.conditions.iter().find(initialized) {
-            Some(_) => self.status.container_statuses.iter(),
-            None => self.status.init_container_statuses.iter(),
+    /// Whether the steps before the application are done.
+    pub fn is_initialized(&self) -> bool {
+        self.status.conditions.iter().any(|c| c.kind == "Initialized" && c.status == "True")
+    }
+
+    /// Whether this is a process that stays beside the application (SID-001).
+    pub fn is_sidecar(&self, name: &str) -> bool {
+        let always = |c: &&Container| c.name == name && c.restart_policy.as_deref() == Some("Always");
+        self.spec.init_containers.iter().any(|container| always(&container))
+    }
+
+    /// How many of its processes are ready, of how many that count: the application and sidecars (SID-006).
+    pub fn ready_of(&self) -> (usize, usize) {
+        let counted = || self.sidecars().chain(&self.status.container_statuses);
+        (counted().filter(|status| status.ready).count(), counted().count())
+    }
+
+    fn sidecars(&self) -> impl Iterator<Item = &ContainerStatus> {
+        self.status.init_container_statuses.iter().filter(|status| self.is_sidecar(&status.name))
+    }
+
+    /// The application with its sidecars once it has begun, before that all steps (OUT-006).
+    fn counted_statuses(&self) -> Box<dyn Iterator<Item = &ContainerStatus> + '_> {
+        if self.is_initialized() {
+            Box::new(self.sidecars().chain(&self.status.container_statuses))
+        } else {
+            Box::new(self.status.init_container_statuses.iter())
         }
     }
 }
@@ -204,6 +229,8 @@ fn metadata(view: &PodView) -> Metadata {
             metadata.annotations.extend(index.map(|(key, value)| (key.to_owned(), value)));
             metadata.annotations.extend(failures_before(view));
         }
+        // A manifest's Pod bears its unit's own name, and nobody owns it.
+        None if view.name == view.unit.as_str() => {}
         None => {
             let (version, kind) = (super::Deployment::API_VERSION, super::Deployment::KIND);
             let uid = uid_of_name(kind, view.unit.as_str());
@@ -222,7 +249,12 @@ fn failures_before(view: &PodView) -> Vec<(String, String)> {
 }
 
 fn container(process: &ProcessView) -> Container {
-    Container { name: process.name.clone(), command: process.command.clone() }
+    Container {
+        name: process.name.clone(),
+        command: process.command.clone(),
+        restart_policy: (process.class == Class::Sidecar).then(|| "Always".to_owned()),
+        ..Container::default()
+    }
 }
 
 /// Whether an init step is over, well (CST-002: `Completed` is success and nothing else).

@@ -185,6 +185,8 @@ impl Engine {
             finished.sort();
             let surplus = finished.len().saturating_sub(most as usize);
             for (_, _, job) in finished.into_iter().take(surplus) {
+                let words = format!("deleted job {job}");
+                report(out, false, "SuccessfulDelete", ("CronJob", name.as_str(), name), words);
                 self.forget_job(&job, out);
             }
         }

@@ -70,7 +70,7 @@ impl Engine {
             JobOwner::Schedule(slot) => Some(slot),
             JobOwner::Unit | JobOwner::Manual => None,
         };
-        report(out, false, "SuccessfulCreate", ("Job", name, &job.unit.name), format!("created pod {pod}"));
+        report(out, false, "SuccessfulCreate", ("Job", name, &job.unit.name), format!("Created pod: {pod}"));
         let seed = PodSeed {
             unit: Arc::clone(&job.unit),
             name: pod,
@@ -178,7 +178,7 @@ impl Engine {
         if let Some(pod) = self.pods.get(&uid).filter(|pod| told && pod.leaving.is_none())
             && let Owner::Job { job, .. } = &pod.owner
         {
-            let words = format!("deleted pod {}", pod.name);
+            let words = format!("Deleted pod: {}", pod.name);
             report(out, false, "SuccessfulDelete", ("Job", job, &pod.unit.name), words);
         }
         self.stop_pod(now, uid, count, out);

@@ -224,7 +224,11 @@ pub(in crate::engine) fn words_of(end: &Terminated) -> String {
         _ if !end.message.is_empty() => end.message.clone(),
         Outcome::Exited(code) => format!("exited {code}"),
         Outcome::Signaled { signal, core } => {
-            format!("ended by signal {signal}{}", if *core { " (core dumped)" } else { "" })
+            format!(
+                "ended by {}{}",
+                crate::unit::signal_name(*signal),
+                if *core { " (core dumped)" } else { "" }
+            )
         }
         Outcome::Unknown => "exit status unknown".to_owned(),
     }

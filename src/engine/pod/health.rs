@@ -142,6 +142,8 @@ impl Engine {
         let unit = pod.unit.name.clone();
         self.changed(uid, out);
         self.wake_neighbours(&unit);
+        // How many are ready is said of the unit, too, whatever becomes of its state.
+        out.push(Action::Changed(ObjectRef::Unit(unit)));
         true
     }
 

@@ -64,7 +64,6 @@ impl Pod {
 
     /// Its processes that have ended badly and do not run again, by name: the application first, then steps
     /// and sidecars (PFP-004).
-    #[allow(dead_code, reason = "asked by the failure policy of jobs, which comes after it")]
     pub(in crate::engine) fn failed_ends(&self) -> impl Iterator<Item = (&str, &Terminated)> {
         let main = self.main_place();
         let places = (main..self.processes.len()).chain(0..main);

@@ -91,6 +91,10 @@ impl Engine {
         let name = pod.unit.name.clone();
         let bare = pod.template().restart_policy != RestartPolicy::Always;
         let code = pod.last_end().map_or(0, |end| end.exit.code());
+        // Where the present template is on its way, one of another makes room for it.
+        let outdated = self.units.get(&name).is_some_and(|entry| {
+            service_of(entry).is_some_and(|(_, it)| it.rolls() && it.is_outdated(&entry.unit, &pod))
+        });
         let Some(replicas) = self.replicas_mut(&name) else {
             out.push(Action::ForgetPod { uid: pod.uid, unit: name, name: pod.name });
             return;
@@ -98,7 +102,7 @@ impl Engine {
         // A later pod may have its place already: a manager died before it had stored that this one leaves.
         let in_place = replicas.places.live().any(|uid| uid == pod.uid);
         // A pod that was stopped, or that failed for a reason of its own under Always, is replaced (RS-003).
-        if in_place && (pod.leaving.is_none() || (bare && !pod.reason.is_empty())) {
+        if in_place && !outdated && (pod.leaving.is_none() || (bare && !pod.reason.is_empty())) {
             let succeeded = phase == Phase::Succeeded;
             let done = Done { uid: pod.uid, name: pod.name.clone(), succeeded, restarts: pod.restarts() };
             replicas.places.set(ordinal, Place::Done(Box::new(done)));

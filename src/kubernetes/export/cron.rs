@@ -12,7 +12,7 @@ const FAILED_HISTORY: u32 = 1;
 impl Writer<'_> {
     pub(super) fn cron_object(&mut self, cron: &CronJob) -> Value {
         let name = self.unit.name.pod_stem();
-        let metadata = self.metadata(&name);
+        let metadata = self.metadata(&name, None);
         let mut spec = Map::new();
         self.schedule(cron, &mut spec);
         let policy = match cron.concurrency_policy {

@@ -30,7 +30,7 @@ const SIGKILL: u8 = 9;
 impl Writer<'_> {
     pub(super) fn job_object(&mut self, job: &Job) -> Value {
         let name = self.unit.name.pod_stem();
-        let metadata = self.metadata(&name);
+        let metadata = self.metadata(&name, None);
         let spec = self.job_spec(job);
         json!({ "apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec })
     }

@@ -8,7 +8,7 @@ use super::Writer;
 
 /// Where Kubernetes' tools look for a description.
 const DESCRIPTION: &str = "kubernetes.io/description";
-/// The label by which a Deployment knows its pods; where the unit has it, the second one.
+/// The label by which a Deployment knows its pods; where the unit has another one of that key, the second.
 const SELECTORS: [&str; 2] = ["app.kubernetes.io/name", "supd.io/unit"];
 /// Longest name within a label's or annotation's key, and longest value of a label.
 const WORD_BYTES_MAX: usize = 63;
@@ -16,14 +16,16 @@ const WORD_BYTES_MAX: usize = 63;
 const PREFIX_BYTES_MAX: usize = 253;
 
 impl Writer<'_> {
-    /// `metadata` of an object with this name.
-    pub(super) fn metadata(&mut self, name: &str) -> Value {
+    /// `metadata` of an object with this name. A Deployment has its selector's label itself, as is usual: so a
+    /// unit that is read from it has the same label, and nothing else.
+    pub(super) fn metadata(&mut self, name: &str, selector: Option<&str>) -> Value {
         let mut meta = Map::new();
         meta.insert("name".to_owned(), name.into());
         if let Some(namespace) = self.namespace {
             meta.insert("namespace".to_owned(), namespace.into());
         }
-        let labels = self.labels();
+        let mut labels = self.labels();
+        labels.extend(selector.map(|key| (key.to_owned(), name.to_owned())));
         if !labels.is_empty() {
             meta.insert("labels".to_owned(), json!(labels));
         }
@@ -42,8 +44,9 @@ impl Writer<'_> {
     }
 
     /// The label by which a Deployment knows its pods.
-    pub(super) fn selector(&self) -> &'static str {
-        SELECTORS.into_iter().find(|key| !self.unit.labels.contains_key(*key)).unwrap_or(SELECTORS[0])
+    pub(super) fn selector(&self, name: &str) -> &'static str {
+        let free = |key: &&str| self.unit.labels.get(*key).is_none_or(|value| value == name);
+        SELECTORS.into_iter().find(free).unwrap_or(SELECTORS[0])
     }
 
     fn labels(&mut self) -> BTreeMap<String, String> {

@@ -24,8 +24,8 @@ impl Writer<'_> {
 
     fn deployment(&mut self, service: &Service) -> Value {
         let name = self.unit.name.pod_stem();
-        let selector = self.selector();
-        let metadata = self.metadata(&name);
+        let selector = self.selector(&name);
+        let metadata = self.metadata(&name, Some(selector));
         let template = json!({
             "metadata": self.template_metadata(Some((selector, &name))),
             "spec": self.pod_spec(&service.pod, true),
@@ -72,7 +72,7 @@ impl Writer<'_> {
         let stem = self.unit.name.pod_stem();
         let name = if service.replicas == 1 { stem } else { format!("{stem}-{replica}") };
         self.pod_name = Some((name.clone(), replica));
-        let metadata = self.metadata(&name);
+        let metadata = self.metadata(&name, None);
         let spec = self.pod_spec(&service.pod, false);
         self.pod_name = None;
         json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec })

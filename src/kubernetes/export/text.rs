@@ -100,16 +100,26 @@ impl Writer<'_> {
         reader: Reader,
         names: &mut Names,
     ) -> Option<String> {
-        let parts = text.parts();
-        let mut written = String::new();
-        for (place, part) in parts.iter().enumerate() {
+        // What is known already stands as any other text, and is escaped with it.
+        let (mut written, mut literal) = (String::new(), String::new());
+        for part in text.parts().iter() {
             match part {
-                Part::Literal(literal) if reader == Reader::Nobody => written.push_str(literal),
-                Part::Literal(literal) => escape(literal, place + 1 < parts.len(), &mut written),
+                Part::Literal(words) => literal.push_str(words),
                 Part::Variable(variable) => {
-                    written.push_str(&self.value(key, *variable, reader, names)?);
+                    let value = self.value(key, *variable, reader, names)?;
+                    if value.starts_with("$(") {
+                        escape(&literal, true, &mut written);
+                        literal.clear();
+                        written.push_str(&value);
+                    } else {
+                        literal.push_str(&value);
+                    }
                 }
             }
+        }
+        match reader {
+            Reader::Nobody => written.push_str(&literal),
+            _ => escape(&literal, false, &mut written),
         }
         Some(written)
     }
@@ -150,9 +160,10 @@ impl Writer<'_> {
     }
 }
 
-/// A name for the pod's name that nothing else has: the second one is supd's own, which no unit may use.
+/// A name for the pod's name; the second one where the unit has something else by the first. It is none of
+/// supd's own, for those are refused in a manifest.
 fn pod_variable(taken: bool) -> &'static str {
-    if taken { "SUPD_POD" } else { POD_NAME }
+    if taken { "THIS_POD_NAME" } else { POD_NAME }
 }
 
 /// Doubles each dollar that would be read as the beginning of something.

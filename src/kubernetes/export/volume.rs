@@ -48,7 +48,7 @@ impl Writer<'_> {
             items.push(json!({ "key": entry, "path": file.path, "mode": file.mode }));
             data.insert(entry, text.into());
         }
-        let metadata = self.metadata(&name);
+        let metadata = self.metadata(&name, None);
         let secret =
             json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data });
         if !self.beside.contains(&secret) {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::threshold::Verdict;
 use super::{Answer, Asker, Errand, Note, Purpose, Question, Subject, connect, grpc, http};
 use crate::engine::event::Event;
 use crate::engine::id::RunId;
+use crate::engine::time::Mono;
 use crate::runtime::clock;
 use crate::unit::model::ProbeKind;
 
@@ -17,10 +18,7 @@ pub(super) async fn ask_until_known(subject: Subject, notes: mpsc::Sender<Note>)
     let Subject { run, kind, was_ready, probe, .. } = &subject;
     let mut verdict = Verdict::new(probe, *kind, *was_ready);
     let mut last_message = String::new();
-    let mut ticks = interval_at(first_tick(&subject), probe.period.max(Duration::from_millis(1)));
-    // The period is the distance of ticks, not the gap after an answer (PRB-011); a tick that passed
-    // while the last answer was awaited is made up for once.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut ticks = ticks(&subject);
     loop {
         ticks.tick().await;
         let answer = ask(*run, *kind, &subject.question, probe.timeout, &notes).await;
@@ -76,16 +74,25 @@ async fn tell_answer(
     Some((success, message))
 }
 
-/// Right after the initial delay. A run that was there before this manager is asked somewhat later, so that
-/// a thousand of them are not asked in one instant.
-fn first_tick(subject: &Subject) -> Instant {
+/// The times of the questions. The period is the distance of ticks, not the gap after an answer (PRB-011);
+/// those that passed while an answer was awaited are left out.
+pub(super) fn ticks(subject: &Subject) -> Interval {
+    let first = Instant::now() + first_after(subject, clock::mono());
+    let mut ticks = interval_at(first, subject.probe.period.max(Duration::from_millis(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}
+
+/// How long from now until the first question: until the initial delay is over. A run that was there before
+/// this manager is asked somewhat later, so that a thousand of them are not asked in one instant.
+pub(super) fn first_after(subject: &Subject, now: Mono) -> Duration {
     let due = subject.started + subject.probe.initial_delay;
     let part = subject.run.pod.0.wrapping_mul(7).wrapping_add(u64::from(subject.run.process)) % 16;
     let spread = match subject.adopted {
         true => subject.probe.period.mul_f64(part as f64 / 16.0),
         false => Duration::ZERO,
     };
-    Instant::now() + due.since(clock::mono()) + spread
+    due.since(now) + spread
 }
 
 /// One question, one answer, within its time.

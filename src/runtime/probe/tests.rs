@@ -186,6 +186,58 @@ fn what_is_waited_for_is_asked_once() {
 }
 
 #[test]
+fn prb_006_what_could_not_be_asked_neither_counts_nor_starts_the_count_anew() {
+    block_on(async {
+        let (send, mut notes) = mpsc::channel(8);
+        let question = Question::Command(Errand::Exec(vec!["check".into()]));
+        let _probing = begin(Subject { was_ready: true, ..subject(question) }, send);
+        let answers = ["no", "unknown", "unknown", "no"];
+        for said in answers {
+            // Nothing but the next question follows what is unknown.
+            let Some(Note::Ask { answer, .. }) = notes.recv().await else { panic!("no question") };
+            if said == "unknown" {
+                answer.send(Answer::Unknown("no descriptor".into())).unwrap();
+                continue;
+            }
+            answer.send(Answer::Failure("no".into())).unwrap();
+            assert!(matches!(notes.recv().await, Some(Note::Told(Event::ProbeFailed { .. }))));
+        }
+        assert_eq!(verdict(&mut notes).await, (false, "no".into()), "two in a row");
+    });
+}
+
+#[test]
+fn prb_010_the_initial_delay_counts_from_the_start_for_each_probe() {
+    let mut readiness = subject(Question::Impossible(String::new()));
+    let mut liveness = Subject { kind: ProbeKind::Liveness, ..readiness.clone() };
+    readiness.probe.initial_delay = Duration::from_secs(5);
+    liveness.probe.initial_delay = Duration::from_secs(20);
+    // Held back by a startup probe for as long as this: of the two delays one is over.
+    let now = readiness.started + Duration::from_secs(8);
+    assert_eq!(ask::first_after(&readiness, now), Duration::ZERO);
+    assert_eq!(ask::first_after(&liveness, now), Duration::from_secs(12));
+}
+
+#[test]
+fn prb_011_the_first_question_comes_at_once_and_the_others_a_period_apart() {
+    block_on(async {
+        let mut subject = subject(Question::Impossible(String::new()));
+        subject.probe.period = Duration::from_secs(10);
+        assert_eq!(ask::first_after(&subject, subject.started), Duration::ZERO);
+        let ticks = ask::ticks(&subject);
+        assert_eq!(ticks.period(), Duration::from_secs(10));
+        // However long an answer takes: the distance is that of ticks.
+        assert_eq!(ticks.missed_tick_behavior(), tokio::time::MissedTickBehavior::Skip);
+        // A new manager asks a part of a period later, and less than a whole one.
+        for pod in 0..100 {
+            subject.adopted = true;
+            subject.run.pod = PodUid(pod);
+            assert!(ask::first_after(&subject, subject.started) < subject.probe.period);
+        }
+    });
+}
+
+#[test]
 fn prb_012_exec_is_asked_of_the_loop_which_alone_says_that_time_is_over() {
     block_on(async {
         let (send, mut notes) = mpsc::channel(8);

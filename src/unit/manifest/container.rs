@@ -124,9 +124,8 @@ impl Translation<'_> {
         }
         let Some((policy, span)) = policy else { return false };
         match role {
-            Role::Init => process.put("restart_policy", span, policy),
-            _ if policy == self.policy => {}
-            Role::Beside => process.put("restart_policy", span, policy),
+            Role::Init | Role::Beside => process.put("restart_policy", span, policy),
+            Role::Main if policy == self.policy => {}
             Role::Main => {
                 let message =
                     format!("`restartPolicy: {policy}` of the first container differs from its pod's");

@@ -152,7 +152,8 @@ impl Fields<'_> {
                 let written = short(self.sources.slice(entry.node.span)).to_owned();
                 let (low, high) = (range.start(), range.end());
                 let label = match *high {
-                    INT32_MAX | i64::MAX => format!("it is at least {low}"),
+                    i64::MAX => format!("it is at least {low}"),
+                    INT32_MAX if value.is_some_and(|value| value < *low) => format!("it is at least {low}"),
                     high => format!("it is {low} to {high}"),
                 };
                 let message = format!("`{key}: {written}` is out of range");

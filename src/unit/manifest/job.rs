@@ -77,6 +77,7 @@ impl Translation<'_> {
         let mut cron = Table::default();
         self.fields.needed(spec, "schedule", entry.key_span, "a CronJob's spec");
         if let Some((schedule, span)) = self.fields.string(spec, "schedule") {
+            self.zone_within(schedule, span);
             cron.put("schedule", span, schedule);
         }
         if let Some((zone, span)) = self.fields.string(spec, "timeZone") {
@@ -120,6 +121,19 @@ impl Translation<'_> {
         self.fields.needed(template, "spec", entry.key_span, "a jobTemplate");
         if let Some((spec, entry)) = self.fields.object(template, "spec") {
             self.job(spec, entry, unit);
+        }
+    }
+
+    /// Older releases of Kubernetes took a zone there; it refuses that now, as does supd.
+    fn zone_within(&mut self, schedule: &str, span: Span) {
+        let first = schedule.split_whitespace().next().unwrap_or_default();
+        let zone = first.strip_prefix("TZ=").or_else(|| first.strip_prefix("CRON_TZ="));
+        if let Some(zone) = zone {
+            let message = format!("`schedule: {}` cannot be read", short(schedule));
+            self.fields
+                .fault(span, Code::BadSchedule, message)
+                .label("a schedule has no zone within it")
+                .help(format!("write `timeZone: {}` beside the schedule", short(zone)));
         }
     }
 

@@ -13,7 +13,7 @@ use super::object::{Kind, Manifest};
 use super::pod::{Policies, Translation};
 use super::security::PodSecurity;
 use super::write::seconds;
-use crate::limits::REPLICAS_MAX;
+use crate::limits::{REPLICAS_MAX, REVISIONS_MAX};
 
 static OBJECT: Spec = Spec {
     name: "a manifest",
@@ -264,7 +264,12 @@ impl Translation<'_> {
                 .label(format!("no pod could be available within {most} s"));
         }
         if let Some((history, span)) = self.fields.integer(spec, "revisionHistoryLimit", 0..=INT32_MAX) {
-            rollout.put("history", span, history);
+            let most = i64::from(REVISIONS_MAX);
+            if history > most {
+                let message = format!("`revisionHistoryLimit: {history}` is more than is kept");
+                self.fields.fault(span, Code::NoMeaning, message).label(format!("{most} revisions are"));
+            }
+            rollout.put("history", span, history.min(most));
         }
         if let Some((true, span)) = self.fields.boolean(spec, "paused") {
             self.fields.refuse(span, "paused: true", "use `supctl rollout pause NAME`");

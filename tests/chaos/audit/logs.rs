@@ -1,9 +1,10 @@
 //! Every line of every run: once, in order, none missing.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::{Account, Followed};
+use super::{Account, Followed, items};
 use crate::ledger::Run;
 use crate::promised::Part;
 
@@ -14,14 +15,21 @@ impl Account<'_> {
     pub(super) fn log_lines(&mut self) {
         let mut faults = Vec::new();
         let (mut files, mut all) = (0, 0);
+        let pods = self.supd.json("get pods");
+        let known: BTreeSet<&str> =
+            items(&pods).iter().filter_map(|pod| pod["metadata"]["uid"].as_str()?.get(..8)).collect();
         for (mark, run) in &self.ledger.runs {
             let uid = mark.split('.').next().unwrap_or_default();
             let pod = self.logs.join(format!("{}_{}_{uid}", run.unit, run.pod));
             let process = pod.join(&run.process);
             let path = process.join(format!("{}.log", run.attempt));
             let text = read(&path);
-            // Its pod is forgotten, or it is one attempt of too many: its logs went with it.
-            if !pod.exists() || run.attempt + ATTEMPTS_KEPT <= newest_attempt(&process) {
+            // Its pod is forgotten, or it is one attempt of too many: its logs went with it. (A logger that was
+            // killed while it removed them leaves the empty directory.)
+            if !pod.exists()
+                || !known.contains(uid)
+                || run.attempt + ATTEMPTS_KEPT <= newest_attempt(&process)
+            {
                 continue;
             }
             files += 1;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::clients::Intent;
 use super::ledger::Ledger;
 use super::processes;
+use super::program::now_ms;
 use super::promised::Part;
 use super::space::Supd;
 use super::units::Unit;
@@ -33,6 +34,8 @@ pub struct Account<'a> {
     killed: &'a BTreeSet<String>,
     ledger: Ledger,
     logs: PathBuf,
+    /// When supd was asked for its history, as the ledger tells time.
+    asked_ms: u64,
     faults: Faults,
     /// How much was looked at.
     counted: BTreeMap<&'static str, u64>,
@@ -47,16 +50,16 @@ pub struct Followed {
 impl<'a> Account<'a> {
     pub fn new(supd: &'a Supd, units: &'a [Unit], killed: &'a BTreeSet<String>) -> Self {
         let (ledger, logs) = (Ledger::default(), supd.path().join("log"));
-        Self { supd, units, killed, ledger, logs, faults: Vec::new(), counted: BTreeMap::new() }
+        Self { supd, units, killed, ledger, logs, asked_ms: 0, faults: Vec::new(), counted: BTreeMap::new() }
     }
 
     /// Looks at everything that can be seen while supd runs.
-    pub fn take(&mut self, intents: &BTreeMap<String, Intent>) {
+    pub fn take(&mut self, intents: &BTreeMap<String, Intent>, suspends: &BTreeMap<String, u64>) {
         self.who_is_alive();
         let first = self.look();
         self.runs();
         self.history(&first);
-        self.job_counts();
+        self.job_counts(suspends);
         self.cron_slots();
         self.bare_pods();
         self.intents(intents);
@@ -65,6 +68,8 @@ impl<'a> Account<'a> {
 
     /// Reads the ledger once supd has said what it knows: whatever ends later is in neither's account.
     fn look(&mut self) -> Value {
+        // Before, since the answer may take its time on a busy machine.
+        self.asked_ms = now_ms();
         let history = self.supd.json("get runs");
         self.ledger = Ledger::read(&self.supd.path().join("own"));
         let own = std::mem::take(&mut self.ledger.faults);

@@ -13,7 +13,7 @@ use crate::units::{CALM_REPLICAS, Group};
 /// As many runs as supd keeps in memory: with fewer, all must be there.
 const RUNS_KEPT: usize = 2_000;
 
-/// A run that ended this long before the last note may not be in the history yet.
+/// A run that ended this long before supd was asked may not be in the history yet.
 const SETTLED_MS: u64 = 2_000;
 
 impl Account<'_> {
@@ -81,8 +81,7 @@ impl Account<'_> {
                 faults.push(format!("{mark} of {}: ended with {own:?}, the history says {told:?}", run.pod));
             }
         }
-        let last = self.ledger.runs.values().filter_map(|run| Some(run.end.as_ref()?.at_ms)).max();
-        let settled = last.unwrap_or_default().saturating_sub(SETTLED_MS);
+        let settled = self.asked_ms.saturating_sub(SETTLED_MS);
         let kept = |run: &Run| !run.unit.starts_with("toy");
         let ended = self
             .ledger

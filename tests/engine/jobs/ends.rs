@@ -203,7 +203,7 @@ fn job_007_who_is_not_ready_goes_first_then_the_newest() {
         // The one that has been ready for longest stays.
         .runs(&["j-1"])
         .counts("j", (1, 0, 0))
-        .reported("SuccessfulDelete", "j: deleted pod j-2");
+        .reported("SuccessfulDelete", "j: Deleted pod: j-2");
 }
 
 #[test]
