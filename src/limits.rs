@@ -135,6 +135,8 @@ pub const COMMIT_WITHIN_MS: u64 = 5;
 pub const COMMIT_RECORDS: usize = 256;
 /// A question is answered with what is not stored yet, when the disk takes longer than this.
 pub const COMMIT_PATIENCE_MS: u64 = 100;
+/// A run is asked to end before the reason is stored, when the disk takes longer than this.
+pub const COMMIT_STOP_PATIENCE_MS: u64 = 1_000;
 /// supd ends without its last words being stored, when the disk takes longer than this.
 pub const COMMIT_END_PATIENCE_MS: u64 = 3_000;
 

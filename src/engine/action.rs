@@ -27,6 +27,9 @@ pub enum Action {
         signal: i32,
         /// To everything that descends from it, too.
         all: bool,
+        /// It is asked, or made, to end by this: not before all that the engine knows now is stored, or the next
+        /// manager would not know why it ended. That one is told so ([`super::event::Adopted::asked`]).
+        stop: bool,
     },
     /// Begin to ask a run. Answered by `Probed`, and again at each change; ends by itself when the run ends.
     Probe {
@@ -37,7 +40,8 @@ pub enum Action {
         /// What is asked.
         probe: ProbeKind,
     },
-    /// Run a hook of a run. Answered by one `Hooked`, unless the run ends before.
+    /// Run a hook of a run; preStop not before all that the engine knows now is stored, as it may end the run.
+    /// Answered by one `Hooked`, unless the run ends before.
     Hook {
         /// Which.
         run: RunId,

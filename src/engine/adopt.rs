@@ -10,7 +10,7 @@ use super::action::{Action, Actions};
 use super::entry::{Entry, KindState};
 use super::event::{Adopted, Exit, Label, Outcome, Usage};
 use super::id::{Class, JobName, PodUid, RunId};
-use super::pod::{Count, Leaving, Owner, Pod, PodSeed, ProcessState, Stage, narrow, ready_by};
+use super::pod::{Cause, Count, Leaving, Owner, Pod, PodSeed, ProcessState, Stage, narrow, ready_by};
 use super::recall::Recall;
 use super::saved::Continuity;
 use super::time::Now;
@@ -72,16 +72,17 @@ impl Engine {
         let later = |pod: &Pod| latest.get(&(&pod.unit.name, &pod.owner)).is_some_and(|uid| *uid > pod.uid);
         let over: Vec<PodUid> = self.pods.values().filter(|pod| later(pod)).map(|pod| pod.uid).collect();
         for uid in over {
-            let end = ends.iter().find(|(run, _)| run.pod == uid);
+            let ends: Vec<&(RunId, Exit)> = ends.iter().filter(|(run, _)| run.pod == uid).collect();
             let Some(pod) = self.pods.get_mut(&uid) else { continue };
-            let failed = end.is_some_and(|(run, exit)| {
+            let failed = ends.iter().any(|(run, exit)| {
                 let exhausted = matches!(exit.outcome, Outcome::NotStarted { exhausted: true, .. });
-                let model = pod.model(usize::from(run.process));
-                !exit.succeeded(&model.success_exit) && !exhausted
+                let place = usize::from(run.process);
+                let late = pod.processes[place].cause() == Some(Cause::Deadline);
+                late || !exit.succeeded(&pod.model(place).success_exit) && !exhausted
             });
             if failed && pod.template().restart_policy == RestartPolicy::Never && has_index(&pod.owner) {
                 // Of itself: it is counted as any other, and the later one came for it.
-            } else if end.is_some() && pod.processes.len() == 1 {
+            } else if !ends.is_empty() && pod.processes.len() == 1 {
                 pod.leaving.get_or_insert(Leaving { count: Count::Nothing });
             } else {
                 self.stop_pod(now, uid, Count::Nothing, out);
@@ -115,7 +116,7 @@ impl Engine {
 
     /// Takes over a run, unless that is over. Returns its end, if it has ended.
     fn adopt(&mut self, found: Adopted, recall: &Recall, out: &mut Actions) -> Option<Option<(RunId, Exit)>> {
-        let Adopted { run, label, pid, started, exit, ready } = found;
+        let Adopted { run, label, pid, started, exit, ready, asked } = found;
         if self.is_aside(&label.unit) {
             return None;
         }
@@ -129,7 +130,7 @@ impl Engine {
             let starting = process.is_some_and(|process| {
                 matches!(process.state, ProcessState::Starting) && process.stopping.is_some()
             });
-            starting && pod.run(place) == run && pid.is_some() && exit.is_none()
+            starting && pod.run(place) == run && pid.is_some() && exit.is_none() && !asked
         });
         let taken = match known {
             true => self.catch_up(run, &label, (pid, started)),
@@ -149,7 +150,7 @@ impl Engine {
         if unasked {
             self.stop_late(recall.now, run.pod, place, out);
         } else if exit.is_none() {
-            self.resume(recall.now, run, ready, out);
+            self.resume(recall.now, run, (ready, asked), out);
         }
         Some(exit.map(|exit| (run, exit)))
     }
@@ -213,7 +214,7 @@ impl Engine {
             if !ended {
                 let about = ("Pod", label.pod.as_str(), &label.unit);
                 report(out, true, "Killing", about, "its unit is gone, killed".to_owned());
-                out.push(Action::Signal { run, signal: SIGKILL, all: true });
+                out.push(Action::Signal { run, signal: SIGKILL, all: true, stop: false });
             }
             return false;
         };
@@ -293,7 +294,7 @@ impl Engine {
     /// A run that lives goes on where it stood: with its hook, its probes, its end. What was ready must not flip
     /// to unready because its manager is new (PRB-018): what can be asked is asked again; what was told once (a
     /// notification) stands.
-    fn resume(&mut self, now: Now, run: RunId, ready: bool, out: &mut Actions) {
+    fn resume(&mut self, now: Now, run: RunId, (ready, asked): (bool, bool), out: &mut Actions) {
         let (uid, place) = (run.pod, usize::from(run.process));
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let ProcessState::Running { since, .. } = pod.processes[place].state else { return };
@@ -301,7 +302,7 @@ impl Engine {
             return;
         }
         if pod.processes[place].stopping.is_some() {
-            return self.resume_stop(now, uid, place, out);
+            return self.resume_stop(now, (uid, place), asked, out);
         }
         let model = pod.model(place);
         let (unasked, deadline) = (model.readiness.is_none(), model.start_deadline);
@@ -331,18 +332,30 @@ impl Engine {
             let Some(pod) = self.pods.get(&uid) else { return };
             let process = &pod.processes[place];
             let exit = Exit { outcome: Outcome::Unknown, usage: Usage::default(), at: recall.now };
+            let is_passed = process.class == Class::Init && place < pod.reached;
             match process.state {
-                // One that comes after it was found, so it was done.
-                ProcessState::Running { .. } | ProcessState::Starting
-                    if process.class == Class::Init && place < pod.reached =>
-                {
+                // One that comes after it was found, so it was done; perhaps in a run that nobody knows of.
+                ProcessState::Running { .. } | ProcessState::Starting if is_passed => {
                     self.note_end(uid, place, exit, out);
+                }
+                ProcessState::Waiting { .. } if is_passed && process.last.is_some() => {
+                    self.note_unseen_run(uid, place, exit, out);
                 }
                 ProcessState::Running { .. } => ends.push((pod.run(place), exit)),
                 ProcessState::Starting => self.start_anew(recall, uid, place, out),
                 ProcessState::Waiting { .. } | ProcessState::Ended(_) => {}
             }
         }
+    }
+
+    /// Another run followed the last one that is stored, and nobody has seen its end.
+    fn note_unseen_run(&mut self, uid: PodUid, place: usize, exit: Exit, out: &mut Actions) {
+        self.timers.clear(&Timer::Restart(uid, narrow(place)));
+        if let Some(process) = self.pods.get_mut(&uid).map(|pod| &mut pod.processes[place]) {
+            process.attempt += 1;
+            process.state = ProcessState::Starting;
+        }
+        self.note_end(uid, place, exit, out);
     }
 
     /// The order to start a process was stored, and never carried out, as far as anyone knows.

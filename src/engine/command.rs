@@ -174,7 +174,7 @@ impl Engine {
         for pod in pods.iter().filter_map(|uid| self.pods.get(uid)).filter(|pod| pod.is_up()) {
             let runs = if all { pod.runs_up().collect() } else { pod.foremost_runs() };
             sent += runs.len();
-            out.extend(runs.into_iter().map(|run| Action::Signal { run, signal, all }));
+            out.extend(runs.into_iter().map(|run| Action::Signal { run, signal, all, stop: false }));
         }
         match sent {
             0 => refuse(RefusedReason::Conflict, format!("`{unit}` has no process to send a signal to")),

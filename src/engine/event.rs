@@ -292,6 +292,8 @@ pub struct Adopted {
     pub started: Now,
     /// It was ready when it was last heard of, or there is nothing to hear of.
     pub ready: bool,
+    /// It had the signal by which it was asked to end.
+    pub asked: bool,
     /// How it ended, if it has.
     pub exit: Option<Exit>,
 }

@@ -290,9 +290,9 @@ impl Keeper {
                 self.manager.deaths.ready();
             }
             ManagerToKeeper::Ack { seq } => self.on_acknowledged(seq),
-            ManagerToKeeper::Signal { slot, run, signal, all } => {
+            ManagerToKeeper::Signal { slot, run, signal, all, stop } => {
                 if usize::from(slot) < SLOTS {
-                    self.on_signal_wanted(slot, run, signal, all);
+                    self.on_signal_wanted(slot, run, (signal, all, stop));
                 }
             }
             ManagerToKeeper::NeedSpawner => self.start_spawner(true),

@@ -226,12 +226,20 @@ impl Keeper {
     }
 
     /// Passes a signal on. KILL ends a start that is stuck, too.
-    pub(super) fn on_signal_wanted(&mut self, slot: u16, run: Run, signal: i32, all: bool) {
+    pub(super) fn on_signal_wanted(
+        &mut self,
+        slot: u16,
+        run: Run,
+        (signal, all, stop): (i32, bool, bool),
+    ) {
         let State { phase, owner, .. } = self.table.state(slot);
         if !matches!(phase, Phase::Starting | Phase::Running) || self.table.run(slot) != run {
             return;
         }
         if self.table.pid(slot) > 0 && self.books.of(slot).end.is_none() {
+            if stop {
+                self.table.set_asked(slot);
+            }
             self.signal_run(slot, signal, all);
         } else if signal == libc::SIGKILL && !self.books.of(slot).settled {
             // No child yet, or none any more and a spawner that does not come back: its death settles it.

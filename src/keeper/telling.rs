@@ -178,6 +178,7 @@ impl Keeper {
             run: self.table.run(slot),
             pid,
             started: if book.settled { self.table.started(slot) } else { Instant::default() },
+            asked: book.settled && self.table.asked(slot),
             label: label.as_slice(),
         };
         message.encode(&mut self.outgoing);

@@ -3,8 +3,8 @@
 //! ```text
 //!   exits taken in ─┐                                       ┌─▶ exits acknowledged to the keeper
 //!   wishes          ├─▶ engine, store ─▶ batch n ─▶ stored ─┼─▶ answers, changes for those who watch
-//!   slots of crons  ┘      (collected for 5 ms, or until    └─▶ slots of cronjobs, durable jobs started
-//!                           somebody waits)
+//!   slots of crons  ┘      (collected for 5 ms, or until    ├─▶ slots of cronjobs, durable jobs started
+//!                           somebody waits)                 └─▶ signals sent, preStop begun
 //! ```
 //!
 //! Each of these waits for the number of the batch that holds all it rests upon, so that nobody has seen what
@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -19,10 +20,14 @@ use tokio::sync::oneshot;
 use super::{Manager, fault};
 use crate::control::request::Answer;
 use crate::engine::action::Spawn;
+use crate::engine::id::RunId;
 use crate::engine::time::{Mono, Now};
-use crate::limits::{COMMIT_END_PATIENCE_MS, COMMIT_PATIENCE_MS, COMMIT_RECORDS, COMMIT_WITHIN_MS};
+use crate::limits::{
+    COMMIT_END_PATIENCE_MS, COMMIT_PATIENCE_MS, COMMIT_RECORDS, COMMIT_STOP_PATIENCE_MS, COMMIT_WITHIN_MS,
+};
 use crate::runtime::clock;
 use crate::store::{KeeperMark, Mark, News};
+use crate::unit::model::{HookKind, Unit};
 
 /// What waits for the store.
 #[derive(Default)]
@@ -46,6 +51,10 @@ enum Waiting {
     Answer { sender: oneshot::Sender<Answer>, answer: Answer, patience: Option<Mono> },
     /// A start that must not happen twice.
     Start(Box<Spawn>),
+    /// Run, signal, to all: the next manager is to know why it ended.
+    Stop { order: (RunId, i32, bool), patience: Mono },
+    /// The same.
+    PreStop { run: RunId, unit: Arc<Unit>, within: Duration, patience: Mono },
     /// The keeper may forget these exits.
     Acknowledge(u64),
     /// supd's own end.
@@ -61,7 +70,9 @@ impl Waiting {
     fn patience(&self) -> Option<Mono> {
         match self {
             Self::Answer { patience, .. } => *patience,
-            Self::End { patience, .. } => Some(*patience),
+            Self::Stop { patience, .. } | Self::PreStop { patience, .. } | Self::End { patience, .. } => {
+                Some(*patience)
+            }
             Self::Start(_) | Self::Acknowledge(_) => None,
         }
     }
@@ -99,6 +110,18 @@ impl Manager {
     /// Starts a process once all that is known is stored.
     pub(super) fn start_durably(&mut self, spawn: Box<Spawn>) {
         self.wait_for_store(Waiting::Start(spawn));
+    }
+
+    /// Asks a run to end once the reason is stored.
+    pub(super) fn stop_durably(&mut self, order: (RunId, i32, bool)) {
+        let patience = clock::mono() + STOP_PATIENCE;
+        self.wait_for_store(Waiting::Stop { order, patience });
+    }
+
+    /// Begins preStop once the reason is stored.
+    pub(super) fn begin_pre_stop_durably(&mut self, run: RunId, unit: Arc<Unit>, within: Duration) {
+        let patience = clock::mono() + STOP_PATIENCE;
+        self.wait_for_store(Waiting::PreStop { run, unit, within, patience });
     }
 
     /// Ends supd once all that is known is stored, and that it ended in order.
@@ -213,6 +236,10 @@ impl Manager {
             // Nobody listens any more if the client has gone.
             Waiting::Answer { sender, answer, .. } => _ = sender.send(answer),
             Waiting::Start(spawn) => self.start_noted(*spawn)?,
+            Waiting::Stop { order: (run, signal, all), .. } => self.keeper.ask_to_end(run, signal, all)?,
+            Waiting::PreStop { run, unit, within, .. } => {
+                self.begin_hook(run, &unit, HookKind::PreStop, within);
+            }
             Waiting::Acknowledge(exits) => {
                 fault::point("before-ack", "");
                 self.keeper.acknowledge(exits)?;
@@ -232,3 +259,4 @@ impl Manager {
 }
 
 const WITHIN: Duration = Duration::from_millis(COMMIT_WITHIN_MS);
+const STOP_PATIENCE: Duration = Duration::from_millis(COMMIT_STOP_PATIENCE_MS);

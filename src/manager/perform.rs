@@ -10,7 +10,7 @@ use crate::logs::path::PodDir;
 use crate::logs::relay::Relay;
 use crate::runtime::plan::{self, Start};
 use crate::runtime::{clock, label};
-use crate::unit::model::Unit;
+use crate::unit::model::{HookKind, Unit};
 use crate::unit::name::UnitName;
 
 use super::Manager;
@@ -35,8 +35,12 @@ impl Manager {
         match action {
             Action::Spawn(spawn) if spawn.durable => self.start_durably(spawn),
             Action::Spawn(spawn) => self.start_noted(*spawn)?,
-            Action::Signal { run, signal, all } => self.keeper.signal(run, signal, all)?,
+            Action::Signal { run, signal, all, stop: true } => self.stop_durably((run, signal, all)),
+            Action::Signal { run, signal, all, stop: false } => self.keeper.signal(run, signal, all)?,
             Action::Probe { run, unit, probe } => self.begin_probe(run, &unit, probe),
+            Action::Hook { run, unit, hook: HookKind::PreStop, within } => {
+                self.begin_pre_stop_durably(run, unit, within);
+            }
             Action::Hook { run, unit, hook, within } => self.begin_hook(run, &unit, hook, within),
             Action::Record(record) => self.record(record)?,
             Action::ForgetPod { uid, unit, name } => self.forget_pod(uid, &unit, &name)?,

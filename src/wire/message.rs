@@ -136,6 +136,8 @@ pub enum ManagerToKeeper<'a> {
         signal: i32,
         /// To its whole process group.
         all: bool,
+        /// It is asked to end by this, which the managers to come must know.
+        stop: bool,
     },
     /// A start is stuck: another spawner, please.
     NeedSpawner,
@@ -211,6 +213,8 @@ pub enum KeeperToManager<'a> {
         pid: i32,
         /// When it was started; zeros while it is being started.
         started: Instant,
+        /// It had the signal by which it was asked to end.
+        asked: bool,
         /// As given with its Spawn.
         label: &'a [u8],
     },

@@ -124,6 +124,9 @@ const TEXT_BYTES_MAX: usize = 256;
 /// Bytes of the detail of a fault.
 pub const DETAIL_BYTES_MAX: usize = TEXT_BYTES_MAX;
 
+/// Beside the sinks of a slot: see [`Table::set_asked`].
+const ASKED: u64 = 1 << 32;
+
 /// Header words.
 mod header {
     pub(super) const MAGIC: usize = 0;
@@ -338,6 +341,17 @@ impl Table {
     /// Which streams are logged.
     pub fn sinks(&self, slot: u16) -> Sinks {
         Sinks(self.load(slot, field::SINKS) as u8)
+    }
+
+    /// Its process had the signal by which it was asked to end. The keeper only, when the spawner is through.
+    pub fn set_asked(&self, slot: u16) {
+        let sinks = self.load(slot, field::SINKS);
+        self.store(slot, field::SINKS, sinks | ASKED);
+    }
+
+    /// Whether it had that.
+    pub fn asked(&self, slot: u16) -> bool {
+        self.load(slot, field::SINKS) & ASKED != 0
     }
 
     /// When it was started; zeros: not yet.

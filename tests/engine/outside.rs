@@ -31,12 +31,18 @@ struct Run {
     run: RunId,
     label: Label,
     started: Now,
+    /// It had the signal by which it was asked to end.
+    asked: bool,
     exit: Option<(u64, Exit)>,
 }
 
 impl Outside {
     pub fn started(&mut self, run: RunId, label: &Label, now: Now) {
-        self.runs.push(Run { run, label: label.clone(), started: now, exit: None });
+        self.runs.push(Run { run, label: label.clone(), started: now, asked: false, exit: None });
+    }
+
+    pub fn asked_to_end(&mut self, run: RunId) {
+        self.runs.iter_mut().filter(|known| known.run == run).for_each(|known| known.asked = true);
     }
 
     pub fn ended(&mut self, run: RunId, exit: Exit) {
@@ -55,6 +61,7 @@ impl Outside {
             started: run.started,
             exit: run.exit.as_ref().map(|(_, exit)| exit.clone()),
             ready: !self.unready,
+            asked: run.asked,
         };
         self.runs.iter().map(told).collect()
     }

@@ -185,8 +185,8 @@ impl Engine {
         }
         self.timers.clear(&Timer::Kill(uid, narrow(place)));
         self.set_kill(now, uid, place);
-        out.push(Action::Signal { run, signal, all: false });
-        out.push(Action::Signal { run, signal: SIGCONT, all: false });
+        out.push(Action::Signal { run, signal, all: false, stop: true });
+        out.push(Action::Signal { run, signal: SIGCONT, all: false, stop: true });
     }
 
     /// One that was asked to end before it was there is there now. Its grace goes on, or begins anew where it
@@ -206,13 +206,7 @@ impl Engine {
                 let within = stopping.until.since(now.mono);
                 self.order_pre_stop(uid, place, within, out);
             }
-            StopStep::Signalled => {
-                let kill_at = self.timers.get(&Timer::Kill(uid, narrow(place)));
-                self.signal_stop(now, uid, place, out);
-                if let Some(at) = kill_at {
-                    self.timers.set(Timer::Kill(uid, narrow(place)), at);
-                }
-            }
+            StopStep::Signalled => self.signal_late(now, uid, place, out),
             StopStep::PreStop | StopStep::Turn => {}
         }
         self.go_on_ending(now, uid, out);
@@ -263,7 +257,7 @@ impl Engine {
     /// KILL, to all of it.
     pub(super) fn kill_run(&self, uid: PodUid, place: usize, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        out.push(Action::Signal { run: pod.run(place), signal: SIGKILL, all: true });
+        out.push(Action::Signal { run: pod.run(place), signal: SIGKILL, all: true, stop: true });
     }
 
     /// The pod has been active for too long (PHS-009).
@@ -276,15 +270,36 @@ impl Engine {
         self.stop_pod(now, uid, Count::Failed, out);
     }
 
-    /// A stop that was under way when the manager died goes on (HOK-007: preStop may run a second time).
-    pub(in crate::engine) fn resume_stop(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
-        let Some(stopping) = self.pods.get(&uid).and_then(|pod| pod.processes[place].stopping.as_ref())
-        else {
-            return;
-        };
+    /// A stop that was under way when the manager died goes on (HOK-007: preStop may run a second time). The
+    /// signal does not: some programs give up their orderly end at the second one.
+    pub(in crate::engine) fn resume_stop(
+        &mut self,
+        now: Now,
+        (uid, place): (PodUid, usize),
+        asked: bool,
+        out: &mut Actions,
+    ) {
+        let Some(pod) = self.pods.get_mut(&uid) else { return };
+        let Some(stopping) = &mut pod.processes[place].stopping else { return };
         let within = stopping.until.since(now.mono);
-        if stopping.step == StopStep::PreStop && !within.is_zero() {
-            self.order_pre_stop(uid, place, within, out);
+        match stopping.step {
+            _ if asked => {
+                stopping.step = StopStep::Signalled;
+                self.set_kill(now, uid, place);
+            }
+            StopStep::Signalled => self.signal_late(now, uid, place, out),
+            StopStep::PreStop if !within.is_zero() => self.order_pre_stop(uid, place, within, out),
+            StopStep::Birth | StopStep::PreStop | StopStep::Turn => {}
+        }
+    }
+
+    /// The signal of a stop that is older than this: KILL does not wait longer for it.
+    fn signal_late(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
+        let timer = Timer::Kill(uid, narrow(place));
+        let kill_at = self.timers.get(&timer);
+        self.signal_stop(now, uid, place, out);
+        if let Some(at) = kill_at {
+            self.timers.set(timer, at);
         }
     }
 

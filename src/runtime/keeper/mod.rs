@@ -117,7 +117,7 @@ impl Keeper {
                 snapshot.since = now(since);
                 snapshot.replaced = replaced;
             }
-            KeeperToManager::Known { slot, run, pid, started, label } => {
+            KeeperToManager::Known { slot, run, pid, started, asked, label } => {
                 let Some(run) = run_id(run) else { return };
                 let stage = if pid == 0 { Stage::Asked } else { Stage::Started };
                 self.slots.hold(slot, Some(run), stage);
@@ -125,7 +125,7 @@ impl Keeper {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
                         let started = now(started);
-                        let adopted = Adopted { run, label, pid, started, ready: true, exit: None };
+                        let adopted = Adopted { run, label, pid, started, ready: true, asked, exit: None };
                         snapshot.adopted.push(adopted);
                     }
                     _ => snapshot.orphans.push(run),
@@ -353,10 +353,17 @@ impl Keeper {
 
     /// Sends a signal; nothing happens if the run has ended.
     pub fn signal(&mut self, run: RunId, signal: i32, all: bool) -> io::Result<()> {
-        match self.slots.slot_of(run) {
-            Some(slot) => self.tell(&ManagerToKeeper::Signal { slot, run: wire_run(run), signal, all }),
-            None => Ok(()),
-        }
+        self.send_signal(run, (signal, all, false))
+    }
+
+    /// Sends the signal by which a run is asked to end: every manager to come will know that it had it.
+    pub fn ask_to_end(&mut self, run: RunId, signal: i32, all: bool) -> io::Result<()> {
+        self.send_signal(run, (signal, all, true))
+    }
+
+    fn send_signal(&mut self, run: RunId, (signal, all, stop): (i32, bool, bool)) -> io::Result<()> {
+        let Some(slot) = self.slots.slot_of(run) else { return Ok(()) };
+        self.tell(&ManagerToKeeper::Signal { slot, run: wire_run(run), signal, all, stop })
     }
 
     /// The number of the last exit that was taken in.

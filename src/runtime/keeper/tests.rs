@@ -128,7 +128,7 @@ fn told(keeper: &mut Keeper) -> Vec<String> {
 }
 
 fn known(slot: u16, run: RunId, label: &[u8]) -> KeeperToManager<'_> {
-    KeeperToManager::Known { slot, run: wire_run(run), pid: 42, started: AT, label }
+    KeeperToManager::Known { slot, run: wire_run(run), pid: 42, started: AT, asked: true, label }
 }
 
 #[test]

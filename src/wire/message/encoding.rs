@@ -134,10 +134,10 @@ impl<'a> ManagerToKeeper<'a> {
         match self {
             Self::Ready => to.u8(1),
             Self::Ack { seq } => to.u8(2).u64(*seq),
-            Self::Signal { slot, run, signal, all } => {
+            Self::Signal { slot, run, signal, all, stop } => {
                 to.u8(3).u16(*slot);
                 run.put(&mut to);
-                to.i32(*signal).bool(*all)
+                to.i32(*signal).bool(*all).bool(*stop)
             }
             Self::NeedSpawner => to.u8(4),
             Self::Logger(bytes) => to.u8(5).bytes(bytes),
@@ -166,6 +166,7 @@ impl<'a> ManagerToKeeper<'a> {
                 run: Run::get(&mut from)?,
                 signal: from.i32()?,
                 all: from.bool()?,
+                stop: from.bool()?,
             },
             4 => Self::NeedSpawner,
             5 => Self::Logger(from.bytes()?),
@@ -197,12 +198,12 @@ impl<'a> KeeperToManager<'a> {
                 since.put(&mut to);
                 to.u32(*replaced);
             }
-            Self::Known { slot, run, pid, started, label } => {
+            Self::Known { slot, run, pid, started, asked, label } => {
                 to.u8(2).u16(*slot);
                 run.put(&mut to);
                 to.i32(*pid);
                 started.put(&mut to);
-                to.bytes(label);
+                to.bool(*asked).bytes(label);
             }
             Self::SnapshotEnd => {
                 to.u8(3);
@@ -260,6 +261,7 @@ impl<'a> KeeperToManager<'a> {
                 run: Run::get(&mut from)?,
                 pid: from.i32()?,
                 started: Instant::get(&mut from)?,
+                asked: from.bool()?,
                 label: from.bytes()?,
             },
             3 => Self::SnapshotEnd,

@@ -33,6 +33,11 @@ impl Life {
         self.site.ledger.runs.iter()
     }
 
+    /// Somebody has decided that it is to end; whether or not anybody could act on that.
+    fn was_to_end(&self, run: &RunId) -> bool {
+        self.site.ledger.signalled.contains(run) || self.site.ledger.condemned.contains(run)
+    }
+
     /// Each run whose end somebody saw has one record.
     fn every_end_is_stored(&self) {
         for (run, truth) in self.truths().filter(|(_, truth)| truth.end.is_some() && !truth.cut) {
@@ -107,7 +112,7 @@ impl Life {
         for (run, truth) in own {
             let pod = pods.entry(run.pod).or_default();
             pod.0 |= run.class == Class::Main && truth.end == Some(Outcome::Exited(0));
-            pod.1 |= run.class != Class::Sidecar && self.site.ledger.signalled.contains(run);
+            pod.1 |= run.class != Class::Sidecar && self.was_to_end(run);
             // Asked to end when only its sidecars were left: its job may count it either way.
             pod.1 |= self.site.ledger.leaving.contains(&run.pod);
         }
@@ -117,9 +122,9 @@ impl Life {
         let early = reason(job) == "SuccessPolicy";
         let rulings = self.rulings(job);
         let counted = counted + to_u32(rulings.iter().filter(|(_, _, action)| *action == "Ignore").count());
-        // A manager that dies with the reason of its signal not yet stored leaves an end like any other: the
-        // next one may pass over what this one would have counted.
-        let either = rulings.iter().filter(|(_, _, action)| *action == "killed").count();
+        // A manager that dies before it has stored why a run is to end, and sent the signal, leaves an end like
+        // any other: the next one may pass over what this one would have counted.
+        let either = rulings.iter().filter(|(_, _, action)| *action == "unclear").count();
         let either = if job.failure_policy.is_empty() { 0 } else { to_u32(either) };
         // One index, one success (IDX-005). A pod may fail with its job before it ever had a process.
         assert!(counted + either >= all || job.indexed, "{}: {counted} of {all} pods are counted", job.name);
@@ -166,9 +171,10 @@ impl Life {
         for (pod, (run, truth)) in last {
             let Some(end) = &truth.end else { continue };
             if *end != Outcome::Exited(0) {
-                let by_supd = self.site.ledger.signalled.contains(run);
-                let action = action_for(&job.failure_policy, run.class == Class::Main, end, by_supd);
-                rulings.push((pod, truth.label.ordinal, if by_supd { "killed" } else { action }));
+                let rule = |by_supd| action_for(&job.failure_policy, run.class == Class::Main, end, by_supd);
+                let surely = self.site.ledger.signalled.contains(run);
+                let unclear = self.was_to_end(run) && !surely || self.site.ledger.leaving.contains(&pod);
+                rulings.push((pod, truth.label.ordinal, if unclear { "unclear" } else { rule(surely) }));
             }
         }
         rulings
@@ -181,15 +187,17 @@ impl Life {
         rulings: &[(PodUid, Option<u32>, &'static str)],
     ) {
         let limit = job.backoff_limit_per_index.expect("else no index fails") as usize;
-        let indexes: BTreeSet<u32> = (0..job.completions.unwrap_or(0))
-            .filter(|index| {
-                let own =
-                    || rulings.iter().filter(|(_, of, _)| of == &Some(*index)).map(|(_, _, action)| *action);
-                let failures = own().filter(|action| *action != "Ignore" && *action != "killed").count();
-                failures > limit || own().any(|action| action == "FailIndex")
-            })
-            .collect();
-        assert_eq!(job.failed_indexes.as_deref(), Some(words(&indexes).as_str()), "{}", job.name);
+        let failed = |index: u32, passed_over: &[&str]| {
+            let own = || rulings.iter().filter(|(_, of, _)| of == &Some(index)).map(|(_, _, action)| *action);
+            let failures = own().filter(|action| !passed_over.contains(action)).count();
+            failures > limit || own().any(|action| action == "FailIndex")
+        };
+        let named = job.failed_indexes.as_deref().unwrap_or_default();
+        for index in 0..job.completions.unwrap_or(0) {
+            let is_named = numbers(named).contains(&index);
+            let (surely, perhaps) = (failed(index, &["Ignore", "unclear"]), failed(index, &["Ignore"]));
+            assert!(surely <= is_named && is_named <= perhaps, "{}: {index}, of {named}", job.name);
+        }
     }
 
     /// A death of a manager is no reason for another pod.
@@ -281,6 +289,14 @@ fn cron_of(life: &Life, unit: &supd::engine::view::UnitView) -> Option<(usize, u
 
 fn uids(list: &serde_json::Value, at: usize) -> impl Iterator<Item = PodUid> + '_ {
     list.as_array().into_iter().flatten().filter_map(move |entry| entry[at].as_u64().map(PodUid))
+}
+
+/// What Kubernetes' notation names.
+fn numbers(words: &str) -> BTreeSet<u32> {
+    let number = |text: &str| text.parse::<u32>().expect("a number");
+    let ranges = words.split(',').filter(|part| !part.is_empty());
+    let ranges = ranges.map(|part| part.split_once('-').unwrap_or((part, part)));
+    ranges.flat_map(|(from, to)| number(from)..=number(to)).collect()
 }
 
 /// Kubernetes' notation, the slow way.

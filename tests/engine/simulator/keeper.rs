@@ -40,6 +40,8 @@ pub struct Run {
     pub asked: BTreeSet<ProbeKind>,
     /// Hooks of it that this manager has ordered, and that are not done.
     pub hooks: BTreeSet<HookKind>,
+    /// It had the signal by which it was asked to end.
+    pub asked_to_end: bool,
     /// TERM means nothing to it.
     pub stubborn: bool,
     /// It was told to end, and will.
@@ -65,6 +67,7 @@ impl Keeper {
             ready: false,
             asked: BTreeSet::new(),
             hooks: BTreeSet::new(),
+            asked_to_end: false,
             stubborn: random.one_in(6),
             obeys: false,
         };
@@ -176,6 +179,7 @@ impl Keeper {
                 started: known.started,
                 exit,
                 ready: known.ready,
+                asked: known.asked_to_end,
             });
         }
         random.shuffle(&mut told);

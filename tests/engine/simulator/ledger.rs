@@ -19,6 +19,8 @@ pub struct Ledger {
     pub runs: BTreeMap<RunId, Truth>,
     /// Runs that a manager has sent a signal, whether or not there was a process to hear it.
     pub signalled: BTreeSet<RunId>,
+    /// Runs that a manager has decided to end; it may have died before it sent the signal.
+    pub condemned: BTreeSet<RunId>,
     /// Pods that were asked to end: what they do before the signal is theirs.
     pub leaving: BTreeSet<PodUid>,
     /// How often the end of a run was stored.
@@ -177,7 +179,9 @@ impl Ledger {
             if let JobOwner::Schedule(_) = job.owner {
                 let ran = self.runs.values().any(|truth| truth.label.job.as_deref() == Some(&job.name));
                 let known = self.slots.insert(job.name.clone(), job.uid);
-                assert!(!ran || known == Some(job.uid), "the slot of {} runs twice", job.name);
+                // Deleted and made again it is another unit, which has given none of its slots.
+                let anew = self.may_go.contains(&job.unit);
+                assert!(!ran || known == Some(job.uid) || anew, "the slot of {} runs twice", job.name);
             }
         }
         let there = |name: &UnitName| view.units.iter().find(|unit| &unit.name == name);
@@ -227,8 +231,10 @@ impl Ledger {
             let rolls = taken && desired == service.desired && !self.excused && !service.paused;
             assert!(
                 !rolls || there >= least,
-                "{}: one was taken away that was available, of {least} that are to be there are {there}",
-                unit.name
+                "{}: one was taken away that was available, of {least} that are to be there are {there}: {:?}, \
+                 before {before:?}",
+                unit.name,
+                own().map(|pod| (&pod.name, pod.uid, pod.terminating, restarts(pod))).collect::<Vec<_>>()
             );
             seen.insert(unit.name.clone(), (service.desired, available));
         }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use supd::engine::action::{Accepted, Action, Actions, Record, Refused, RunRecord, Spawn};
+use supd::engine::action::{Accepted, Action, Actions, Record, Refused, RunRecord};
 use supd::engine::event::{Begin, Command, Event, OpId, Outcome};
 use supd::engine::id::{PodUid, RunId};
 use supd::engine::saved::Continuity;
 use supd::engine::time::{Mono, Now, Wall};
 use supd::engine::view::View;
 use supd::engine::{Engine, EngineOptions};
-use supd::unit::model::Unit;
+use supd::unit::model::{HookKind, Unit};
 use supd::unit::name::UnitName;
 
 use super::keeper::{Keeper, Stage};
@@ -64,11 +64,11 @@ pub struct Site {
 
 pub struct Manager {
     pub engine: Engine,
-    /// Starts that wait for the next commit.
-    held: Vec<Spawn>,
+    /// Orders that wait for the next commit.
+    held: Vec<Action>,
     fresh: Fresh,
     /// A commit that is under way, and what follows it.
-    writing: Option<(Batch, Fresh, Vec<Spawn>)>,
+    writing: Option<(Batch, Fresh, Vec<Action>)>,
     /// The last end that was taken in; and the last whose commit is done.
     heard: u64,
     covered: u64,
@@ -156,8 +156,13 @@ impl Site {
 
     /// Takes in what has happened, then judges; as one turn of the manager.
     pub fn turn(&mut self, events: Vec<(Event, u64)>) {
-        let fails = |(event, _): &(Event, u64)| matches!(event, Event::Probed { good: false, .. });
-        self.ledger.excused |= events.iter().any(fails);
+        let fails = |(event, _): &(Event, u64)| match event {
+            Event::Probed { good, .. } => !good,
+            Event::Exited { run, .. } => !self.ledger.signalled.contains(run),
+            _ => false,
+        };
+        let excused = events.iter().any(fails);
+        self.ledger.excused |= excused;
         let Some(manager) = &mut self.manager else { return };
         let mut actions = Actions::new();
         for (event, exit) in &events {
@@ -226,16 +231,26 @@ impl Site {
     }
 
     fn perform_one(&mut self, action: Action) {
+        if let Action::Spawn(spawn) = &action {
+            self.ledger.on_order(spawn);
+            self.uids = self.uids.max(spawn.run.pod.0);
+        }
+        if let Action::Signal { run, stop: true, .. } = &action {
+            self.ledger.condemned.insert(*run);
+        }
+        match (&mut self.manager, waits_for_store(&action)) {
+            (Some(manager), true) => manager.held.push(action),
+            _ => self.carry_out(action),
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
         let Some(manager) = &mut self.manager else { return };
         match action {
-            Action::Spawn(spawn) => {
-                self.ledger.on_order(&spawn);
-                self.uids = self.uids.max(spawn.run.pod.0);
-                if spawn.durable { manager.held.push(*spawn) } else { self.keeper.orders.push_back(*spawn) }
-            }
-            Action::Signal { run, signal, .. } => {
+            Action::Spawn(spawn) => self.keeper.orders.push_back(*spawn),
+            Action::Signal { run, signal, stop, .. } => {
                 self.say(|| format!("signal {signal} to {run}"));
-                self.signal(run, signal);
+                self.signal(run, signal, stop);
             }
             Action::Probe { run, probe, .. } => {
                 if let Some(run) = self.keeper.runs.get_mut(&run) {
@@ -262,11 +277,12 @@ impl Site {
         }
     }
 
-    fn signal(&mut self, run: RunId, signal: i32) {
+    fn signal(&mut self, run: RunId, signal: i32, stop: bool) {
         if signal != CONT {
             self.ledger.signalled.insert(run);
         }
         let Some(known) = self.keeper.runs.get_mut(&run) else { return };
+        known.asked_to_end |= stop && matches!(known.stage, Stage::Alive);
         match known.stage {
             Stage::Alive if signal == KILL => self.end(run, Outcome::Signaled { signal: 9, core: false }),
             Stage::Alive if signal != CONT => known.obeys |= !known.stubborn,
@@ -318,7 +334,7 @@ impl Site {
         let replies = self.apply(batch, fresh);
         let Some(manager) = &mut self.manager else { return };
         manager.covered = self.stored.exits;
-        self.keeper.orders.extend(held);
+        held.into_iter().for_each(|action| self.carry_out(action));
         for (op, result) in replies {
             if let (Some(command), true) = (self.asked.remove(&op), result.is_ok()) {
                 self.ledger.on_answered(&command);
@@ -413,6 +429,14 @@ impl Site {
             return;
         }
         let begin = self.begin();
+        if begin.continuity != Continuity::Manager {
+            // An edit of the file counts now that the file is read (as in `load`).
+            let edited = |unit: &&Arc<Unit>| {
+                begin.saved.units.iter().any(|saved| saved.name == unit.name && saved.hash != unit.hash)
+            };
+            let edited = begin.units.iter().filter(edited);
+            edited.for_each(|unit| self.ledger.revoke(&unit.name, &[Wish::Scaled]));
+        }
         // What has failed meanwhile, nobody has told yet.
         self.ledger.excused = true;
         self.say(|| {
@@ -500,6 +524,14 @@ impl Site {
         stored.apply(Batch::of(&mut engine, self.now, stored.exits));
         let (second, _) = revived(self.now, Begin { saved: stored.saved(), ..again });
         same(&engine, &second, "a second death");
+    }
+}
+
+fn waits_for_store(action: &Action) -> bool {
+    match action {
+        Action::Spawn(spawn) => spawn.durable,
+        Action::Signal { stop: true, .. } | Action::Hook { hook: HookKind::PreStop, .. } => true,
+        _ => false,
     }
 }
 

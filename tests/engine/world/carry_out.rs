@@ -1,7 +1,5 @@
 //! What the engine orders is carried out at once: starts, signals, and what is written down.
 
-use std::collections::VecDeque;
-
 use supd::engine::action::{Action, Actions, Record};
 use supd::engine::event::{Event, Exit, Outcome, Usage};
 use supd::engine::id::{ObjectRef, RunId};
@@ -15,18 +13,17 @@ impl World {
         self.perform(actions);
     }
 
-    pub(crate) fn perform(&mut self, actions: Actions) {
-        let mut queue: VecDeque<Action> = actions.into();
-        let mut turns = 0;
-        while let Some(action) = queue.pop_front() {
-            turns += 1;
-            assert!(turns < TURNS_MAX, "{}: the engine does not come to rest", self.title);
-            for event in self.carry_out(action) {
-                let mut more = Actions::new();
-                self.engine.handle(self.now, event, &mut more);
-                queue.extend(more);
+    /// What comes of all that was ordered together is heard together, as by a manager in one turn.
+    pub(crate) fn perform(&mut self, mut actions: Actions) {
+        for _ in 0..TURNS_MAX {
+            let events: Vec<Event> = actions.drain(..).flat_map(|action| self.carry_out(action)).collect();
+            if events.is_empty() {
+                return;
             }
+            events.into_iter().for_each(|event| self.engine.take_in(self.now, event, &mut actions));
+            self.engine.settle(self.now, &mut actions);
         }
+        panic!("{}: the engine does not come to rest", self.title);
     }
 
     /// Carries out one action; returns what happens at once because of it.
@@ -51,13 +48,19 @@ impl World {
                 }
                 vec![Event::Started { run: spawn.run, pid: 1000, at: self.now }]
             }
-            Action::Signal { run, signal, .. } => {
+            Action::Signal { run, signal, stop, .. } => {
+                if stop {
+                    self.store();
+                }
                 if !self.running.contains_key(&run) {
                     return Vec::new();
                 }
                 let called = self.called(run);
                 if self.is_one_of(&self.unread, &called) {
                     return Vec::new();
+                }
+                if stop {
+                    self.outside.asked_to_end(run);
                 }
                 let obeys = signal == KILL || (signal == TERM && !self.is_one_of(&self.stubborn, &called));
                 let hangs = self.is_one_of(&self.hanging, &called);

@@ -194,6 +194,7 @@ impl World {
             pid: Some(1),
             started: self.now,
             ready: true,
+            asked: false,
             exit: None,
         })
         .collect()
