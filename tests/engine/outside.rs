@@ -118,6 +118,7 @@ impl World {
     pub fn revive(&mut self, continuity: Continuity) {
         self.outside.recorded.clear();
         self.probed.clear();
+        self.mute = false;
         if continuity == Continuity::Supd {
             // The keeper that knew of ends is gone.
             self.outside.runs.retain(|run| run.exit.is_none());

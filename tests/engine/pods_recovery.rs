@@ -215,3 +215,67 @@ fn supd_dies_with_all_that_it_knew_of_ends() {
         .processes(&["web-0/main", "web-0/other", "web-0/proxy"])
         .spawned(4);
 }
+
+#[test]
+fn before_a_process_has_the_signal_that_is_decided() {
+    web("the next manager sends it; KILL does not wait longer for that", |_| {})
+        .begin()
+        .exit("web-0/step", 0)
+        .stubborn("web-0/main")
+        .mute()
+        .stop("web")
+        .signalled("web-0/main", &[])
+        .advance("4s")
+        .manager_dies()
+        .signalled("web-0/main", &[15])
+        .advance("6s")
+        .signalled("web-0/main", &[15, 9])
+        .signalled("web-0/proxy", &[15])
+        .runs(&[]);
+}
+
+#[test]
+fn after_a_process_had_the_signal() {
+    web("it has it once: some programs give up their orderly end at the second", |_| {})
+        .begin()
+        .exit("web-0/step", 0)
+        .stubborn("web-0/main")
+        .stop("web")
+        .manager_dies()
+        .manager_dies()
+        .signalled("web-0/main", &[15])
+        .advance("10s")
+        .signalled("web-0/main", &[15, 9])
+        .runs(&[]);
+}
+
+#[test]
+fn a_stop_is_a_stop_whatever_the_next_manager_would_think() {
+    world("a policy does not pass over what supd has ended")
+        .unit(
+            "import",
+            "exec = ['/x']\nrestart_policy = 'Never'\n[readiness]\nnotify = true\n[startup]\ndeadline = '5s'\n\
+             [job]\nbackoff_limit = 0\n[[job.failure_policy]]\nsignal = ['TERM']\naction = 'Ignore'\n",
+        )
+        .begin()
+        .advance("5s")
+        .manager_dies()
+        .state("import", UnitState::Failed);
+}
+
+/// Found by the simulator (seed 16462).
+#[test]
+fn supd_dies_twice_while_a_step_is_tried_again() {
+    web("a step that is done does not run beside its application", |_| {})
+        .begin()
+        .exit("web-0/step", 1)
+        .exit("web-0/step", 1)
+        .waits("web-0", "10s")
+        .stored()
+        .advance("10s")
+        .exit("web-0/step", 0)
+        .processes(&["web-0/main", "web-0/other", "web-0/proxy"])
+        .supd_dies()
+        .processes(&["web-0/main", "web-0/other", "web-0/proxy"])
+        .spawned(6);
+}

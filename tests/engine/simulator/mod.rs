@@ -35,7 +35,7 @@ fn simulator() {
 }
 
 fn simulate(seed: u64, loud: bool) {
-    let profile = Profile { people: seed % 2 == 1, worse: seed / 2 % 2 == 1, parts: seed % 3 == 0 };
+    let profile = Profile { people: seed % 2 == 1, worse: seed / 2 % 2 == 1, parts: seed.is_multiple_of(3) };
     let mut life = Life::new(seed, profile, loud);
     for _ in 0..STEPS {
         life.step();

@@ -52,7 +52,7 @@ impl World {
                 if stop {
                     self.store();
                 }
-                if !self.running.contains_key(&run) {
+                if self.mute || !self.running.contains_key(&run) {
                     return Vec::new();
                 }
                 let called = self.called(run);

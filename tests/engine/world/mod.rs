@@ -48,6 +48,8 @@ pub struct World {
     hanging: BTreeSet<String>,
     /// Pods that no signal reaches: their order is not read yet.
     unread: BTreeSet<String>,
+    /// This manager dies before it sends any signal.
+    pub mute: bool,
     /// Pods that were started only after what is known was stored.
     pub durable: Vec<String>,
     pub(crate) signals: Vec<(String, i32)>,
@@ -111,6 +113,7 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
         unread: BTreeSet::new(),
+        mute: false,
         durable: Vec::new(),
         signals: Vec::new(),
         probed: Vec::new(),
@@ -219,6 +222,12 @@ impl World {
     pub fn unread(mut self, pod: &str) -> Self {
         self.unread.insert(pod.to_owned());
         self.hanging(pod)
+    }
+
+    /// From now on this manager stores why a run is to end, and dies before it sends the signal.
+    pub fn mute(mut self) -> Self {
+        self.mute = true;
+        self
     }
 
     // ---- what happens
