@@ -282,7 +282,7 @@ fn a_deployment_rolls_out_is_scaled_and_is_deleted() {
     supd.until("services", |web| web["status"]["replicas"] == 1);
     assert_eq!(versions(&supd), ["two"]);
 
-    supd.ctl(&format!("delete -f {web}")).ok().stdout_is("web: deleted\n");
+    supd.ctl(&format!("delete -f {web}")).ok().stdout_is("deployment.apps \"web\" deleted\n");
     supd.ctl("get deployment web").code(4);
     assert_eq!(supd.json("get pods")["items"].as_array().map(Vec::len), Some(0));
     assert_eq!(fs::read_dir(supd.path().join("state/units")).unwrap().count(), 0);
