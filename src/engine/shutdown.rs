@@ -55,7 +55,12 @@ impl Engine {
         for pod in self.pods.values().filter(|pod| pod.is_up()) {
             let about = ("Pod", pod.name.as_str(), &pod.unit.name);
             report(out, true, "Killing", about, "the shutdown's time is over, killed".to_owned());
-            out.extend(pod.runs_up().map(|run| Action::Signal { run, signal: SIGKILL, all: true, stop: false }));
+            out.extend(pod.runs_up().map(|run| Action::Signal {
+                run,
+                signal: SIGKILL,
+                all: true,
+                stop: false,
+            }));
         }
     }
 

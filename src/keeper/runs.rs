@@ -226,12 +226,7 @@ impl Keeper {
     }
 
     /// Passes a signal on. KILL ends a start that is stuck, too.
-    pub(super) fn on_signal_wanted(
-        &mut self,
-        slot: u16,
-        run: Run,
-        (signal, all, stop): (i32, bool, bool),
-    ) {
+    pub(super) fn on_signal_wanted(&mut self, slot: u16, run: Run, (signal, all, stop): (i32, bool, bool)) {
         let State { phase, owner, .. } = self.table.state(slot);
         if !matches!(phase, Phase::Starting | Phase::Running) || self.table.run(slot) != run {
             return;
