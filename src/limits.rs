@@ -309,3 +309,8 @@ pub const JSONPATH_DEPTH_MAX: usize = 16;
 
 /// Values that one step of a path may lead to: all parts of the longest list of pods, and no more.
 pub const JSONPATH_VALUES_MAX: usize = 1_000_000;
+
+/// Records of the kernel's log that are read at once, when a run was killed.
+pub const KERNEL_LOG_RECORDS_MAX: usize = 20_000;
+/// Ends for want of memory that are remembered.
+pub const KERNEL_LOG_VICTIMS_MAX: usize = 64;

@@ -208,6 +208,8 @@ pub enum Outcome {
         /// Whether core was dumped.
         core: bool,
     },
+    /// The kernel ended it for want of memory, by KILL.
+    OutOfMemory,
     /// It never ran: a step between clone and exec failed.
     NotStarted {
         /// In words: `exec /usr/bin/web: no such file (ENOENT)`.
@@ -298,6 +300,8 @@ pub struct Adopted {
     pub exit: Option<Exit>,
 }
 
+const SIGKILL: u8 = 9;
+
 impl Exit {
     /// As Kubernetes tells it: `128 + n` for signal n, 128 for what never started, 137 for what nobody knows.
     pub fn code(&self) -> u8 {
@@ -305,7 +309,7 @@ impl Exit {
             Outcome::Exited(code) => code,
             Outcome::Signaled { signal, .. } => 128u8.saturating_add(signal),
             Outcome::NotStarted { .. } => 128,
-            Outcome::Unknown => 137,
+            Outcome::OutOfMemory | Outcome::Unknown => 137,
         }
     }
 
@@ -313,6 +317,7 @@ impl Exit {
     pub fn signal(&self) -> Option<u8> {
         match self.outcome {
             Outcome::Signaled { signal, .. } => Some(signal),
+            Outcome::OutOfMemory => Some(SIGKILL),
             _ => None,
         }
     }
@@ -328,6 +333,7 @@ impl Exit {
             _ if self.succeeded(success_exit) => "Completed",
             Outcome::NotStarted { .. } => "StartError",
             Outcome::Unknown => "ContainerStatusUnknown",
+            Outcome::OutOfMemory => "OOMKilled",
             Outcome::Exited(_) | Outcome::Signaled { .. } => "Error",
         }
     }

@@ -33,7 +33,7 @@ pub(super) enum Next {
 /// What follows from this end: by the first rule that matches, else by the policy (CRR-002). One that supd
 /// `condemned` has failed, whatever it says at its end (RST-016).
 pub(super) fn after(process: &Process, exit: &Exit, condemned: bool) -> Next {
-    let ran = matches!(exit.outcome, Outcome::Exited(_) | Outcome::Signaled { .. });
+    let ran = matches!(exit.outcome, Outcome::Exited(_) | Outcome::Signaled { .. } | Outcome::OutOfMemory);
     let mut rules = process.restart_rules.iter().filter(|_| ran);
     if let Some(rule) = rules.find(|rule| rule.exit_codes.matches(exit.code())) {
         return match rule.action {

@@ -208,12 +208,13 @@ fn verdict(exit: &Exit, text: &[u8], is_ours: bool) -> Answer {
     match &exit.outcome {
         Outcome::Exited(0) if is_ours => Answer::Success(line),
         Outcome::Exited(1) if is_ours => Answer::Failure(line),
-        Outcome::Exited(_) | Outcome::Signaled { .. } if is_ours => {
+        Outcome::Exited(_) | Outcome::Signaled { .. } | Outcome::OutOfMemory if is_ours => {
             Answer::Unknown(with_line("look".to_owned()))
         }
         Outcome::Exited(0) => Answer::Success(with_line("exec: exit 0".to_owned())),
         Outcome::Exited(code) => Answer::Failure(with_line(format!("exec: exit {code}"))),
         Outcome::Signaled { signal, .. } => Answer::Failure(with_line(format!("exec: signal {signal}"))),
+        Outcome::OutOfMemory => Answer::Failure(with_line("exec: out of memory".to_owned())),
         Outcome::NotStarted { message, exhausted: true } => Answer::Unknown(message.clone()),
         Outcome::NotStarted { message, exhausted: false } => Answer::Failure(message.clone()),
         Outcome::Unknown => Answer::Unknown("nobody knows how the command ended".to_owned()),

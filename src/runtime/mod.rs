@@ -4,6 +4,7 @@ pub mod clock;
 pub mod fault;
 pub mod hook;
 pub mod keeper;
+mod kernel_log;
 pub mod label;
 pub mod notify;
 pub mod plan;

@@ -20,6 +20,7 @@ mod logger_death;
 mod logs;
 mod manager_death;
 mod manifests;
+mod memory;
 mod pid_one;
 mod policies;
 mod postgresql;

@@ -180,7 +180,9 @@ impl From<Usage> for ResourceUsage {
 pub(super) fn not_started(exit: &Exit) -> String {
     match &exit.outcome {
         Outcome::NotStarted { message, .. } => message.clone(),
-        Outcome::Exited(_) | Outcome::Signaled { .. } | Outcome::Unknown => String::new(),
+        Outcome::Exited(_) | Outcome::Signaled { .. } | Outcome::OutOfMemory | Outcome::Unknown => {
+            String::new()
+        }
     }
 }
 

@@ -230,6 +230,7 @@ pub(in crate::engine) fn words_of(end: &Terminated) -> String {
                 if *core { " (core dumped)" } else { "" }
             )
         }
+        Outcome::OutOfMemory => "ended by the kernel, out of memory".to_owned(),
         Outcome::Unknown => "exit status unknown".to_owned(),
     }
 }

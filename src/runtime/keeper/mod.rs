@@ -22,6 +22,7 @@ use crate::wire::message::{
 use crate::wire::plan::Plan;
 use crate::wire::run::{Ending, Instant, Run};
 
+use super::kernel_log::KernelLog;
 use super::{clock, fault, label};
 
 mod news;
@@ -45,7 +46,10 @@ pub struct Keeper {
     buffer: Vec<u8>,
     message: Vec<u8>,
     plan: Vec<u8>,
+    kernel_log: KernelLog,
 }
+
+const SIGKILL: u8 = 9;
 
 impl Keeper {
     /// Of this manager: no other one had or will have it.
@@ -65,6 +69,7 @@ impl Keeper {
             buffer: vec![0; MESSAGE_BYTES_MAX],
             message: Vec::new(),
             plan: Vec::new(),
+            kernel_log: KernelLog::default(),
         })
     }
 
@@ -137,7 +142,7 @@ impl Keeper {
                 let run = run_id(exited.run);
                 snapshot.exits.extend(run.map(|run| (run, exited.seq)));
                 if let Some(adopted) = snapshot.adopted.iter_mut().find(|adopted| Some(adopted.run) == run) {
-                    adopted.exit = Some(exit(&exited));
+                    adopted.exit = Some(exit(&exited, &mut self.kernel_log));
                     // Its slot has no pid any more.
                     if let Ok(pid @ 1..) = u32::try_from(exited.pid) {
                         (adopted.pid, adopted.started) = (Some(pid), now(exited.started));
@@ -296,7 +301,11 @@ impl Keeper {
         }
         if matches!(stage, Some(Stage::Asked | Stage::Started)) {
             self.slots.end(exited.slot);
-            news.push(News::Exited { run, exit: exit(exited), limits_refused: exited.limits_refused });
+            news.push(News::Exited {
+                run,
+                exit: exit(exited, &mut self.kernel_log),
+                limits_refused: exited.limits_refused,
+            });
         }
     }
 
@@ -449,9 +458,12 @@ impl Keeper {
     }
 }
 
-fn exit(exited: &Exited<'_>) -> Exit {
+fn exit(exited: &Exited<'_>, kernel_log: &mut KernelLog) -> Exit {
     let outcome = match &exited.ending {
         Ending::Exited(code) => Outcome::Exited(*code),
+        Ending::Signaled { signal: SIGKILL, .. } if kernel_log.has_ended(exited.pid, now(exited.started)) => {
+            Outcome::OutOfMemory
+        }
         Ending::Signaled { signal, core } => Outcome::Signaled { signal: *signal, core: *core },
         Ending::NotStarted(fault) => fault::outcome(fault),
         Ending::Unknown => Outcome::Unknown,

@@ -56,7 +56,7 @@ pub(super) const TABLES: &[Table] = &[
         keys: &[
             key! { "exit_codes" "table" "" "onExitCodes" "Ends with these codes: `{ operator = \"In\", values = [42] }`, or NotIn; `process` names one process." },
             key! { "signal" "array of names" "" "" "A signal that supd did not send has ended a process." },
-            key! { "oom" "boolean" "" "" "It was out of memory." },
+            key! { "oom" "boolean" "" "" "The kernel ended it for want of memory. Its log tells, which root can read outside of containers." },
             key! { "deleted" "boolean" "" "onPodConditions DisruptionTarget" "An operator has deleted the pod, or supd has ended under it." },
             key! { "action" "one of \"FailJob\", \"FailIndex\", \"Ignore\", \"Count\"" "" "action" "What follows: the job fails, its index fails, it is not counted, or it is." },
         ],
