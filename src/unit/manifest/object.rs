@@ -94,7 +94,7 @@ const REFUSED: [(&str, &str); 6] = [
 
 static METADATA: Spec = Spec {
     name: "metadata",
-    taken: &["name", "labels", "annotations"],
+    taken: &["name", "generateName", "labels", "annotations"],
     idle: &[
         ("namespace", ""),
         ("uid", ""),
@@ -107,7 +107,6 @@ static METADATA: Spec = Spec {
         ("finalizers", "nobody would remove them"),
     ],
     refused: &[
-        ("generateName", "a unit has a name of its own: write `name`"),
         ("deletionTimestamp", "it is being deleted"),
         ("deletionGracePeriodSeconds", "it is being deleted"),
     ],
@@ -141,7 +140,8 @@ pub(in crate::unit) fn read<'s>(sources: &'s Sources, source: u32, faults: &mut 
         if matches!(document.root.value, Value::Null) {
             continue;
         }
-        let mut fields = Fields { sources, faults: std::mem::replace(faults, Faults::new(sources, None)) };
+        let taken = std::mem::replace(faults, Faults::new(sources, None));
+        let mut fields = Fields::new(sources, taken);
         let (span, first) = (document.span, objects.len());
         if is_list(&document.root) {
             if let Value::Table(list) = document.root.value {
@@ -277,7 +277,9 @@ impl Fields<'_> {
             let message = format!("`namespace: {}` has no meaning here", short(namespace));
             self.fault(span, Code::NoMeaning, message).label("there is one namespace: `default`");
         }
-        if present(metadata, "generateName").is_some() {
+        // Where there is a name, it is what one was generated from.
+        if let (None, Some(entry)) = (present(metadata, "name"), present(metadata, "generateName")) {
+            self.refuse(entry.key_span, "generateName", "a unit has a name of its own: write `name`");
             return None;
         }
         self.needed(metadata, "name", entry.key_span, "metadata")?;

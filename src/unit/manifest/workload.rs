@@ -89,7 +89,7 @@ pub(in crate::unit) fn translate(
 ) -> (Table, Faulty, Vec<Diagnostic>) {
     let unit = UnitName::parse(&manifest.name).ok();
     let mut translation = Translation {
-        fields: Fields { sources, faults: Faults::new(sources, unit) },
+        fields: Fields::new(sources, Faults::new(sources, unit)),
         configs,
         kind: manifest.kind,
         name: manifest.name.clone(),
@@ -100,8 +100,12 @@ pub(in crate::unit) fn translate(
         policy: "Always",
         indexed: false,
         security: PodSecurity::default(),
+        own_network: true,
+        service_account: "default".to_owned(),
+        resources: BTreeMap::new(),
         names: HashMap::new(),
         volume_names: BTreeMap::new(),
+        token_volume: None,
         text_bytes: 0,
     };
     let table = translation.workload(&manifest.object);
