@@ -117,7 +117,7 @@ impl Translation<'_> {
         self.fields.check(template, &JOB_TEMPLATE);
         if let Some((metadata, _)) = self.fields.object(template, "metadata") {
             self.fields.check(metadata, &super::specs::TEMPLATE_METADATA);
-            self.words(metadata, unit);
+            self.words(metadata, ["job_labels", "job_annotations"], unit);
         }
         self.fields.needed(template, "spec", entry.key_span, "a jobTemplate");
         if let Some((spec, entry)) = self.fields.object(template, "spec") {

@@ -64,7 +64,7 @@ const KINDS: [(Kind, &str, &str, &str); 9] = [
 ];
 
 /// Kinds that change nothing for what runs on one host.
-const IDLE: [(&str, &str); 15] = [
+const IDLE: [(&str, &str); 21] = [
     ("Service", "pods listen on this machine's own addresses; it gives them no name and no other port"),
     ("Endpoints", "pods listen on this machine's own addresses"),
     ("EndpointSlice", "pods listen on this machine's own addresses"),
@@ -78,16 +78,22 @@ const IDLE: [(&str, &str); 15] = [
     ("PriorityClass", "nothing is scheduled"),
     ("LimitRange", "there is one namespace, without limits"),
     ("ResourceQuota", "there is one namespace, without quotas"),
+    // Who reaches a pod from without, and by which name, is no part of what it does.
+    ("Ingress", "pods listen on this machine's own addresses: run a proxy of your own as a service"),
+    ("IngressClass", "pods listen on this machine's own addresses"),
+    ("RuntimeClass", "a pod that asks for it is refused"),
+    ("MutatingWebhookConfiguration", "there is no API server to ask it"),
+    ("ValidatingWebhookConfiguration", "there is no API server to ask it"),
+    ("APIService", "there is no API server to ask it"),
     ("NetworkPolicy", "it is not enforced: pods use this machine's network"),
     ("HorizontalPodAutoscaler", "nothing scales by itself: `supctl scale NAME --replicas=N`"),
 ];
 
 /// Kinds that would be missed.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 5] = [
     ("PersistentVolumeClaim", "use a hostPath volume: a directory of this machine"),
     ("PersistentVolume", "use a hostPath volume: a directory of this machine"),
     ("StorageClass", "use a hostPath volume: a directory of this machine"),
-    ("Ingress", "run a proxy of your own as a service"),
     ("ReplicationController", "write a Deployment, `apps/v1`"),
     ("CustomResourceDefinition", "no controller for it runs here"),
 ];

@@ -67,7 +67,8 @@ impl Translation<'_> {
         self.fields.check(template, &TEMPLATE);
         if let Some((metadata, _)) = self.fields.object(template, "metadata") {
             self.fields.check(metadata, &TEMPLATE_METADATA);
-            self.words(metadata, unit);
+            self.words(metadata, ["pod_labels", "pod_annotations"], unit);
+            self.note_words(metadata);
         }
         self.fields.needed(template, "spec", entry.key_span, "a template");
         if let Some((spec, entry)) = self.fields.object(template, "spec") {
@@ -75,21 +76,27 @@ impl Translation<'_> {
         }
     }
 
-    /// Labels and annotations; later ones are laid over.
-    pub(super) fn words(&mut self, metadata: &Table, unit: &mut Table) {
-        for key in ["labels", "annotations"] {
+    /// Labels and annotations of one level, under our keys.
+    pub(super) fn words(&mut self, metadata: &Table, ours: [&str; 2], unit: &mut Table) {
+        for (key, ours) in ["labels", "annotations"].into_iter().zip(ours) {
             let written = self.fields.string_map(metadata, key);
-            let mut table = match unit.get(key).map(|entry| &entry.node.value) {
-                Some(Value::Table(table)) => table.clone(),
-                _ => Table::default(),
-            };
-            let words = if key == "labels" { &mut self.labels } else { &mut self.annotations };
-            for (entry, text) in written.into_iter().filter(|(entry, _)| !is_own_annotation(&entry.key)) {
-                words.insert(entry.key.clone(), text.to_owned());
+            let mut table = Table::default();
+            for (entry, _) in written.into_iter().filter(|(entry, _)| !is_own_annotation(&entry.key)) {
                 table.put_at(&entry.key, entry.key_span, entry.node.clone());
             }
             let place = metadata.get(key).map_or(self.at, |entry| entry.key_span);
-            unit.put_table(key, place, table);
+            unit.put_table(ours, place, table);
+        }
+    }
+
+    /// Those of the pods, for whoever refers to them.
+    pub(super) fn note_words(&mut self, metadata: &Table) {
+        for (key, words) in [("labels", &mut self.labels), ("annotations", &mut self.annotations)] {
+            let Some(table) = metadata.get(key).and_then(|entry| entry.node.as_table()) else { continue };
+            words.extend(table.entries.iter().filter_map(|entry| match &entry.node.value {
+                Value::String(text) => Some((entry.key.clone(), text.clone())),
+                _ => None,
+            }));
         }
     }
 

@@ -42,7 +42,8 @@ const DIGITS_MAX: usize = 18;
 /// A quantity in thousandths, rounded up: `500m` is 500, `1Ki` is 1,024,000. Nothing for what is none, is
 /// negative or has no bounds.
 pub(super) fn thousandths(text: &str) -> Option<i128> {
-    let (number, unit) = SUFFIXES.iter().find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, *unit)))?;
+    let (number, unit) =
+        SUFFIXES.iter().find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, *unit)))?;
     let (number, unit) = match number.split_once(['e', 'E']) {
         Some((number, power)) => {
             let power: u32 = power.trim_start_matches('+').parse().ok().filter(|power| *power <= 18)?;
@@ -108,7 +109,11 @@ impl Translation<'_> {
             Some(node) => Some(ceiling(self.quantity(&node, name)?, divisor).to_string()),
             None if kind == "requests" => Some("0".to_owned()),
             None => {
-                self.fields.refuse(span, resource, "the container has no such limit; Kubernetes would take its node's");
+                self.fields.refuse(
+                    span,
+                    resource,
+                    "the container has no such limit; Kubernetes would take its node's",
+                );
                 None
             }
         }

@@ -131,10 +131,10 @@ impl Translation<'_> {
             if let Some((namespace, _)) = self.fields.string(metadata, "namespace") {
                 namespace.clone_into(&mut self.namespace);
             }
-            self.words(metadata, &mut unit);
-            if self.kind != Kind::Pod {
-                // Those of the pods are their template's.
-                (self.labels, self.annotations) = (BTreeMap::new(), BTreeMap::new());
+            self.words(metadata, ["labels", "annotations"], &mut unit);
+            // Those of other kinds' pods are their template's.
+            if self.kind == Kind::Pod {
+                self.note_words(metadata);
             }
         }
         let what = format!("a {}", self.kind.as_str());
