@@ -4,7 +4,7 @@ use super::context::Context;
 use super::exit::{Exit, Failure, Outcome};
 use super::files::{FileOptions, read_all};
 use super::namespace::Namespace;
-use super::server::Server;
+use super::server::{Server, words_of};
 use super::style::printable_lines;
 use super::target::Asker;
 use crate::control::objects::{ApplyFiles, ReloadOptions as Reload, Status};
@@ -85,8 +85,10 @@ pub(super) fn accepted(context: &Context, answer: Result<Status, Failure>) -> Re
         _ => failure,
     })?;
     for cause in &answer.details.causes {
-        let place = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
-        context.note(&format!("warning: {}", printable_lines(&format!("{place}{}", cause.message))));
+        let words = printable_lines(&words_of(cause));
+        // A fault of a file says itself what it is.
+        let mark = if words.starts_with("warning[") { "" } else { "warning: " };
+        context.note(&format!("{mark}{words}"));
     }
     Ok(answer)
 }

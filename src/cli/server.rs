@@ -12,7 +12,7 @@ use super::socket;
 use super::style::printable_lines;
 use super::target::Asker;
 use crate::control::client::{Client, ClientError, Selection};
-use crate::control::objects::{Info, LogLocation, Noun, Status, StatusReason};
+use crate::control::objects::{Cause, Info, LogLocation, Noun, Status, StatusReason};
 
 /// A supd that answers.
 pub struct Server {
@@ -128,12 +128,20 @@ fn refused(status: &Status, asker: Asker) -> Failure {
     };
     let mut failure = Failure::new(exit, printable_lines(&status.message));
     for cause in &status.details.causes {
-        let place = if cause.field.is_empty() { String::new() } else { format!("{}: ", cause.field) };
         // Lines below the first stand as deep as a hint does.
-        let words = printable_lines(&format!("{place}{}", cause.message));
+        let words = printable_lines(&words_of(cause));
         failure = failure.hint(words.lines().collect::<Vec<_>>().join("\n  "));
     }
     failure
+}
+
+/// One cause in words. A fault of a file tells its place itself, beside the line that is meant.
+pub(super) fn words_of(cause: &Cause) -> String {
+    let Cause { field, message, .. } = cause;
+    match field.is_empty() || message.contains(&format!("--> {field}")) {
+        true => message.clone(),
+        false => format!("{field}: {message}"),
+    }
 }
 
 #[cfg(test)]

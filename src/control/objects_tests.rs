@@ -86,6 +86,7 @@ fn web_0() -> PodView {
         job: None,
         ordinal: Some(0),
         index_failures: None,
+        annotations: BTreeMap::new(),
         labels: labels(&[("app", "web")]),
         restart_policy: "Always".to_owned(),
         phase: Phase::Running,

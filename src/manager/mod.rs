@@ -55,6 +55,7 @@ mod objects;
 mod own_log;
 mod past;
 mod perform;
+mod probe_log;
 mod probes;
 mod publish;
 mod recall;

@@ -19,6 +19,7 @@ use crate::unit::model::{Handler, HookKind, ProbeKind, Unit};
 use super::Manager;
 use super::commands::Question;
 use super::facts::{process_of, told_probes};
+use super::probe_log::Failures;
 
 /// The probes and hooks of one run.
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub(super) struct Watched {
     probes: Vec<(ProbeKind, Probing)>,
     hooks: Vec<(HookKind, Hooking)>,
     watchdog: Option<Watchdog>,
+    pub(super) failures: Failures,
 }
 
 impl Manager {
@@ -129,7 +131,7 @@ impl Manager {
             watched.watchdog = None;
         }
         // Nobody asked, so there was no single bad answer: the verdict is all that is told.
-        self.take_in(Event::Probed { run, probe: ProbeKind::Liveness, good: false, message });
+        self.take_in_verdict(Event::Probed { run, probe: ProbeKind::Liveness, good: false, message });
     }
 
     /// A word that answers probes: each that waits for such a word.
@@ -149,6 +151,7 @@ impl Manager {
 
     /// Tells the engine, and the manager that comes after this one.
     fn take_in_verdict(&mut self, event: Event) {
+        self.tell_probe(&event);
         if let Event::Probed {
             run, probe: probe @ (ProbeKind::Startup | ProbeKind::Readiness), good, ..
         } = event

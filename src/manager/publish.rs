@@ -14,6 +14,7 @@ use super::Manager;
 use super::look::{bare_pod, collection_of, event_object};
 use super::own_log::EVENTS;
 use super::past::entry;
+use super::probe_log::is_told;
 
 /// What watchers were told of.
 #[derive(Default)]
@@ -99,6 +100,7 @@ impl Manager {
     pub(super) fn report(&mut self, report: Report) {
         let (name, message) = (&report.about.name, &report.message);
         match report.warning {
+            _ if is_told(report.reason, message) => tracing::debug!(target: EVENTS, "{name}: {message}"),
             true => tracing::warn!(target: EVENTS, "{name}: {message}"),
             // What a line of the pod or of its job says, too, is what `get events` is for; and so is one line
             // for each pod of a job, unless somebody watches the terminal.

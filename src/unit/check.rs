@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::diagnostic::{Code, Diagnostic, Faults};
 use super::hash;
 use super::keys::{self, UNIT};
-use super::model::{Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Surplus, Unit};
+use super::model::{
+    Below, Body, Condition, Kind, Origin, Relation, Relations, RestartPolicy, Surplus, Unit, Words,
+};
 use super::name::UnitName;
 use super::reader::{Allowed, Reader, short};
 use super::restart::POLICIES;
@@ -87,6 +89,8 @@ impl Reader<'_> {
         };
         let labels = words(self, "labels");
         let annotations = words(self, "annotations");
+        let job = Words { labels: words(self, "job_labels"), annotations: words(self, "job_annotations") };
+        let pod = Words { labels: words(self, "pod_labels"), annotations: words(self, "pod_annotations") };
         let essential = self.boolean(table, "essential").unwrap_or(false);
         if essential && matches!(kind, Some(Kind::Target | Kind::CronJob)) {
             self.unfit_essential(table, kind);
@@ -99,6 +103,7 @@ impl Reader<'_> {
             description: description.unwrap_or_default(),
             labels,
             annotations,
+            below: None,
             relations: relations(&links),
             essential,
             body,
@@ -113,6 +118,7 @@ impl Reader<'_> {
         {
             service.rollout.surplus = Surplus::Kubernetes;
         }
+        unit.below = below(&unit, table, Below { job, pod });
         unit.template_hash = hash::template(&unit);
         unit.hash = hash::unit(&unit, super::job::is_literal(table));
         Some(Checked { unit, links })
@@ -327,6 +333,20 @@ fn relations(links: &[Link]) -> Relations {
         after: list(LinkKind::After),
         before: list(LinkKind::Before),
     }
+}
+
+/// Labels and annotations of jobs and pods, where they are not the unit's own: in whatever is a manifest, but a
+/// Pod, they are those that are written, and elsewhere, too, once one is.
+fn below(unit: &Unit, table: &Table, below: Below) -> Option<Box<Below>> {
+    let written = ["job_labels", "job_annotations", "pod_labels", "pod_annotations"];
+    let own = !written.iter().any(|key| table.get(key).is_some())
+        && unit.manifest.as_deref().is_none_or(|kind| kind == "Pod");
+    let same = |words: &Words| words.labels == unit.labels && words.annotations == unit.annotations;
+    let is_cron = unit.kind() == Kind::CronJob;
+    if own || same(&below.pod) && (!is_cron || same(&below.job)) {
+        return None;
+    }
+    Some(Box::new(below))
 }
 
 #[cfg(test)]

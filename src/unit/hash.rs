@@ -32,6 +32,17 @@ pub(super) fn unit(unit: &Unit, literal: bool) -> u64 {
     for (tag, map) in [("label", &unit.labels), ("annotation", &unit.annotations)] {
         map.iter().for_each(|(key, value)| fnv.pair(tag, key, value));
     }
+    if let Some(below) = &unit.below {
+        for (tag, map) in [
+            ("job label", &below.job.labels),
+            ("job annotation", &below.job.annotations),
+            ("pod label", &below.pod.labels),
+            ("pod annotation", &below.pod.annotations),
+        ] {
+            fnv.text("below", tag);
+            map.iter().for_each(|(key, value)| fnv.pair(tag, key, value));
+        }
+    }
     let relations = &unit.relations;
     fnv.relations("requires", &relations.requires);
     fnv.relations("wants", &relations.wants);

@@ -18,7 +18,7 @@ macro_rules! table {
 }
 
 table! { UNIT "a unit" [
-    "description" "labels" "annotations" "exec" "shell" "env" "env_file" "env_pass" "user" "group"
+    "description" "labels" "annotations" "job_labels" "job_annotations" "pod_labels" "pod_annotations" "exec" "shell" "env" "env_file" "env_pass" "user" "group"
     "supplementary_groups" "umask" "working_dir" "restart_policy" "success_exit" "active_deadline" "requires"
     "wants" "after" "before" "essential" "service" "init" "sidecar" "process" "backoff" "restart_rules" "startup"
     "readiness" "liveness" "stop" "resources" "logs" "job" "cron" "termination_grace_period" "manifest" "container"
@@ -82,7 +82,17 @@ table! { MOUNT "[[mount]]" ["volume" "path" "sub_path" "read_only"] [] }
 table! { BUNDLE "a bundle" ["unit" "defaults"] [] }
 
 /// Tables whose keys are the user's own words: no spelling of theirs is touched.
-pub(super) const FREE_TABLES: [&str; 5] = ["env", "labels", "annotations", "headers", "rlimits"];
+pub(super) const FREE_TABLES: [&str; 9] = [
+    "env",
+    "labels",
+    "annotations",
+    "job_labels",
+    "job_annotations",
+    "pod_labels",
+    "pod_annotations",
+    "headers",
+    "rlimits",
+];
 
 /// Tables that a misplaced key may belong to.
 static PLACES: [&TableSpec; 10] =

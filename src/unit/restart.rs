@@ -68,7 +68,8 @@ impl Reader<'_> {
         Some(ExitCodes { operator: operator?, values: values? })
     }
 
-    /// Codes of failures, in ascending order.
+    /// Exit codes in ascending order, each once. Zero is one of them: a rule can run again what has succeeded.
+    /// One that stands there twice is nothing to Kubernetes, and nothing here.
     fn exit_code_values(&mut self, entry: &Entry) -> Vec<u8> {
         let items = self.array(entry, "an array of exit codes").unwrap_or_default();
         let mut values = Vec::with_capacity(items.len());
@@ -78,16 +79,12 @@ impl Reader<'_> {
                 continue;
             };
             let code = number.and_then(|number| u8::try_from(number).ok());
-            let Some(code) = code.filter(|code| *code != 0) else {
-                let message =
-                    format!("{} is no exit code of a failure", short(self.sources.slice(item.span)));
+            let Some(code) = code else {
+                let message = format!("{} is no exit code", short(self.sources.slice(item.span)));
                 self.fault(item.span, Code::OutOfRange, message)
-                    .label("it is 1 to 255; a death by signal n is 128 + n");
+                    .label("it is 0 to 255; a death by signal n is 128 + n");
                 continue;
             };
-            if values.contains(&code) {
-                self.fault(item.span, Code::KeyTwice, format!("{code} stands twice in `values`"));
-            }
             values.push(code);
         }
         if items.is_empty() || items.len() > EXIT_CODES_MAX {
@@ -96,6 +93,7 @@ impl Reader<'_> {
                 .label(format!("a rule has 1 to {EXIT_CODES_MAX}"));
         }
         values.sort_unstable();
+        values.dedup();
         values
     }
 }

@@ -86,11 +86,12 @@ fn refused_path(supd: &Supd, path: &str) -> Output {
     said
 }
 
-/// Refused at this place of the file, in these words.
+/// Refused at this place of the file, which is told once, in these words.
 #[track_caller]
 fn refused_at(supd: &Supd, name: &str, content: &str, place: &str, words: &[&str]) {
     let said = refused(supd, name, content.as_bytes());
-    let said = said.stderr_has(&format!("{}:{place}", supd.path().join(name).display()));
+    let place = format!("{}:{place}", supd.path().join(name).display());
+    assert_eq!(said.stderr.matches(&place).count(), 1, "{}", said.stderr);
     words.iter().fold(said, |said, words| said.stderr_has(words));
 }
 
@@ -136,8 +137,8 @@ fn mistakes_are_named_with_their_places() {
     refused_at(&supd, "syntax.yaml", &job("  completions: [3\n"), "6:11", &["this is no YAML"]);
     let image = job("").replace("command: [/bin/true]", "image: busybox");
     refused_at(&supd, "image.yaml", &image, "8:27", &["has no `command`"]);
-    let other = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\n";
-    refused_at(&supd, "ingress.yaml", other, "2:7", &["`Ingress` cannot be honoured here"]);
+    let other = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: web}\n";
+    refused_at(&supd, "claim.yaml", other, "2:7", &["`PersistentVolumeClaim` cannot be honoured here"]);
     let other = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: web}\n";
     refused_at(&supd, "widget.yaml", other, "2:7", &["unknown kind `Widget`", "supd runs Pod, Job"]);
 }
@@ -199,14 +200,28 @@ fn crn_a_zone_within_a_schedule() {
 }
 
 #[test]
-fn a_service_is_said_to_be_for_more_than_one_host() {
+fn what_is_for_more_than_one_host_is_named_and_changes_nothing() {
     let supd = place();
-    let path = supd.path().join("service.yaml");
-    fs::write(&path, "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 80}]}\n")
-        .unwrap();
     let before = inventory(&supd);
-    let said = supd.ctl(&format!("apply -f {}", path.display())).ok();
-    said.stderr_has("service.yaml:2:7").stderr_has("a `Service` has no meaning here");
+    for (version, kind) in [
+        ("v1", "Service"),
+        ("v1", "ServiceAccount"),
+        ("v1", "Namespace"),
+        ("policy/v1", "PodDisruptionBudget"),
+        ("autoscaling/v2", "HorizontalPodAutoscaler"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        ("networking.k8s.io/v1", "Ingress"),
+    ] {
+        let path = supd.path().join("other.yaml");
+        fs::write(
+            &path,
+            format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: web}}\nspec: {{}}\n"),
+        )
+        .unwrap();
+        let said = supd.ctl(&format!("apply -f {}", path.display())).ok();
+        let said = said.stderr_has(&format!("warning[W0209]: a `{kind}` has no meaning here"));
+        assert_eq!(said.stderr.matches("other.yaml:2:7").count(), 1, "{}", said.stderr);
+    }
     assert_eq!(inventory(&supd), before);
 }
 

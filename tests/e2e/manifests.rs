@@ -6,7 +6,7 @@
 use std::fs;
 
 use super::rollout::versions;
-use super::space::{Space, Supd};
+use super::space::{Space, Supd, repository};
 
 /// A manifest in the place's directory; `@` stands for that directory.
 fn write(supd: &Supd, name: &str, text: &str) -> String {
@@ -286,4 +286,79 @@ fn a_deployment_rolls_out_is_scaled_and_is_deleted() {
     supd.ctl("get deployment web").code(4);
     assert_eq!(supd.json("get pods")["items"].as_array().map(Vec::len), Some(0));
     assert_eq!(fs::read_dir(supd.path().join("state/units")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_chart_is_applied_with_all_that_stands_beside_its_workload() {
+    let supd = Space::new().supd();
+    let mut text = String::new();
+    for (version, kind) in [
+        ("v1", "Namespace"),
+        ("v1", "ServiceAccount"),
+        ("v1", "Service"),
+        ("rbac.authorization.k8s.io/v1", "Role"),
+        ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+        ("policy/v1", "PodDisruptionBudget"),
+        ("autoscaling/v2", "HorizontalPodAutoscaler"),
+        ("networking.k8s.io/v1", "NetworkPolicy"),
+        ("networking.k8s.io/v1", "Ingress"),
+    ] {
+        text += &format!("---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: web}}\n");
+    }
+    text += r#"---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      serviceAccountName: robot
+      containers:
+      - name: web
+        image: nginx
+        imagePullPolicy: IfNotPresent
+        command: [/bin/sh, -c, 'echo "$CPUS $MEMORY $ACCOUNT" > @/out; exec sleep infinity']
+        ports: [{name: http, containerPort: 80, protocol: TCP}]
+        resources: {limits: {cpu: 1500m, memory: 64Mi}}
+        env:
+        - {name: CPUS, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}
+        - {name: MEMORY, valueFrom: {resourceFieldRef: {resource: requests.memory, divisor: 1Mi}}}
+        - {name: ACCOUNT, valueFrom: {fieldRef: {fieldPath: spec.serviceAccountName}}}
+"#;
+    let chart = write(&supd, "chart.yaml", &text);
+    let said = supd.ctl(&format!("apply -f {chart}")).ok().stdout_is("deployment.apps/web created\n");
+    said.stderr_has("a `Ingress` has no meaning here").stderr_has("a `Service` has no meaning here");
+    assert_eq!(supd.wait_file("out", "robot"), "2 64 robot\n");
+    supd.ctl(&format!("diff -f {chart}")).ok().stdout_is("");
+    supd.ctl(&format!("delete -f {chart}")).ok().stdout_is("deployment.apps \"web\" deleted\n");
+}
+
+#[test]
+fn cjb_020_each_level_has_its_own_labels_and_annotations() {
+    let supd = Space::new().supd();
+    let text = fs::read_to_string(repository("tests/golden/manifests/good/labels.yaml")).unwrap();
+    let path = write(&supd, "labels.yaml", &text);
+    supd.ctl(&format!("apply -f {path}")).ok();
+    supd.ctl("create job by-hand --from=cronjob/nightly").ok();
+    supd.wait("job/by-hand", "condition=complete");
+    let cron = supd.json("get cronjob nightly");
+    let job = supd.json("get job by-hand");
+    let pod = supd.json("get pod by-hand-0");
+    for (object, of) in [
+        (&cron, "cronjob"),
+        (&job, "job"),
+        (&pod, "pod"),
+        (&cron["spec"]["jobTemplate"], "job"),
+        (&cron["spec"]["jobTemplate"]["spec"]["template"], "pod"),
+        (&job["spec"]["template"], "pod"),
+    ] {
+        assert_eq!(object["metadata"]["labels"]["of"], of, "{object}");
+        assert_eq!(object["metadata"]["annotations"]["note"], of, "{object}");
+    }
+    for object in [&job, &pod] {
+        assert!(object["metadata"]["labels"]["team"].is_null(), "{object}");
+    }
+    supd.ctl("get pods -l of=pod -o name").ok().stdout_is("pod/by-hand-0\n");
 }

@@ -311,3 +311,23 @@ fn exec_joins_the_process_it_names() {
     assert_eq!(none.code, 5, "{none:?}");
     assert!(none.stderr.contains("no process `nobody`, but proxy, main"), "{none:?}");
 }
+
+#[test]
+fn prb_017_the_log_tells_the_first_failure_and_then_how_many() {
+    let unit = format!("{SLEEPER}[readiness]\nexec = ['/bin/test', '-e', '@/well']\nperiod = '20ms'\n");
+    let space = Space::new();
+    let unit = unit.replace('@', space.path().to_str().unwrap());
+    let supd = space.unit("web", &unit).supd();
+    supd.until("events", |event| {
+        event["reason"] == "Unhealthy" && event["count"].as_u64().is_some_and(|count| count >= 40)
+    });
+    fs::write(supd.path().join("well"), "").unwrap();
+    supd.wait("web", "ready");
+    let log = supd.own_output();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("Readiness probe")).collect();
+    assert!(lines[0].contains("web-0: Readiness probe failed: "), "{log}");
+    assert!(lines[1].contains("web-0: Readiness probe failed 3 times: "), "{log}");
+    assert!(lines[2].contains("still fails, 4 times by now"), "{log}");
+    // Twice as many each time: 8, 16, 32, and whatever came until it was well.
+    assert!((6..20).contains(&lines.len()), "{log}");
+}

@@ -29,6 +29,7 @@ pub(crate) fn unit() -> BoxedStrategy<Unit> {
             description,
             labels,
             annotations,
+            below: None,
             relations: Relations { requires, ..Relations::default() },
             essential: false,
             body,

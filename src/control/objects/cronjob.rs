@@ -115,7 +115,7 @@ impl CronJob {
     #[must_use]
     pub fn with_unit(mut self, unit: &model::Unit) -> Self {
         if let (Some(template), Some(pod)) = (&mut self.spec.job_template, unit.pod()) {
-            template.spec.template = PodTemplate::new(self.metadata.labels.clone(), pod);
+            template.spec.template = PodTemplate::new(unit, pod);
         }
         self
     }

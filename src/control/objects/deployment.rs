@@ -145,7 +145,7 @@ impl Deployment {
     #[must_use]
     pub fn with_unit(mut self, unit: &model::Unit) -> Self {
         if let Some(pod) = unit.pod() {
-            let template = PodTemplate::new(self.metadata.labels.clone(), pod);
+            let template = PodTemplate::new(unit, pod);
             self.spec.template = Some(Box::new(template));
         }
         self

@@ -176,7 +176,7 @@ impl JobSpec {
             suspend: view.suspended,
             selector: None,
             template: PodTemplate {
-                metadata: TemplateMetadata { labels: view.labels.clone() },
+                metadata: TemplateMetadata { labels: view.labels.clone(), annotations: BTreeMap::new() },
                 spec: PodSpec { restart_policy: view.restart_policy.clone(), ..PodSpec::default() },
             },
         }
@@ -188,7 +188,7 @@ impl Job {
     #[must_use]
     pub fn with_unit(mut self, unit: &model::Unit) -> Self {
         if let Some(job) = unit.job() {
-            self.spec.template = PodTemplate::new(self.metadata.labels.clone(), &job.pod);
+            self.spec.template = PodTemplate::new(unit, &job.pod);
         }
         self
     }

@@ -219,6 +219,7 @@ impl Pod {
 fn metadata(view: &PodView) -> Metadata {
     let mut metadata = Metadata::namespaced(&view.name, view.uid.to_string(), view.created);
     metadata.labels = view.labels.clone();
+    metadata.annotations = view.annotations.clone();
     match &view.job {
         Some(job) => {
             let index = view.ordinal.map(|ordinal| (COMPLETION_INDEX, ordinal.to_string()));

@@ -28,6 +28,9 @@ pub struct TemplateMetadata {
     /// Of the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Of the pods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// What a pod is made from.
@@ -243,9 +246,13 @@ pub enum Port {
 pub struct Seconds(pub f64);
 
 impl PodTemplate {
-    /// What the pods of a unit are made from. `labels`: those of the pods.
-    pub(super) fn new(labels: BTreeMap<String, String>, template: &model::PodTemplate) -> Self {
-        Self { metadata: TemplateMetadata { labels }, spec: template.into() }
+    /// What the pods of a unit are made from.
+    pub(super) fn new(unit: &model::Unit, template: &model::PodTemplate) -> Self {
+        let metadata = TemplateMetadata {
+            labels: unit.pod_labels().clone(),
+            annotations: unit.pod_annotations().clone(),
+        };
+        Self { metadata, spec: template.into() }
     }
 }
 

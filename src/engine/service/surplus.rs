@@ -57,7 +57,7 @@ pub(super) struct Standing {
 impl Standing {
     /// How a pod stands.
     pub(super) fn of(pod: &Pod, old: bool, now: Now, min_ready: Duration) -> Self {
-        let cost = pod.unit.annotations.get(DELETION_COST).and_then(|cost| cost.parse().ok());
+        let cost = pod.unit.pod_annotations().get(DELETION_COST).and_then(|cost| cost.parse().ok());
         Self {
             ordinal: match pod.owner {
                 Owner::Service { ordinal } => ordinal,

@@ -28,6 +28,9 @@ pub struct PodView {
     pub index_failures: Option<(u32, u32)>,
     /// Kubernetes' labels.
     pub labels: BTreeMap<String, String>,
+    /// Kubernetes' annotations.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
     /// `Always`, `OnFailure`, `Never`.
     pub restart_policy: String,
     /// Pending, Running, Succeeded, Failed.

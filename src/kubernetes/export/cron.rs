@@ -40,7 +40,12 @@ impl Writer<'_> {
                 spec.insert(theirs.to_owned(), kept.into());
             }
         }
-        spec.insert("jobTemplate".to_owned(), json!({ "spec": self.job_spec(&cron.job) }));
+        let mut template = Map::new();
+        if let Some(metadata) = self.job_metadata() {
+            template.insert("metadata".to_owned(), metadata);
+        }
+        template.insert("spec".to_owned(), self.job_spec(&cron.job));
+        spec.insert("jobTemplate".to_owned(), Value::Object(template));
         json!({ "apiVersion": "batch/v1", "kind": "CronJob", "metadata": metadata, "spec": spec })
     }
 

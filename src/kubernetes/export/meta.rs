@@ -24,35 +24,64 @@ impl Writer<'_> {
         if let Some(namespace) = self.namespace {
             meta.insert("namespace".to_owned(), namespace.into());
         }
-        let mut labels = self.labels();
+        let unit = self.unit;
+        let mut labels = self.labels(&unit.labels);
         labels.extend(selector.map(|key| (key.to_owned(), name.to_owned())));
         if !labels.is_empty() {
             meta.insert("labels".to_owned(), json!(labels));
         }
-        let annotations = self.annotations();
+        let mut annotations = self.annotations(&unit.annotations);
+        if !unit.description.is_empty() {
+            annotations.insert(DESCRIPTION.to_owned(), unit.description.clone());
+        }
         if !annotations.is_empty() {
             meta.insert("annotations".to_owned(), json!(annotations));
         }
         Value::Object(meta)
     }
 
-    /// `metadata` of a template: labels alone, for that is what selects pods.
+    /// `metadata` of a template of pods.
     pub(super) fn template_metadata(&mut self, selector: Option<(&str, &str)>) -> Option<Value> {
-        let mut labels = self.labels();
+        let unit = self.unit;
+        self.of_template(unit.pod_labels(), unit.pod_annotations(), selector)
+    }
+
+    /// `metadata` of a template of jobs.
+    pub(super) fn job_metadata(&mut self) -> Option<Value> {
+        let unit = self.unit;
+        self.of_template(unit.job_labels(), unit.job_annotations(), None)
+    }
+
+    fn of_template(
+        &mut self,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+        selector: Option<(&str, &str)>,
+    ) -> Option<Value> {
+        let mut meta = Map::new();
+        let mut labels = self.labels(labels);
         labels.extend(selector.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        (!labels.is_empty()).then(|| json!({ "labels": labels }))
+        let annotations = self.annotations(annotations);
+        for (key, words) in [("labels", labels), ("annotations", annotations)] {
+            if !words.is_empty() {
+                meta.insert(key.to_owned(), json!(words));
+            }
+        }
+        (!meta.is_empty()).then_some(Value::Object(meta))
     }
 
     /// The label by which a Deployment knows its pods.
     pub(super) fn selector(&self, name: &str) -> &'static str {
-        let free = |key: &&str| self.unit.labels.get(*key).is_none_or(|value| value == name);
+        let levels = [&self.unit.labels, self.unit.pod_labels()];
+        let own =
+            |key: &str, labels: &BTreeMap<String, String>| labels.get(key).is_none_or(|value| value == name);
+        let free = |key: &&str| levels.iter().all(|labels| own(key, labels));
         SELECTORS.into_iter().find(free).unwrap_or(SELECTORS[0])
     }
 
-    fn labels(&mut self) -> BTreeMap<String, String> {
-        let unit = self.unit;
+    fn labels(&mut self, written: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut labels = BTreeMap::new();
-        for (key, value) in &unit.labels {
+        for (key, value) in written {
             if is_key(key) && (value.is_empty() || is_word(value)) {
                 labels.insert(key.clone(), value.clone());
             } else {
@@ -62,13 +91,9 @@ impl Writer<'_> {
         labels
     }
 
-    fn annotations(&mut self) -> BTreeMap<String, String> {
-        let unit = self.unit;
+    fn annotations(&mut self, written: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut annotations = BTreeMap::new();
-        if !unit.description.is_empty() {
-            annotations.insert(DESCRIPTION.to_owned(), unit.description.clone());
-        }
-        for (key, value) in &unit.annotations {
+        for (key, value) in written {
             if is_key(key) {
                 annotations.insert(key.clone(), value.clone());
             } else {

@@ -63,6 +63,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         description: String::new(),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
+        below: None,
         relations: Relations::default(),
         essential: false,
         body: body(pod),

@@ -46,7 +46,7 @@ impl Configs {
     /// Takes one in, unless there is one of its name already: the stronger comes first. The faults of one
     /// that is bad, which is left out.
     pub(in crate::unit) fn add(&mut self, manifest: &Manifest, sources: &Sources) -> Vec<Diagnostic> {
-        let mut fields = Fields { sources, faults: Faults::new(sources, None) };
+        let mut fields = Fields::new(sources, Faults::new(sources, None));
         let config = fields.config(manifest);
         if fields.faults.errors() == 0 {
             self.0.entry((manifest.kind, manifest.name.clone())).or_insert(config);

@@ -3,12 +3,13 @@
 use super::super::diagnostic::Code;
 use super::super::reader::short;
 use super::super::source::Span;
-use super::super::tree::{Node, Table, Value};
+use super::super::tree::{Entry, Node, Table, Value};
 use super::environment::{Variables, escape};
 use super::fields::{Spec, present};
 use super::pod::Translation;
 use super::specs::{CONTAINER, PORT, RESOURCES};
 use super::write::text;
+use crate::limits::{EXIT_CODES_MAX, RESTART_RULES_MAX};
 
 /// What a container is to its pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +92,9 @@ impl Translation<'_> {
         let command = self.fields.strings(container, "command").unwrap_or_default();
         let args = self.fields.strings(container, "args").unwrap_or_default();
         let Some(entry) = present(container, "command").filter(|_| !command.is_empty()) else {
-            if present(container, "command").is_none_or(|entry| matches!(entry.node.value, Value::Array(_))) {
+            let list =
+                present(container, "command").is_none_or(|entry| matches!(entry.node.value, Value::Array(_)));
+            if list && !self.fields.is_misspelt(container, "command") {
                 let message =
                     format!("container `{}` of a {} has no `command`", short(name), self.kind.as_str());
                 self.fields
@@ -141,8 +144,9 @@ impl Translation<'_> {
         for (place, (rule, node)) in
             self.fields.objects(container, "restartPolicyRules").into_iter().enumerate()
         {
-            if place == 20 {
-                self.fields.fault(node.span, Code::OutOfRange, "more than 20 restart rules");
+            if place == RESTART_RULES_MAX {
+                let message = format!("more than {RESTART_RULES_MAX} restart rules");
+                self.fields.fault(node.span, Code::OutOfRange, message);
             }
             self.fields.check(rule, &RULE);
             let mut table = Table::default();
@@ -176,8 +180,9 @@ impl Translation<'_> {
             for item in items.iter().filter(|item| !matches!(item.value, Value::Integer(..))) {
                 self.fields.wrong_type("values", item, "integers");
             }
-            if items.is_empty() || items.len() > 255 {
-                self.fields.fault(entry.key_span, Code::OutOfRange, "`values` has 1 to 255 exit codes");
+            if items.is_empty() || items.len() > EXIT_CODES_MAX {
+                let message = format!("`values` has 1 to {EXIT_CODES_MAX} exit codes");
+                self.fields.fault(entry.key_span, Code::OutOfRange, message);
             }
             for item in items {
                 if let Value::Integer(code, _) = item.value
@@ -193,23 +198,26 @@ impl Translation<'_> {
         table
     }
 
-    /// Ports mean nothing to a native process, but a host port would be promised to nobody else.
+    /// A port of a container is a note for people, in Kubernetes as here. A host port is a mapping, unless the
+    /// pod has this machine's network anyway and both are the same.
     fn ports(&mut self, container: &Table) {
         for (port, node) in self.fields.objects(container, "ports") {
             self.fields.check(port, &PORT);
             self.fields.needed(port, "containerPort", node.span, "a port");
-            self.fields.integer(port, "containerPort", 1..=65535);
+            let number = self.fields.integer(port, "containerPort", 1..=65535).map(|(number, _)| number);
             self.fields.string(port, "name");
-            if let Some(entry) = present(port, "hostPort") {
+            self.fields.word(port, "protocol", &["TCP", "UDP", "SCTP"]);
+            let same = |entry: &&Entry| match entry.node.value {
+                Value::Integer(host, _) => host == Some(0) || !self.own_network && host == number,
+                _ => false,
+            };
+            if let Some(entry) = present(port, "hostPort").filter(|entry| !same(entry)) {
                 self.fields.refuse(
                     entry.key_span,
                     "hostPort",
                     "a process listens on the port it likes; nothing is mapped",
                 );
             }
-        }
-        if let Some(entry) = present(container, "ports") {
-            self.fields.no_meaning(entry, "a native process listens on what it likes");
         }
     }
 

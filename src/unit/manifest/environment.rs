@@ -20,12 +20,9 @@ static ENV: Spec =
     Spec { name: "a variable", taken: &["name", "value", "valueFrom"], idle: &[], refused: &[] };
 static VALUE_FROM: Spec = Spec {
     name: "valueFrom",
-    taken: &["configMapKeyRef", "secretKeyRef", "fieldRef"],
+    taken: &["configMapKeyRef", "secretKeyRef", "fieldRef", "resourceFieldRef"],
     idle: &[],
-    refused: &[
-        ("resourceFieldRef", "this release sets no limits of memory and CPU that could be read"),
-        ("fileKeyRef", "write the file's name as `env_file` in a drop-in"),
-    ],
+    refused: &[("fileKeyRef", "write the file's name as `env_file` in a drop-in")],
 };
 static KEY_REF: Spec =
     Spec { name: "a reference to a key", taken: &["name", "key", "optional"], idle: &[], refused: &[] };
@@ -46,6 +43,10 @@ impl<'c> Translation<'c> {
     pub(super) fn environment(&mut self, container: &Table, process: &mut Table) -> Variables {
         let mut env = Table::default();
         let mut variables = Variables::new();
+        let own = match container.get("name").map(|entry| &entry.node.value) {
+            Some(Value::String(name)) => name.as_str(),
+            _ => "",
+        };
         for (item, node) in self.fields.objects(container, "envFrom") {
             self.env_from(item, node.span, &mut env, &mut variables);
         }
@@ -55,7 +56,8 @@ impl<'c> Translation<'c> {
                 continue;
             }
             let Some((name, name_span)) = self.fields.string(item, "name") else { continue };
-            let Some((value, span)) = self.variable(item, name_span, &variables) else { continue };
+            let value = self.variable(item, name_span, (own, &variables));
+            let Some((value, span)) = value else { continue };
             variables.insert(name.to_owned(), value.clone());
             // supd sets it itself (IDX-002).
             if name == "JOB_COMPLETION_INDEX" && value == "${index}" {
@@ -72,8 +74,13 @@ impl<'c> Translation<'c> {
         variables
     }
 
-    /// The value of one variable; nothing for one that is optional and not there, or bad.
-    fn variable(&mut self, item: &Table, name: Span, known: &Variables) -> Option<(String, Span)> {
+    /// The value of one variable; nothing for one that is optional and not there, or bad. `own`: its container.
+    fn variable(
+        &mut self,
+        item: &Table,
+        name: Span,
+        (own, known): (&str, &Variables),
+    ) -> Option<(String, Span)> {
         match (present(item, "value"), present(item, "valueFrom")) {
             (Some(value), Some(_)) if !matches!(&value.node.value, Value::String(text) if text.is_empty()) => {
                 self.fields
@@ -83,7 +90,7 @@ impl<'c> Translation<'c> {
             }
             (_, Some(_)) => {
                 let (from, entry) = self.fields.object(item, "valueFrom")?;
-                self.value_from(from, entry.key_span)
+                self.value_from(from, entry.key_span, own)
             }
             (Some(_), None) => {
                 let (value, span) = self.fields.string(item, "value")?;
@@ -93,7 +100,7 @@ impl<'c> Translation<'c> {
         }
     }
 
-    fn value_from(&mut self, from: &Table, at: Span) -> Option<(String, Span)> {
+    fn value_from(&mut self, from: &Table, at: Span, own: &str) -> Option<(String, Span)> {
         self.fields.check(from, &VALUE_FROM);
         let written: Vec<_> =
             from.entries.iter().filter(|e| VALUE_FROM.taken.contains(&e.key.as_str())).collect();
@@ -104,6 +111,10 @@ impl<'c> Translation<'c> {
                 self.fields.needed(field, "fieldPath", entry.key_span, "fieldRef")?;
                 let (path, span) = self.fields.string(field, "fieldPath")?;
                 Some((self.field(path, span)?, span))
+            }
+            [one] if one.key == "resourceFieldRef" => {
+                let (field, entry) = self.fields.object(from, "resourceFieldRef")?;
+                Some((self.resource_field(field, entry.key_span, Some(own))?, entry.key_span))
             }
             [one] => {
                 let kind = if one.key == "secretKeyRef" { Kind::Secret } else { Kind::ConfigMap };
@@ -222,12 +233,12 @@ impl<'c> Translation<'c> {
         match path {
             "metadata.name" => return Some("${pod}".to_owned()),
             "metadata.namespace" => return Some(escape(&self.namespace)),
+            "spec.serviceAccountName" => return Some(escape(&self.service_account)),
             _ => {}
         }
-        const KNOWN: [&str; 8] = [
+        const KNOWN: [&str; 7] = [
             "metadata.uid",
             "spec.nodeName",
-            "spec.serviceAccountName",
             "status.hostIP",
             "status.hostIPs",
             "status.podIP",
@@ -240,7 +251,7 @@ impl<'c> Translation<'c> {
             let message = format!("`{}` is no field of a pod", short(path));
             self.fields
                 .fault(span, Code::OutOfRange, message)
-                .help("one of metadata.name, metadata.namespace, metadata.labels['KEY'], metadata.annotations['KEY']");
+                .help("one of metadata.name, metadata.namespace, metadata.labels['KEY'], metadata.annotations['KEY'], spec.serviceAccountName");
         }
         None
     }

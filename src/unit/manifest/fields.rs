@@ -11,6 +11,7 @@ use super::super::keys::nearest;
 use super::super::reader::short;
 use super::super::source::{Sources, Span};
 use super::super::tree::{Entry, Node, Table, Value};
+use super::defaults::is_plain;
 
 /// The fields of one type.
 pub(super) struct Spec {
@@ -24,10 +25,28 @@ pub(super) struct Spec {
     pub(super) refused: &'static [(&'static str, &'static str)],
 }
 
+impl Spec {
+    /// All fields of the type.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let others = self.idle.iter().chain(self.refused).map(|(name, _)| *name);
+        self.taken.iter().copied().chain(others)
+    }
+}
+
 /// What is needed to read manifests, and the faults found so far.
 pub(super) struct Fields<'a> {
     pub(super) sources: &'a Sources,
     pub(super) faults: Faults<'a>,
+    /// Fields that unknown ones seem to be, each with the first place of its object. So what is misspelt is not
+    /// said to be missing, too.
+    misspelt: Vec<(Span, &'static str)>,
+}
+
+impl<'a> Fields<'a> {
+    /// Nothing is read yet.
+    pub(super) fn new(sources: &'a Sources, faults: Faults<'a>) -> Self {
+        Self { sources, faults, misspelt: Vec::new() }
+    }
 }
 
 impl Fields<'_> {
@@ -46,11 +65,14 @@ impl Fields<'_> {
             let named = |list: &[(&str, &'static str)]| {
                 list.iter().find(|(name, _)| *name == key).map(|(_, why)| *why)
             };
-            let empty = matches!(entry.node.value, Value::Null);
+            let plain = is_plain(entry);
+            // Where no value has a meaning, an empty object has none at all.
+            let nothing =
+                plain || matches!(&entry.node.value, Value::Table(table) if table.entries.is_empty());
             match (named(spec.idle), named(spec.refused)) {
-                (Some(why), _) if !why.is_empty() && !empty => self.no_meaning(entry, why),
-                (_, Some(why)) if !empty => self.refuse(entry.key_span, key, why),
-                (None, None) => self.unknown(entry, spec),
+                (Some(why), _) if !why.is_empty() && !nothing => self.no_meaning(entry, why),
+                (_, Some(why)) if !plain => self.refuse(entry.key_span, key, why),
+                (None, None) => self.unknown(object, entry, spec),
                 _ => {}
             }
         }
@@ -68,16 +90,21 @@ impl Fields<'_> {
         self.fault(span, Code::NotHere, message).label(why);
     }
 
-    fn unknown(&mut self, entry: &Entry, spec: &Spec) {
-        let known = spec.taken.iter().copied();
-        let known = known.chain(spec.idle.iter().chain(spec.refused).map(|(name, _)| *name));
-        let near = if self.faults.is_full() { None } else { nearest(&entry.key, known) };
+    fn unknown(&mut self, object: &Table, entry: &Entry, spec: &Spec) {
+        let near = if self.faults.is_full() { None } else { nearest(&entry.key, spec.names()) };
         let message = format!("unknown field `{}`", short(&entry.key));
         let fault = self.fault(entry.key_span, Code::UnknownKey, message);
         fault.label(format!("not a field of {}", spec.name));
         if let Some(near) = near {
             fault.help(format!("did you mean `{near}`?"));
+            self.misspelt.extend(place(object).map(|place| (place, near)));
         }
+    }
+
+    /// Whether an unknown field of the object was said to be this one.
+    pub(super) fn is_misspelt(&self, object: &Table, key: &str) -> bool {
+        let place = place(object);
+        self.misspelt.iter().any(|(at, name)| Some(*at) == place && *name == key)
     }
 
     /// A field that must be there; `of` is where it is missing.
@@ -89,7 +116,7 @@ impl Fields<'_> {
         what: &str,
     ) -> Option<&'t Entry> {
         let entry = present(object, key);
-        if entry.is_none() {
+        if entry.is_none() && !self.is_misspelt(object, key) {
             self.fault(of, Code::MissingKey, format!("{what} needs `{key}`"));
         }
         entry
@@ -252,6 +279,11 @@ impl Fields<'_> {
 
 /// What 32 bits hold: Kubernetes' `int32`.
 pub(super) const INT32_MAX: i64 = i32::MAX as i64;
+
+/// What tells an object from others: where its first field stands.
+fn place(object: &Table) -> Option<Span> {
+    object.entries.first().map(|entry| entry.key_span)
+}
 
 /// A field that has a value: null is none.
 pub(super) fn present<'t>(object: &'t Table, key: &str) -> Option<&'t Entry> {

@@ -28,7 +28,8 @@ static JOB: Spec = Spec {
         "managedBy",
         "manualSelector",
     ],
-    idle: &[("selector", "the pods of a job are those that it has made")],
+    // The server writes it, and refuses another one (`manualSelector`).
+    idle: &[("selector", "")],
     refused: &[("scheduling", "there are no gangs on one host")],
 };
 static FAILURE_POLICY: Spec = Spec { name: "podFailurePolicy", taken: &["rules"], idle: &[], refused: &[] };
@@ -116,7 +117,7 @@ impl Translation<'_> {
         self.fields.check(template, &JOB_TEMPLATE);
         if let Some((metadata, _)) = self.fields.object(template, "metadata") {
             self.fields.check(metadata, &super::specs::TEMPLATE_METADATA);
-            self.words(metadata, unit);
+            self.words(metadata, ["job_labels", "job_annotations"], unit);
         }
         self.fields.needed(template, "spec", entry.key_span, "a jobTemplate");
         if let Some((spec, entry)) = self.fields.object(template, "spec") {

@@ -13,7 +13,8 @@
 //!
 //! Nothing is ignored. Each field of each type is one of three: translated; without a meaning on one host,
 //! and warned of by name; or of a meaning that cannot be kept here, and refused by name. Anything else is a
-//! misspelt field, as for `kubectl --validate=strict`.
+//! misspelt field, as for `kubectl --validate=strict`. Kubernetes' own defaults, spelled out, are said nothing
+//! of (`defaults`).
 //!
 //! ConfigMaps and Secrets are read into the unit when it is loaded. A changed one is a changed template.
 //!
@@ -21,12 +22,14 @@
 
 mod config;
 mod container;
+mod defaults;
 mod environment;
 mod fields;
 mod job;
 mod object;
 mod pod;
 mod probe;
+mod quantity;
 mod scalar;
 mod security;
 mod specs;

@@ -64,7 +64,7 @@ const KINDS: [(Kind, &str, &str, &str); 9] = [
 ];
 
 /// Kinds that change nothing for what runs on one host.
-const IDLE: [(&str, &str); 15] = [
+const IDLE: [(&str, &str); 21] = [
     ("Service", "pods listen on this machine's own addresses; it gives them no name and no other port"),
     ("Endpoints", "pods listen on this machine's own addresses"),
     ("EndpointSlice", "pods listen on this machine's own addresses"),
@@ -78,23 +78,29 @@ const IDLE: [(&str, &str); 15] = [
     ("PriorityClass", "nothing is scheduled"),
     ("LimitRange", "there is one namespace, without limits"),
     ("ResourceQuota", "there is one namespace, without quotas"),
+    // Who reaches a pod from without, and by which name, is no part of what it does.
+    ("Ingress", "pods listen on this machine's own addresses: run a proxy of your own as a service"),
+    ("IngressClass", "pods listen on this machine's own addresses"),
+    ("RuntimeClass", "a pod that asks for it is refused"),
+    ("MutatingWebhookConfiguration", "there is no API server to ask it"),
+    ("ValidatingWebhookConfiguration", "there is no API server to ask it"),
+    ("APIService", "there is no API server to ask it"),
     ("NetworkPolicy", "it is not enforced: pods use this machine's network"),
     ("HorizontalPodAutoscaler", "nothing scales by itself: `supctl scale NAME --replicas=N`"),
 ];
 
 /// Kinds that would be missed.
-const REFUSED: [(&str, &str); 6] = [
+const REFUSED: [(&str, &str); 5] = [
     ("PersistentVolumeClaim", "use a hostPath volume: a directory of this machine"),
     ("PersistentVolume", "use a hostPath volume: a directory of this machine"),
     ("StorageClass", "use a hostPath volume: a directory of this machine"),
-    ("Ingress", "run a proxy of your own as a service"),
     ("ReplicationController", "write a Deployment, `apps/v1`"),
     ("CustomResourceDefinition", "no controller for it runs here"),
 ];
 
 static METADATA: Spec = Spec {
     name: "metadata",
-    taken: &["name", "labels", "annotations"],
+    taken: &["name", "generateName", "labels", "annotations"],
     idle: &[
         ("namespace", ""),
         ("uid", ""),
@@ -107,7 +113,6 @@ static METADATA: Spec = Spec {
         ("finalizers", "nobody would remove them"),
     ],
     refused: &[
-        ("generateName", "a unit has a name of its own: write `name`"),
         ("deletionTimestamp", "it is being deleted"),
         ("deletionGracePeriodSeconds", "it is being deleted"),
     ],
@@ -141,7 +146,8 @@ pub(in crate::unit) fn read<'s>(sources: &'s Sources, source: u32, faults: &mut 
         if matches!(document.root.value, Value::Null) {
             continue;
         }
-        let mut fields = Fields { sources, faults: std::mem::replace(faults, Faults::new(sources, None)) };
+        let taken = std::mem::replace(faults, Faults::new(sources, None));
+        let mut fields = Fields::new(sources, taken);
         let (span, first) = (document.span, objects.len());
         if is_list(&document.root) {
             if let Value::Table(list) = document.root.value {
@@ -277,7 +283,9 @@ impl Fields<'_> {
             let message = format!("`namespace: {}` has no meaning here", short(namespace));
             self.fault(span, Code::NoMeaning, message).label("there is one namespace: `default`");
         }
-        if present(metadata, "generateName").is_some() {
+        // Where there is a name, it is what one was generated from.
+        if let (None, Some(entry)) = (present(metadata, "name"), present(metadata, "generateName")) {
+            self.refuse(entry.key_span, "generateName", "a unit has a name of its own: write `name`");
             return None;
         }
         self.needed(metadata, "name", entry.key_span, "metadata")?;

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::super::diagnostic::Code;
 use super::super::source::Span;
-use super::super::tree::{Entry, Table, Value};
+use super::super::tree::{Entry, Node, Table, Value};
 use super::config::Configs;
 use super::container::Role;
+use super::defaults::is_own_annotation;
 use super::fields::{Fields, INT32_MAX, present};
 use super::object::Kind;
 use super::security::PodSecurity;
@@ -30,10 +31,18 @@ pub(super) struct Translation<'c> {
     /// The pods are those of an Indexed job: each process has a variable with the index (IDX-002).
     pub(super) indexed: bool,
     pub(super) security: PodSecurity,
+    /// It has not asked for this machine's network: its host ports would be mapped.
+    pub(super) own_network: bool,
+    /// The account of the cluster that it would have.
+    pub(super) service_account: String,
+    /// `resources` of its containers, by their names.
+    pub(super) resources: BTreeMap<String, Table>,
     /// Names of containers, with their places.
     pub(super) names: HashMap<String, Span>,
     /// Names of volumes; whether they can only be read.
     pub(super) volume_names: BTreeMap<String, bool>,
+    /// The volume that the server itself has written into the pod.
+    pub(super) token_volume: Option<String>,
     /// Bytes of texts so far.
     pub(super) text_bytes: usize,
 }
@@ -58,7 +67,8 @@ impl Translation<'_> {
         self.fields.check(template, &TEMPLATE);
         if let Some((metadata, _)) = self.fields.object(template, "metadata") {
             self.fields.check(metadata, &TEMPLATE_METADATA);
-            self.words(metadata, unit);
+            self.words(metadata, ["pod_labels", "pod_annotations"], unit);
+            self.note_words(metadata);
         }
         self.fields.needed(template, "spec", entry.key_span, "a template");
         if let Some((spec, entry)) = self.fields.object(template, "spec") {
@@ -66,21 +76,27 @@ impl Translation<'_> {
         }
     }
 
-    /// Labels and annotations; later ones are laid over.
-    pub(super) fn words(&mut self, metadata: &Table, unit: &mut Table) {
-        for key in ["labels", "annotations"] {
+    /// Labels and annotations of one level, under our keys.
+    pub(super) fn words(&mut self, metadata: &Table, ours: [&str; 2], unit: &mut Table) {
+        for (key, ours) in ["labels", "annotations"].into_iter().zip(ours) {
             let written = self.fields.string_map(metadata, key);
-            let mut table = match unit.get(key).map(|entry| &entry.node.value) {
-                Some(Value::Table(table)) => table.clone(),
-                _ => Table::default(),
-            };
-            let words = if key == "labels" { &mut self.labels } else { &mut self.annotations };
-            for (entry, text) in written {
-                words.insert(entry.key.clone(), text.to_owned());
+            let mut table = Table::default();
+            for (entry, _) in written.into_iter().filter(|(entry, _)| !is_own_annotation(&entry.key)) {
                 table.put_at(&entry.key, entry.key_span, entry.node.clone());
             }
             let place = metadata.get(key).map_or(self.at, |entry| entry.key_span);
-            unit.put_table(key, place, table);
+            unit.put_table(ours, place, table);
+        }
+    }
+
+    /// Those of the pods, for whoever refers to them.
+    pub(super) fn note_words(&mut self, metadata: &Table) {
+        for (key, words) in [("labels", &mut self.labels), ("annotations", &mut self.annotations)] {
+            let Some(table) = metadata.get(key).and_then(|entry| entry.node.as_table()) else { continue };
+            words.extend(table.entries.iter().filter_map(|entry| match &entry.node.value {
+                Value::String(text) => Some((entry.key.clone(), text.clone())),
+                _ => None,
+            }));
         }
     }
 
@@ -89,7 +105,12 @@ impl Translation<'_> {
         self.fields.check(spec, &POD_SPEC);
         self.restart_policy(spec, entry.key_span, policies, unit);
         self.security = self.pod_security(spec);
-        self.refuse_own_network(spec);
+        self.own_network = !matches!(self.fields.boolean(spec, "hostNetwork"), Some((true, _)));
+        self.other_system(spec);
+        if let Some((account, _)) = self.fields.string(spec, "serviceAccountName") {
+            account.clone_into(&mut self.service_account);
+        }
+        self.note_resources(spec);
         if let Some((grace, span)) = self.fields.integer(spec, "terminationGracePeriodSeconds", 0..=INT32_MAX)
         {
             unit.put("termination_grace_period", span, seconds(grace));
@@ -162,12 +183,21 @@ impl Translation<'_> {
         unit.put("restart_policy", span, policy);
     }
 
-    /// A network of its own would change what a pod can reach; that it has none is what `hostNetwork: true`
-    /// says, and what everybody has here who says nothing.
-    fn refuse_own_network(&mut self, spec: &Table) {
-        if let Some((false, span)) = self.fields.boolean(spec, "hostNetwork") {
-            self.fields.refuse(span, "hostNetwork: false", "pods use this machine's network");
+    /// For those that refer to them. What is wrong with a container is told where it is translated.
+    fn note_resources(&mut self, spec: &Table) {
+        for key in ["initContainers", "containers"] {
+            let Some(Value::Array(items)) = spec.get(key).map(|entry| &entry.node.value) else { continue };
+            for container in items.iter().filter_map(Node::as_table) {
+                let name = container.get("name").map(|entry| &entry.node.value);
+                let resources = container.get("resources").and_then(|entry| entry.node.as_table());
+                if let Some(Value::String(name)) = name {
+                    self.resources.insert(name.clone(), resources.cloned().unwrap_or_default());
+                }
+            }
         }
+    }
+
+    fn other_system(&mut self, spec: &Table) {
         if let Some((os, _)) = self.fields.object(spec, "os")
             && let Some((name, span)) = self.fields.string(os, "name")
             && name != "linux"

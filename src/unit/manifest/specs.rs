@@ -22,12 +22,12 @@ pub(super) static POD_SPEC: Spec = Spec {
         "activeDeadlineSeconds",
         "securityContext",
         "volumes",
-        "hostNetwork",
         "os",
     ],
     idle: &[
         ("nodeSelector", ONE_HOST),
-        ("nodeName", ONE_HOST),
+        // Noted by the scheduler.
+        ("nodeName", ""),
         ("affinity", ONE_HOST),
         ("tolerations", ONE_HOST),
         ("topologySpreadConstraints", ONE_HOST),
@@ -40,17 +40,21 @@ pub(super) static POD_SPEC: Spec = Spec {
         ("imagePullSecrets", NO_IMAGE),
         ("serviceAccountName", NO_CLUSTER),
         ("serviceAccount", NO_CLUSTER),
-        ("automountServiceAccountToken", NO_CLUSTER),
-        ("enableServiceLinks", "there are no cluster services"),
+        // There is no token and no cluster service, whatever it says.
+        ("automountServiceAccountToken", ""),
+        ("enableServiceLinks", ""),
         ("dnsPolicy", "names are looked up as this machine does"),
         ("dnsConfig", "names are looked up as this machine does"),
         ("hostname", "pods have this machine's host name"),
         ("subdomain", "pods have this machine's host name"),
         ("setHostnameAsFQDN", "pods have this machine's host name"),
         ("hostnameOverride", "pods have this machine's host name"),
-        ("shareProcessNamespace", "processes of one machine see one another"),
-        ("hostPID", "processes of one machine see one another"),
-        ("hostIPC", "processes of one machine share it"),
+        // Of one machine, processes see and reach one another: what `true` asks for is so, and what is isolated
+        // elsewhere is nothing that a program could need.
+        ("shareProcessNamespace", ""),
+        ("hostNetwork", ""),
+        ("hostPID", ""),
+        ("hostIPC", ""),
     ],
     refused: &[
         ("runtimeClassName", "processes run natively, not in another runtime"),
@@ -89,7 +93,7 @@ pub(super) static CONTAINER: Spec = Spec {
         "tty",
     ],
     idle: &[
-        ("imagePullPolicy", NO_IMAGE),
+        ("imagePullPolicy", ""),
         ("stdinOnce", "standard input is empty"),
         ("terminationMessagePath", "the last words of a process are in its log"),
         ("terminationMessagePolicy", "the last words of a process are in its log"),
@@ -100,8 +104,8 @@ pub(super) static CONTAINER: Spec = Spec {
 
 pub(super) static PORT: Spec = Spec {
     name: "a port",
-    taken: &["name", "containerPort", "hostPort"],
-    idle: &[("protocol", ""), ("hostIP", "")],
+    taken: &["name", "containerPort", "hostPort", "protocol"],
+    idle: &[("hostIP", "")],
     refused: &[],
 };
 

@@ -6,12 +6,15 @@ use super::super::reader::short;
 use super::super::source::Span;
 use super::super::tree::{Entry, Table};
 use super::config::{Config, Datum, encode_base64};
+use super::defaults::is_plain;
 use super::environment::{escape, optional};
 use super::fields::{Spec, present};
 use super::object::Kind;
 use super::pod::Translation;
 
 const CLAIM: &str = "use a hostPath volume: a directory of this machine";
+/// How the server names the volume with the token of a pod's account.
+const TOKENS: &str = "kube-api-access-";
 const OF_A_CLUSTER: &str =
     "this release has configMap, secret, downwardAPI, projected, emptyDir and hostPath";
 
@@ -23,6 +26,13 @@ static VOLUME: Spec = Spec {
         ("persistentVolumeClaim", CLAIM),
         ("ephemeral", CLAIM),
         ("csi", OF_A_CLUSTER),
+        ("cinder", OF_A_CLUSTER),
+        ("flocker", OF_A_CLUSTER),
+        ("glusterfs", OF_A_CLUSTER),
+        ("photonPersistentDisk", OF_A_CLUSTER),
+        ("quobyte", OF_A_CLUSTER),
+        ("scaleIO", OF_A_CLUSTER),
+        ("storageos", OF_A_CLUSTER),
         ("nfs", OF_A_CLUSTER),
         ("iscsi", OF_A_CLUSTER),
         ("fc", OF_A_CLUSTER),
@@ -57,9 +67,9 @@ static DOWNWARD: Spec =
     Spec { name: "a downwardAPI volume", taken: &["items", "defaultMode"], idle: &[], refused: &[] };
 static DOWNWARD_ITEM: Spec = Spec {
     name: "an item of a downwardAPI volume",
-    taken: &["path", "fieldRef", "mode"],
+    taken: &["path", "fieldRef", "resourceFieldRef", "mode"],
     idle: &[],
-    refused: &[("resourceFieldRef", "this release sets no limits of memory and CPU that could be read")],
+    refused: &[],
 };
 static FIELD_REF: Spec =
     Spec { name: "fieldRef", taken: &["fieldPath"], idle: &[("apiVersion", "")], refused: &[] };
@@ -110,6 +120,12 @@ impl Translation<'_> {
                 self.fields.fault(span, Code::BadName, message).label("lower-case letters, digits and `-`");
                 continue;
             }
+            // The server mounts its own token into each pod; here is none, and whoever reads the pod back from
+            // there never asked for it.
+            if name.starts_with(TOKENS) && present(volume, "projected").is_some() {
+                self.token_volume = Some(name.to_owned());
+                continue;
+            }
             if self.volume_names.insert(name.to_owned(), false).is_some() {
                 self.fields.fault(span, Code::KeyTwice, format!("two volumes are named `{name}`"));
                 continue;
@@ -145,7 +161,7 @@ impl Translation<'_> {
                     ("medium", "it is a directory of supd's runtime directory, mostly memory itself"),
                     ("sizeLimit", "this release sets no limit"),
                 ] {
-                    if let Some(entry) = present(inner, field) {
+                    if let Some(entry) = present(inner, field).filter(|entry| !is_plain(entry)) {
                         self.fields.no_meaning(entry, why);
                     }
                 }
@@ -249,15 +265,7 @@ impl Translation<'_> {
             self.fields.needed(item, "path", node.span, "an item");
             let Some((path, span)) = self.fields.string(item, "path") else { continue };
             let mode = self.mode(item, "mode", mode);
-            let Some((field, entry)) = self.fields.object(item, "fieldRef") else { continue };
-            self.fields.check(field, &FIELD_REF);
-            self.fields.needed(field, "fieldPath", entry.key_span, "fieldRef");
-            let Some((of, of_span)) = self.fields.string(field, "fieldPath") else { continue };
-            let text = match of {
-                "metadata.labels" => Some(lines(&self.labels)),
-                "metadata.annotations" => Some(lines(&self.annotations)),
-                _ => self.field(of, of_span),
-            };
+            let Some((text, of_span)) = self.downward_text(item, node.span) else { continue };
             if let Some(text) = text.filter(|_| self.is_path_within(path, span)) {
                 let mut file = Table::default();
                 file.put("path", span, path);
@@ -266,6 +274,24 @@ impl Translation<'_> {
                 table.push("file", span, file);
             }
         }
+    }
+
+    /// What the file of an item has, and the place that says so.
+    fn downward_text(&mut self, item: &Table, at: Span) -> Option<(Option<String>, Span)> {
+        if let Some((field, entry)) = self.fields.object(item, "resourceFieldRef") {
+            return Some((self.resource_field(field, entry.key_span, None), entry.key_span));
+        }
+        self.fields.needed(item, "fieldRef", at, "an item")?;
+        let (field, entry) = self.fields.object(item, "fieldRef")?;
+        self.fields.check(field, &FIELD_REF);
+        self.fields.needed(field, "fieldPath", entry.key_span, "fieldRef");
+        let (of, of_span) = self.fields.string(field, "fieldPath")?;
+        let text = match of {
+            "metadata.labels" => Some(lines(&self.labels)),
+            "metadata.annotations" => Some(lines(&self.annotations)),
+            _ => self.field(of, of_span),
+        };
+        Some((text, of_span))
     }
 
     fn file(&mut self, path: &str, at: Span, datum: &Datum, mode: i64, table: &mut Table) {
@@ -303,6 +329,9 @@ impl Translation<'_> {
             }
             let (name, path) = (self.fields.string(mount, "name"), self.fields.string(mount, "mountPath"));
             let (Some((name, name_span)), Some((path, span))) = (name, path) else { continue };
+            if self.token_volume.as_deref() == Some(name) {
+                continue;
+            }
             let Some(read_only) = self.volume_names.get(name).copied() else {
                 let near = super::super::keys::nearest(name, self.volume_names.keys().map(String::as_str));
                 let near = near.map(str::to_owned);

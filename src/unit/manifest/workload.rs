@@ -89,7 +89,7 @@ pub(in crate::unit) fn translate(
 ) -> (Table, Faulty, Vec<Diagnostic>) {
     let unit = UnitName::parse(&manifest.name).ok();
     let mut translation = Translation {
-        fields: Fields { sources, faults: Faults::new(sources, unit) },
+        fields: Fields::new(sources, Faults::new(sources, unit)),
         configs,
         kind: manifest.kind,
         name: manifest.name.clone(),
@@ -100,8 +100,12 @@ pub(in crate::unit) fn translate(
         policy: "Always",
         indexed: false,
         security: PodSecurity::default(),
+        own_network: true,
+        service_account: "default".to_owned(),
+        resources: BTreeMap::new(),
         names: HashMap::new(),
         volume_names: BTreeMap::new(),
+        token_volume: None,
         text_bytes: 0,
     };
     let table = translation.workload(&manifest.object);
@@ -127,10 +131,10 @@ impl Translation<'_> {
             if let Some((namespace, _)) = self.fields.string(metadata, "namespace") {
                 namespace.clone_into(&mut self.namespace);
             }
-            self.words(metadata, &mut unit);
-            if self.kind != Kind::Pod {
-                // Those of the pods are their template's.
-                (self.labels, self.annotations) = (BTreeMap::new(), BTreeMap::new());
+            self.words(metadata, ["labels", "annotations"], &mut unit);
+            // Those of other kinds' pods are their template's.
+            if self.kind == Kind::Pod {
+                self.note_words(metadata);
             }
         }
         let what = format!("a {}", self.kind.as_str());

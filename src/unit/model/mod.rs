@@ -44,6 +44,8 @@ pub struct Unit {
     pub labels: BTreeMap<String, String>,
     /// Kubernetes' annotations.
     pub annotations: BTreeMap<String, String>,
+    /// Those of the jobs and the pods, where they are not the unit's own.
+    pub below: Option<Box<Below>>,
     /// Order and requirements among units.
     pub relations: Relations,
     /// The end of this unit's pod ends supd, in a container or under `--exit-when-done`.
@@ -62,7 +64,48 @@ pub struct Unit {
     pub hash: u64,
 }
 
+/// Labels and annotations of what a unit makes. Those of a unit file go to all; a manifest says for each level
+/// what it has (CJB-020).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Below {
+    /// Of a cronjob's jobs.
+    pub job: Words,
+    /// Of the pods.
+    pub pod: Words,
+}
+
+/// Labels and annotations of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
 impl Unit {
+    /// Labels of its pods.
+    pub fn pod_labels(&self) -> &BTreeMap<String, String> {
+        self.below.as_ref().map_or(&self.labels, |below| &below.pod.labels)
+    }
+
+    /// Annotations of its pods.
+    pub fn pod_annotations(&self) -> &BTreeMap<String, String> {
+        self.below.as_ref().map_or(&self.annotations, |below| &below.pod.annotations)
+    }
+
+    /// Labels of its jobs: a job is one itself.
+    pub fn job_labels(&self) -> &BTreeMap<String, String> {
+        let below = self.below.as_ref().filter(|_| self.kind() == Kind::CronJob);
+        below.map_or(&self.labels, |below| &below.job.labels)
+    }
+
+    /// Annotations of its jobs.
+    pub fn job_annotations(&self) -> &BTreeMap<String, String> {
+        let below = self.below.as_ref().filter(|_| self.kind() == Kind::CronJob);
+        below.map_or(&self.annotations, |below| &below.job.annotations)
+    }
+
     /// The kind alone.
     pub fn kind(&self) -> Kind {
         match self.body {

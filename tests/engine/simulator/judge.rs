@@ -238,6 +238,7 @@ fn action_for(rules: &[FailureRule], main: bool, end: &Outcome, by_supd: bool) -
         Outcome::Exited(code) => (*code, None),
         Outcome::Signaled { signal, .. } => (128 + signal, Some(*signal)),
         Outcome::NotStarted { .. } => (128, None),
+        Outcome::OutOfMemory => (137, Some(9)),
         Outcome::Unknown => (137, None),
     };
     for rule in rules {

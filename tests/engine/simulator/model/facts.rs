@@ -148,6 +148,8 @@ fn code(outcome: &Outcome) -> u8 {
     match outcome {
         Outcome::Exited(code) => *code,
         Outcome::Signaled { signal, .. } => 128 + signal,
-        Outcome::NotStarted { .. } | Outcome::Unknown => panic!("nothing of this kind happens here"),
+        Outcome::NotStarted { .. } | Outcome::OutOfMemory | Outcome::Unknown => {
+            panic!("nothing of this kind happens here")
+        }
     }
 }
