@@ -25,7 +25,7 @@ use crate::logs::read::{Entry, LogQuery, read};
 /// Arguments of `logs`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl logs -f --tail 20 web\n  supctl logs -p web-0 --timestamps\n  supctl logs -l app=web --prefix\n\nExit codes: 0 done, 4 no such unit, pod or job, 69 supd cannot be reached, 130 interrupted"
+    after_help = "Examples:\n  supctl logs -f --tail 20 web\n  supctl logs -p -l app=web --prefix\n\nExit codes: 0 done, 4 no such unit, pod or job, 69 supd cannot be reached, 130 interrupted"
 )]
 pub struct Options {
     /// Units, pods or jobs

@@ -8,7 +8,7 @@ use super::not_yet::quoted;
 use super::server::Server;
 use super::subject::Subject;
 use crate::control::client::Selection;
-use crate::control::objects::{Job, Pod, Selector, Unit};
+use crate::control::objects::{Deployment, Job, Pod, Selector, Unit};
 use crate::unit::model::Kind;
 
 /// What sort of verb asks: an unknown name has a code of its own for each.
@@ -92,6 +92,8 @@ pub fn noun_of(server: &Server, name: &str) -> Result<Result<Noun, Failure>, Fai
     let mut found = resolve(server, &[name.to_owned()], Asker::Question)?;
     Ok(match (found.subjects.first(), found.missing.pop()) {
         (Some(Subject::Unit(unit)), _) => Ok(match unit.status.kind {
+            // A manifest's Pod, of the same name.
+            Kind::Service if server.find::<Deployment>(name)?.is_none() => Noun::Pod,
             Kind::Service => Noun::Service,
             Kind::Job => Noun::Job,
             Kind::CronJob => Noun::CronJob,

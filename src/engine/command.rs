@@ -1,6 +1,7 @@
 //! An operator's wishes: what each verb does to each kind (supctl(1), VERBS).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::action::{Accepted, Action, Actions, Refused, RefusedReason};
 use super::entry::{Entry, KindState};
@@ -46,6 +47,7 @@ impl Engine {
             Command::DeleteUnit(unit) => self.delete_unit(now, &unit, out),
             Command::DeleteJob(job) => self.delete_job_by_name(now, &job, out),
             Command::StopPod(uid) => self.stop_one_pod(now, uid, "stopping", out),
+            Command::HastenPod { pod, grace } => self.hasten_one_pod(now, pod, grace),
             Command::RestartPod(uid) => self.stop_one_pod(now, uid, "restarting", out),
             Command::ResetFailed(unit) => self.reset_failed(now, unit.as_ref(), out),
         }
@@ -185,6 +187,10 @@ impl Engine {
 
     fn scale(&mut self, name: &UnitName, count: u32, out: &mut Actions) -> Answer {
         let entry = self.known_mut(name)?;
+        if entry.unit.is_bare_pod() {
+            let message = format!("cannot scale a Pod: `{name}` is one, made from a manifest");
+            return refuse(RefusedReason::Invalid, message);
+        }
         let KindState::Service(replicas) = &mut entry.kind else {
             return refuse(
                 RefusedReason::Invalid,
@@ -325,6 +331,15 @@ impl Engine {
             false => self.stop_job_pod(now, uid, out),
         }
         accept(&unit, format!("{name}: {word}"))
+    }
+
+    /// That it has ended in the meantime is as good.
+    fn hasten_one_pod(&mut self, now: Now, uid: PodUid, grace: Duration) -> Answer {
+        self.hasten_pod(now, uid, grace);
+        let Some(pod) = self.pods.get(&uid) else {
+            return refuse(RefusedReason::NotFound, "this pod has ended".into());
+        };
+        accept(&pod.unit.name, format!("{}: stopping", pod.name))
     }
 
     fn reset_failed(&mut self, now: Now, unit: Option<&UnitName>, out: &mut Actions) -> Answer {

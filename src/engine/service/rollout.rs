@@ -63,7 +63,7 @@ impl Engine {
 
     fn make_replica(&mut self, now: Now, name: &UnitName, ordinal: u32, unit: Arc<Unit>, out: &mut Actions) {
         // A manifest's Pod keeps its own name.
-        let own = unit.manifest.as_deref() == Some("Pod") && ordinal == 0;
+        let own = unit.is_bare_pod() && ordinal == 0;
         let stem = unit.name.pod_stem();
         let seed = PodSeed {
             name: if own { stem } else { format!("{stem}-{ordinal}") },
