@@ -224,6 +224,9 @@ fn what_kubectls_hands_type_is_understood() {
     supd.ctl("scale deployment web --replicas=2").ok();
     supd.ctl("rollout restart deployment web").ok();
     supd.ctl("get pods -n default -o name").ok().stdout_has("pod/web-1");
+    for words in ["get rs", "get replicasets", "get deployments,rs", "get rs/web", "describe rs web"] {
+        supd.ctl(words).code(2).stderr_has("supctl rollout history");
+    }
     supd.ctl("get pods -n kube-system").code(2).stderr_has("there is one namespace here");
     supd.ctl("logs deployment/web --all-containers").ok();
     supd.ctl("logs deployment/web --all-containers -c main").code(2);
