@@ -10,7 +10,7 @@ use super::id::{ObjectRef, PodUid};
 use super::places::Place;
 use super::pod::{Count, Owner};
 use super::time::Now;
-use super::{Engine, report};
+use super::{Engine, report, tell};
 use crate::limits::REPLICAS_MAX;
 use crate::unit::model::{Kind, Unit};
 use crate::unit::name::UnitName;
@@ -321,7 +321,8 @@ impl Engine {
             return refuse(RefusedReason::NotFound, "this pod has ended".into());
         };
         let (unit, name) = (pod.unit.name.clone(), pod.name.clone());
-        report(out, false, "Killing", ("Pod", &name, &unit), "stopped by an operator".to_owned());
+        let words = (pod.stopping_words(), "stopped by an operator".to_owned());
+        tell(out, false, "Killing", ("Pod", &name, &unit), words);
         let of_service = matches!(pod.owner, Owner::Service { .. });
         if let Some(pod) = self.pods.get_mut(&uid) {
             pod.disrupted |= pod.leaving.is_none();

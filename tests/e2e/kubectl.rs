@@ -414,6 +414,26 @@ fn events_are_those_that_were_asked_for() {
 }
 
 #[test]
+fn events_are_in_the_kubelets_words() {
+    let supd = Space::new().unit("web", SLEEPER).supd();
+    apply_pod(&supd, "crash", "exit 3");
+    supd.wait("web", "ready");
+    status_becomes(&supd, "crash", "CrashLoopBackOff");
+    let uid = supd.uid("pod/crash");
+    let words = format!(
+        "Back-off restarting failed container c in pod crash_default({uid}): exited 3, restarting in "
+    );
+    let of_crash =
+        supd.ctl("events --for pod/crash --no-headers").ok().stdout_has("BackOff").stdout_has(&words);
+    assert!(of_crash.stdout.lines().all(|line| line.contains("pod/crash")), "{}", of_crash.stdout);
+    supd.ctl("get events --field-selector involvedObject.name=crash,reason=BackOff").ok().stdout_has(&words);
+    supd.ctl("describe pod crash").ok().stdout_has(&words);
+    supd.ctl("delete pod web-0").ok();
+    supd.ctl("events --for pod/web-0").ok().stdout_has("Stopping container main: stopped by an operator");
+    assert!(!supd.own_output().contains("Back-off"), "{}", supd.own_output());
+}
+
+#[test]
 fn what_needs_no_words_of_its_own_is_said_plainly() {
     let supd = Space::new().unit("web", SLEEPER).supd();
     supd.wait("web", "ready");
