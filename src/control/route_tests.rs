@@ -140,12 +140,14 @@ fn verbs_of_pods_and_jobs() {
     assert_eq!(asked("POST", &format!("{path}/restart"), ""), request);
     let request = Request::Pod { pod: pod.clone(), verb: PodVerb::Stop };
     assert_eq!(asked("POST", &format!("{path}/stop"), ""), request);
-    let request = Request::Delete { collection: Collection::Pods, name: pod };
+    let request = Request::Delete { collection: Collection::Pods, name: pod.clone(), grace: None };
     assert_eq!(asked("DELETE", &path, ""), request);
     assert_eq!(
         asked("DELETE", &path, r#"{"kind":"DeleteOptions","propagationPolicy":"Background"}"#),
         request
     );
+    let request = Request::Delete { collection: Collection::Pods, name: pod, grace: Some(Duration::ZERO) };
+    assert_eq!(asked("DELETE", &path, r#"{"gracePeriodSeconds":0}"#), request);
 
     let suspend = Request::Suspend { collection: Collection::Jobs, name: "import".to_owned(), suspend: true };
     assert_eq!(asked("PATCH", &format!("{BATCH}/jobs/import"), r#"{"spec":{"suspend":true}}"#), suspend);

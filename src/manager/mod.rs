@@ -44,6 +44,7 @@ mod apply;
 mod change;
 mod commands;
 mod commit;
+mod delete;
 mod diff;
 mod facts;
 mod fault;

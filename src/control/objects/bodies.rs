@@ -164,6 +164,9 @@ pub struct DeleteOptions {
     /// `Background` or `Foreground`: what belongs to the object goes with it, always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub propagation_policy: Option<String>,
+    /// A pod gets no longer than this to end (TRM-004). As in Kubernetes it says nothing to others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_period_seconds: Option<u64>,
 }
 
 /// With `scale`: a Scale object, of which the number counts.
