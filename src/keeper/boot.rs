@@ -12,6 +12,7 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{Mode, umask};
 
+use super::Over;
 use super::roles::Program;
 use crate::settings::{Role, Settings, exit};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
@@ -35,20 +36,18 @@ impl Refusal {
         Self { message, code }
     }
 
-    /// Says it to whoever started us; gives the exit code.
-    pub(super) fn report(&self) -> u8 {
-        // Standard error may be closed: there is nobody to tell then.
-        let _ = writeln!(io::stderr(), "supd: {}", self.message);
-        self.code
+    /// As the end of a keeper that has not begun.
+    pub(super) fn into_over(self) -> Over {
+        Over::NotBegun(self.message, self.code)
     }
 }
 
-/// Prepares the directories, takes the lock and executes ourselves as the keeper. Comes back only with an
-/// exit code.
-pub fn start(settings: &Settings) -> u8 {
+/// Prepares the directories, takes the lock and executes ourselves as the keeper. Comes back only with the
+/// reason why not.
+pub fn start(settings: &Settings) -> Over {
     match prepare(settings).and_then(|lock| become_keeper(settings, lock)) {
         Ok(never) => match never {},
-        Err(refusal) => refusal.report(),
+        Err(refusal) => refusal.into_over(),
     }
 }
 

@@ -9,7 +9,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sys::signal::{Signal, kill};
 use tokio::sync::mpsc;
 
 use crate::control::objects::{Info, InfoStatus, Status, StatusReason, SystemState};
@@ -19,6 +18,7 @@ use crate::runtime::keeper::{Keeper, News, Snapshot};
 use crate::settings::{Settings, exit};
 use crate::wire::note::Note;
 
+use super::ending::end_unmanaged;
 use super::hand::words;
 use super::start::serve_on;
 
@@ -122,13 +122,7 @@ impl Safe {
                 then = ControlFlow::Break(exit::AGAIN);
                 Ok(Reply::Status(Status::success("supd tries again; `supctl status` shows how that went")))
             }
-            Request::Shutdown(_) => match kill(nix::unistd::getppid(), Signal::SIGTERM) {
-                Ok(()) => Ok(Reply::Status(Status::success("supd is ending"))),
-                Err(error) => {
-                    let message = format!("the keeper cannot be asked to end: {error}");
-                    Err(Status::failure(StatusReason::InternalError, message))
-                }
-            },
+            Request::Shutdown(options) => end_unmanaged(&self.settings, options),
             Request::List { .. }
             | Request::Get { .. }
             | Request::Watch { .. }
