@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use supd::keeper::Over;
 use supd::keeper::place::Surroundings;
 use supd::runtime::clock;
-use supd::settings::{HELP, Invocation, Role, Settings, exit};
+use supd::settings::{HELP, Invocation, Role, Settings};
 use supd::wire::after::After;
 use supd::{keeper, logs, look, machine, manager, spawner};
 
@@ -22,12 +22,12 @@ fn main() -> ExitCode {
     let variable = |name: &str| std::env::var_os(name);
     let invocation = Invocation::parse(arguments, &surroundings.place(&variable));
     let code = match invocation {
-        Ok(Invocation::Start(settings)) => code_of(keeper::boot::start(&settings)),
+        Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
         Ok(Invocation::Solo(command)) => keeper::solo::run(&command),
         Ok(Invocation::Role(Role::Keeper { resume }, settings)) => {
             let is_machine = settings.is_machine();
             match keeper::run(settings, resume) {
-                over if !is_machine => code_of(over),
+                over if !is_machine => over.report(),
                 Over::Done { after, .. } => machine::halt::end(after),
                 Over::NotBegun(why, _) => {
                     machine::boot::failed(&why);
@@ -79,25 +79,6 @@ fn start_machine(arguments: Vec<OsString>, surroundings: &Surroundings) -> ! {
         };
         machine::boot::failed(&why);
     }
-}
-
-/// What is said to whoever started us, and the exit code.
-fn code_of(over: Over) -> u8 {
-    match over {
-        Over::Done { code, .. } => code,
-        Over::NotBegun(why, code) => {
-            say(&why);
-            code
-        }
-        // The log has it already.
-        Over::Broken(_) => exit::INTERNAL,
-    }
-}
-
-/// Standard error may be closed: there is nobody to tell then.
-fn say(message: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "supd: {message}");
 }
 
 /// What this version must be able to read beside the keeper's state, before it takes over: said in words if

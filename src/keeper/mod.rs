@@ -35,7 +35,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
-use crate::settings::Settings;
+use crate::settings::{Settings, exit};
 use crate::sys;
 use crate::wire::after::After;
 use crate::wire::own_log::{self, OwnLog};
@@ -146,6 +146,24 @@ pub enum Over {
     },
     /// It cannot go on; what it ran may still run.
     Broken(String),
+}
+
+impl Over {
+    /// Says it to whoever started us, and gives the exit code. Not for the init of a machine, which does not
+    /// exit.
+    pub fn report(self) -> u8 {
+        use std::io::Write;
+        match self {
+            Self::Done { code, .. } => code,
+            Self::NotBegun(why, code) => {
+                // Standard error may be closed: there is nobody to tell then.
+                let _ = writeln!(io::stderr(), "supd: {why}");
+                code
+            }
+            // The log has it already.
+            Self::Broken(_) => exit::INTERNAL,
+        }
+    }
 }
 
 /// Runs the role. `resume`: where the program that this process was before has left its state.
