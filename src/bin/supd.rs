@@ -26,6 +26,9 @@ fn main() -> ExitCode {
         Ok(Invocation::Solo(command)) => keeper::solo::run(&command),
         Ok(Invocation::Role(Role::Keeper { resume }, settings)) => {
             let is_machine = settings.is_machine();
+            if is_machine {
+                machine::boot::guard();
+            }
             match keeper::run(settings, resume) {
                 over if !is_machine => over.report(),
                 Over::Done { after, .. } => machine::halt::end(after),

@@ -23,6 +23,8 @@ pub(super) struct Halt {
     code: u8,
     /// What becomes of the machine: the first who says so is heard.
     after: Option<After>,
+    /// The request that counts as the first signal came over the control socket.
+    by_client: bool,
 }
 
 /// The stages, in order.
@@ -93,12 +95,20 @@ impl Keeper {
         self.halt.after.get_or_insert(after);
     }
 
+    /// A signal asks for the end. True: it is the first that does, if not the first request; it hurries nobody.
+    pub(super) fn is_first_signal(&mut self) -> bool {
+        std::mem::take(&mut self.halt.by_client)
+    }
+
     /// The manager was asked to end all, by somebody who is not us: it has begun.
     pub(super) fn on_ending(&mut self, after: After, within_ms: u64) {
         self.give_up_reexec();
         self.choose_after(after);
         // The managers to come are told; this one knows.
-        self.manager.stop.get_or_insert(StopRequest { signal: libc::SIGTERM, count: 1, told: 1 });
+        if self.manager.stop.is_none() {
+            self.manager.stop = Some(StopRequest { signal: libc::SIGTERM, count: 1, told: 1 });
+            self.halt.by_client = true;
+        }
         if self.halt.stage == Stage::None {
             let within_ms = within_ms.min(u64::MAX / 2_000_000);
             self.halt.latest = Instant::now().mono.saturating_add(within_ms * 1_000_000);

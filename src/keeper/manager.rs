@@ -317,8 +317,12 @@ impl Keeper {
     /// TERM, INT, QUIT, PWR or 37; to a machine's init 38 and 39, too.
     pub(super) fn on_stop_request(&mut self, signal: i32) {
         self.give_up_reexec();
-        let count = self.manager.stop.map_or(0, |stop| stop.count).saturating_add(1);
-        let told = self.manager.stop.map_or(0, |stop| stop.told);
+        let before = match self.is_first_signal() {
+            true => None,
+            false => self.manager.stop,
+        };
+        let count = before.map_or(0, |stop| stop.count).saturating_add(1);
+        let told = before.map_or(0, |stop| stop.told);
         self.manager.stop = Some(StopRequest { signal, count, told });
         self.choose_after(After::of_signal(signal));
         self.begin_stop();

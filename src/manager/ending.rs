@@ -19,6 +19,10 @@ impl Manager {
             Ok(said) => said,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if self.ending && options.machine.is_some() {
+            let message = "supd is ending already, and the first request stands";
+            return Ok(Err(Status::failure(StatusReason::Conflict, message)));
+        }
         let asked = options.timeout_seconds.map(Duration::from_secs);
         let within = asked.unwrap_or(self.settings.shutdown_timeout);
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);

@@ -75,6 +75,17 @@ fn orphans_in_the_namespace_are_reaped() {
 }
 
 #[test]
+fn who_is_no_machines_init_takes_no_machine_down() {
+    let supd = Space::new().wrap(UNSHARE).unit("a", "exec = ['/bin/sleep', 'infinity']").supd();
+    supd.wait("a", "ready");
+    for verb in ["poweroff", "reboot", "halt"] {
+        supd.ctl(verb).code(1).stderr_has("supd is not the init of this machine");
+    }
+    supd.ctl("is-ready a").ok();
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
 fn solo_every_exit_code_comes_back() {
     for code in [0, 1, 2, 7, 100, 126, 127, 128, 200, 255] {
         assert_eq!(solo(&format!("exit {code}")).code, code);

@@ -28,6 +28,14 @@ fn all_are_valid_and_nothing_is_to_be_said() {
     assert_eq!(checked.stderr, "");
 }
 
+/// Programs that this host does not have are told, and no fault.
+#[test]
+fn units_for_a_debian_host_are_valid() {
+    let space = Space::new();
+    let units = repository("packaging/debian-host");
+    output(&mut space.supctl_command(&["validate", units.to_str().unwrap()])).ok();
+}
+
 #[test]
 fn each_does_what_it_says_for_root() {
     each_does_what_it_says(&shipped().supd());

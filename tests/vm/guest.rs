@@ -133,10 +133,13 @@ impl Parts {
         programs(&mut archive, &self.directory);
         let busybox = ["/bin", "/usr/bin"].map(|directory| Path::new(directory).join("busybox"));
         archive.copy(busybox.iter().find(|path| path.exists()).unwrap(), "/bin/busybox");
-        for applet in ["sh", "sleep", "cat", "grep", "mount", "setsid", "cut", "hostname", "kill", "wc", "ls"]
-        {
-            archive.link(&format!("/bin/{applet}"), "busybox");
+        for applet in [
+            "sh", "sleep", "cat", "grep", "mount", "setsid", "cut", "hostname", "kill", "wc", "ls", "sed",
+            "ip",
+        ] {
+            archive.link(&format!("/bin/{applet}"), "/bin/busybox");
         }
+        archive.link("/sbin/ip", "/bin/busybox");
         for (path, text) in files {
             archive.text(path, text);
         }

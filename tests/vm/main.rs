@@ -20,17 +20,19 @@ const GUIDE: &str = "exec = ['/bin/guide']\n[job]\nbackoff_limit = 0\n";
 const SCRIPT: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
 supctl wait web --for=ready --timeout=100s
-supctl wait job/hello job/orphans job/disk --for=complete --timeout=100s
+supctl wait job/hello job/orphans job/disk job/loopback job/modules --for=complete --timeout=100s
 echo "@@ up after $(cut -d' ' -f1 /proc/uptime) s"
 echo "@@ host $(hostname)"
 grep -E ' /(proc|sys|dev|dev/pts|dev/shm|run|sys/fs/cgroup) ' /proc/mounts | cut -d' ' -f2,3
 ls -l /dev/fd
+ip link show lo
 supctl status --color never
 supctl logs hello
 echo "@@ zombies $(grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l)"
 echo "@@ PID 1 $(grep VmRSS /proc/1/status)"
 case $(cat /proc/cmdline) in
 *guide=keys*) kill -INT 1 ;;
+*guide=fault*) kill -SEGV 1; supctl wait web --for=ready --timeout=5s; echo "@@ still here" ;;
 *) supctl poweroff ;;
 esac
 "#;
@@ -42,6 +44,8 @@ const FILES: &[(&str, &str)] = &[
     ("/etc/supd/units/orphans.toml", ORPHANS),
     ("/etc/supd/units/disk.toml", DISK),
     ("/etc/supd/units/guide.toml", GUIDE),
+    ("/etc/supd/units/loopback.toml", include_str!("../../packaging/debian-host/loopback.toml")),
+    ("/etc/supd/units/modules.toml", include_str!("../../packaging/debian-host/modules.toml")),
     ("/bin/guide", SCRIPT),
 ];
 
@@ -90,6 +94,7 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
         assert!(found.lines().any(|line| line.trim_end() == mounted), "{mounted}:\n{found}");
     }
     assert!(found.contains("/dev/fd -> /proc/self/fd"), "{found}");
+    assert!(found.contains("LOOPBACK,UP"), "{found}");
     assert!(found.contains("hello from a job"), "{found}");
     assert!(found.contains("web") && !found.contains("degraded"), "{found}");
     machine.expect("@@ PID 1 VmRSS:");
@@ -115,4 +120,9 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     machine.expect("the machine is being restarted");
     machine.wait_off();
     assert_clean(&disk);
+
+    // A fault of the keeper: the kernel does not panic, and what runs goes on.
+    let mut machine = parts.boot(&initramfs, &disk, "guide=fault");
+    machine.expect("PID 1 stands still");
+    machine.expect("@@ still here");
 }
