@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::cpio::Archive;
+use super::root::Root;
 
 /// Far longer than anything takes in an emulated machine on a busy host.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -93,7 +93,7 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
 }
 
 /// The programs without what only a debugger reads, and the libraries that they name.
-fn programs(archive: &mut Archive, directory: &Path) {
+fn programs(root: &mut Root, directory: &Path) {
     let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
@@ -103,7 +103,7 @@ fn programs(archive: &mut Archive, directory: &Path) {
         if run("strip", &["-o", into, &program], directory).is_err() {
             fs::copy(&program, &stripped).unwrap();
         }
-        archive.copy(&stripped, path);
+        root.copy(&stripped, path);
         // A static one has none.
         let needed = run("ldd", &[&program], directory).unwrap_or_default();
         libraries.extend(needed.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned));
@@ -116,55 +116,83 @@ fn programs(archive: &mut Archive, directory: &Path) {
         directories.extend(parents.map(|parent| parent.to_str().unwrap().to_owned()));
     }
     for parent in directories {
-        archive.directory(&parent);
+        root.directory(&parent);
     }
     for library in &libraries {
-        archive.copy(Path::new(library), library);
+        root.copy(Path::new(library), library);
     }
 }
 
 impl Parts {
-    /// An initramfs with these files beside the programs.
-    pub fn initramfs(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
-        let mut archive = Archive::default();
+    /// The files of a machine, with these beside the programs.
+    pub fn root(&self, files: &[(&str, &str)]) -> Root {
+        let mut root = Root::default();
         for directory in ["/bin", "/sbin", "/etc", "/etc/supd", "/etc/supd/units", "/root", "/mnt", "/var"] {
-            archive.directory(directory);
+            root.directory(directory);
         }
-        programs(&mut archive, &self.directory);
+        programs(&mut root, &self.directory);
         let busybox = ["/bin", "/usr/bin"].map(|directory| Path::new(directory).join("busybox"));
-        archive.copy(busybox.iter().find(|path| path.exists()).unwrap(), "/bin/busybox");
+        root.copy(busybox.iter().find(|path| path.exists()).unwrap(), "/bin/busybox");
         for applet in [
             "sh", "sleep", "cat", "grep", "mount", "setsid", "cut", "hostname", "kill", "wc", "ls", "sed",
             "ip",
         ] {
-            archive.link(&format!("/bin/{applet}"), "/bin/busybox");
+            root.link(&format!("/bin/{applet}"), "/bin/busybox");
         }
-        archive.link("/sbin/ip", "/bin/busybox");
+        root.link("/sbin/ip", "/bin/busybox");
         for (path, text) in files {
-            archive.text(path, text);
+            root.text(path, text);
         }
-        let path = self.directory.join(format!("{name}.cpio"));
-        fs::write(&path, archive.finish()).unwrap();
+        root
+    }
+
+    /// They are in memory.
+    pub fn initramfs(&self, root: &Root) -> PathBuf {
+        let path = self.directory.join("root.cpio");
+        fs::write(&path, root.to_cpio()).unwrap();
+        path
+    }
+
+    /// A new disk with these files.
+    pub fn root_disk(&self, name: &str, root: &Root) -> PathBuf {
+        let tree = self.directory.join("tree");
+        let _ = fs::remove_dir_all(&tree);
+        root.write_to(&tree);
+        let path = self.new_disk(name, 256 << 20);
+        let arguments = ["-q", "-d", tree.to_str().unwrap(), path.to_str().unwrap()];
+        run("mkfs.ext4", &arguments, &self.directory).unwrap();
         path
     }
 
     /// A new disk with an empty file system.
     pub fn disk(&self, name: &str) -> PathBuf {
-        let path = self.directory.join(format!("{name}.ext4"));
-        let _ = fs::remove_file(&path);
-        fs::File::create(&path).unwrap().set_len(32 << 20).unwrap();
+        let path = self.new_disk(name, 32 << 20);
         run("mkfs.ext4", &["-q", path.to_str().unwrap()], &self.directory).unwrap();
         path
     }
 
-    /// Starts a machine.
-    pub fn boot(&self, initramfs: &Path, disk: &Path, words: &str) -> Guest {
-        let line = format!("console=ttyS0 rdinit=/sbin/supd panic=-1 loglevel=4 {words}");
+    fn new_disk(&self, name: &str, bytes: u64) -> PathBuf {
+        let path = self.directory.join(format!("{name}.ext4"));
+        let _ = fs::remove_file(&path);
+        fs::File::create(&path).unwrap().set_len(bytes).unwrap();
+        path
+    }
+
+    /// Starts a machine; without an initramfs the disk is its root.
+    pub fn boot(&self, initramfs: Option<&Path>, disk: &Path, words: &str) -> Guest {
+        let root = match initramfs {
+            Some(_) => "rdinit=/sbin/supd",
+            None => "root=/dev/nvme0n1 rw rootwait init=/sbin/supd",
+        };
+        let line = format!("console=ttyS0 {root} panic=-1 loglevel=4 {words}");
         let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nic", "none"]);
         qemu.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=1"]);
-        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(initramfs).args(["-append", &line]);
+        qemu.arg("-kernel").arg(&self.kernel).args(["-append", &line]);
+        if let Some(initramfs) = initramfs {
+            qemu.arg("-initrd").arg(initramfs);
+        }
         qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut qemu = qemu.spawn().unwrap();
         let mut output = qemu.stdout.take().unwrap();

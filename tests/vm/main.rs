@@ -4,8 +4,8 @@
 // The rules are for the daemon: a test has children of its own.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
 
-mod cpio;
 mod guest;
+mod root;
 
 use std::path::Path;
 
@@ -73,10 +73,11 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
         Ok(parts) => parts,
         Err(why) => return say(&format!("SKIPPED: no machine can be made here: {why}")),
     };
-    let initramfs = parts.initramfs("root", FILES);
+    let root = parts.root(FILES);
+    let initramfs = parts.initramfs(&root);
 
     let disk = parts.disk("off");
-    let mut machine = parts.boot(&initramfs, &disk, "");
+    let mut machine = parts.boot(Some(&initramfs), &disk, "");
     machine.expect("@@ up after ");
     let up = machine.expect(" s").trim().to_owned();
     say(&format!("all services up {up} after the kernel's start"));
@@ -104,9 +105,10 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     assert!(!printed.contains("had to be killed") && !printed.contains("cannot"), "{printed}");
     assert_clean(&disk);
 
-    // Shells where they are asked for, options that mean nothing, somebody who does not end, ctrl-alt-del.
-    let disk = parts.disk("keys");
-    let mut machine = parts.boot(&initramfs, &disk, "guide=keys rescue supd.nonsense -- --log-level loud");
+    // From a disk, as machines mostly do. Shells where they are asked for, options that mean nothing, somebody
+    // who does not end, ctrl-alt-del.
+    let disk = parts.root_disk("keys", &root);
+    let mut machine = parts.boot(None, &disk, "guide=keys rescue supd.nonsense -- --log-level loud");
     machine.expect("`supd.nonsense` on the kernel's command line is not understood");
     machine.expect("here is a shell");
     machine.type_in("(trap '' TERM HUP; while :; do sleep 1000; done) & echo shell $((6 * 7))\n");
@@ -117,12 +119,17 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     machine.expect("shell 48");
     machine.expect("@@ zombies 0");
     machine.expect("had to be killed: sh (pid ");
-    machine.expect("the machine is being restarted");
+    let last = machine.expect("the machine is being restarted");
+    assert!(!last.contains("cannot"), "{last}");
     machine.wait_off();
     assert_clean(&disk);
 
-    // A fault of the keeper: the kernel does not panic, and what runs goes on.
-    let mut machine = parts.boot(&initramfs, &disk, "guide=fault");
+    // A shell before everything else. A fault of the keeper: the kernel does not panic, and what runs goes on.
+    let mut machine = parts.boot(Some(&initramfs), &disk, "guide=fault emergency");
+    machine.expect("here is a shell");
+    machine.type_in("echo mounts $(wc -l </proc/mounts); exit\n");
+    // The initramfs itself, /proc, /sys and /dev.
+    machine.expect("mounts 4");
     machine.expect("PID 1 stands still");
     machine.expect("@@ still here");
 }
