@@ -6,12 +6,12 @@ use supd::settings::HELP;
 use supd::unit::explain::{self, Key, Table};
 
 /// All that `supd --help` says.
-pub fn options() -> String {
+pub(crate) fn options() -> String {
     format!("\n```\n{HELP}```\n\n")
 }
 
 /// Every table of keys, in the order of `supctl explain`.
-pub fn keys() -> String {
+pub(crate) fn keys() -> String {
     let mut text = String::new();
     for table in explain::tables() {
         let heading = if table.written.is_empty() { "At the top of the file" } else { table.written };

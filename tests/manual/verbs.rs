@@ -7,7 +7,7 @@ use supd::cli::arguments::Arguments;
 use supd::cli::exit::TABLE;
 
 /// The help of every verb, and the exit codes.
-pub fn all() -> String {
+pub(crate) fn all() -> String {
     let mut command = Arguments::command().max_term_width(80).term_width(80);
     command.build();
     let names: Vec<String> = command
