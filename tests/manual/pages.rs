@@ -17,7 +17,7 @@ pub(crate) fn keys() -> String {
         let heading = if table.written.is_empty() { "At the top of the file" } else { table.written };
         write!(text, "\n## {}\n\n{}\n", heading.replace('`', ""), table.text).expect("a string takes all");
         if !table.kubernetes.is_empty() {
-            write!(text, "In Kubernetes: `{}`.\n", table.kubernetes).expect("a string takes all");
+            writeln!(text, "In Kubernetes: `{}`.", table.kubernetes).expect("a string takes all");
         }
         for key in table.keys {
             write!(text, "\n{}\n", entry(table, key)).expect("a string takes all");
