@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use parse::HELP;
+pub use solo::Solo;
 
 mod parse;
+mod solo;
 
 /// What is to be done, from the arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub enum Invocation {
     /// Become the keeper: prepare the directories, then execute ourselves as one.
     Start(Settings),
     /// `supd -- CMD ARGS`: be the init of one command.
-    Solo(Vec<OsString>),
+    Solo(Solo),
     /// Started by the keeper, or the keeper itself.
     Role(Role, Settings),
 }
