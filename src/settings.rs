@@ -159,6 +159,15 @@ pub mod exit {
     pub const CONFIGURATION: u8 = 78;
 }
 
+/// Runtime directory of root, and of everybody in a container: its image has no accounts.
+pub const RUNTIME_DIR: &str = "/run/supd";
+
+/// The one instead of [`RUNTIME_DIR`], in a container whose root can only be read: what every container manager
+/// mounts there, so whoever uses it must look whose it is.
+pub fn substitute_runtime_dir(uid: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/supd-{uid}"))
+}
+
 impl Settings {
     /// Where supctl finds us.
     pub fn control_socket(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::solo::parse_rewrite;
-use super::{Invocation, LogFormat, LogLevel, Place, Role, Settings, SettingsError, Solo, exit};
+use super::{Invocation, LogFormat, LogLevel, Place, RUNTIME_DIR, Role, Settings, SettingsError, Solo, exit};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
 /// What `supd --help` prints; fits 80 columns and 40 lines.
@@ -209,14 +209,16 @@ impl Options {
 
     /// Fills what was not said from the place.
     fn settle(self, place: &Place<'_>) -> Result<Settings, SettingsError> {
+        // Whatever account a container runs as, its image has one place for everything.
+        let shared = place.root || place.container;
         let state_dir = match self.state_dir {
             Some(path) => path,
-            None if place.root => "/var/lib/supd".into(),
+            None if shared => "/var/lib/supd".into(),
             None => place.xdg("XDG_STATE_HOME", ".local/state", "--state-dir")?.join("supd"),
         };
         let runtime_dir = match self.runtime_dir {
             Some(path) => path,
-            None if place.root => "/run/supd".into(),
+            None if shared => RUNTIME_DIR.into(),
             None => match place.absolute("XDG_RUNTIME_DIR") {
                 Some(path) => path.join("supd"),
                 None => state_dir.join("run"),
@@ -224,12 +226,12 @@ impl Options {
         };
         let log_dir = match self.log_dir {
             Some(path) => path,
-            None if place.root => "/var/log/supd/pods".into(),
+            None if shared => "/var/log/supd/pods".into(),
             None => state_dir.join("log"),
         };
         let units = if !self.units.is_empty() {
             self.units
-        } else if place.root {
+        } else if shared {
             ["/etc/supd/units", "/run/supd/units", "/usr/local/lib/supd/units", "/usr/lib/supd/units"]
                 .map(PathBuf::from)
                 .to_vec()
@@ -382,6 +384,16 @@ mod tests {
         let bare = start(&[], false, &[("HOME", "/home/eve"), ("XDG_STATE_HOME", "relative")]);
         assert_eq!(bare.runtime_dir, Path::new("/home/eve/.local/state/supd/run"));
         assert_eq!(parse(&[], false, &[]).unwrap_err().code, exit::CONFIGURATION);
+    }
+
+    #[test]
+    fn a_container_has_one_place_whoever_runs_it() {
+        let place =
+            Place { variable: &|_| None, root: false, container: true, process_one: true, foreground: false };
+        let Ok(Invocation::Start(settings)) = Invocation::parse([], &place) else { panic!() };
+        assert_eq!(settings.units.first().map(PathBuf::as_path), Some(Path::new("/etc/supd/units")));
+        assert_eq!(settings.runtime_dir, Path::new(RUNTIME_DIR));
+        assert_eq!(settings.shutdown_timeout, Duration::from_secs(9));
     }
 
     #[test]

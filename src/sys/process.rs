@@ -206,6 +206,12 @@ impl Image {
         self.execute_by(self.program.as_raw_fd())
     }
 
+    /// Becomes it by its path, which the program then finds as [`executed_path`]. Comes back only with an error.
+    pub fn execute_path(&self) -> io::Error {
+        // A number that is no descriptor is refused, and the path is next.
+        self.execute_by(-1)
+    }
+
     fn execute_by(&self, program: RawFd) -> io::Error {
         let mut pointers: Vec<*const libc::c_char> =
             self.arguments.iter().map(|word| word.as_ptr()).collect();

@@ -4,11 +4,13 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod codes;
+mod places;
 mod pty;
 mod signals;
 mod solo;
 #[path = "../e2e/space.rs"]
 mod space;
+mod stop;
 mod terminal;
 mod transparent;
 #[allow(dead_code, reason = "what only other tests use")]
