@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     let invocation = Invocation::parse(arguments, &surroundings.place(&variable));
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
-        Ok(Invocation::Solo(command)) => keeper::solo::run(&command),
+        Ok(Invocation::Solo(solo)) => keeper::solo::run(&solo),
         Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume),
         Ok(Invocation::Role(Role::Trial { opens }, settings)) => {
             keeper::reexec::trial::run(&settings, opens, what_must_be_readable)
