@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::objects::{ApplyFile, Time, UndoOptions};
+use crate::control::objects::{ApplyFile, MachineEnd, Time, UndoOptions};
 use crate::control::past::About;
 
 fn ask(method: &str, target: &str, body: &str) -> Result<Asked, Status> {
@@ -172,8 +172,14 @@ fn requests_to_the_daemon() {
     assert_eq!(post("run", r#"{"exec":["true"],"job":true}"#), Request::Run(Box::new(wish)));
     let wish = ExecRequest { name: "worker@eu".to_owned(), container: None, command: vec!["sh".to_owned()] };
     assert_eq!(post("exec", r#"{"name":"worker@eu","command":["sh"]}"#), Request::Exec(wish));
-    let wish = ShutdownOptions { timeout_seconds: Some(9) };
+    let wish = ShutdownOptions { timeout_seconds: Some(9), machine: None };
     assert_eq!(post("shutdown", r#"{"timeoutSeconds":9}"#), Request::Shutdown(wish));
+    for (word, end) in
+        [("poweroff", MachineEnd::PowerOff), ("reboot", MachineEnd::Reboot), ("halt", MachineEnd::Halt)]
+    {
+        let wish = ShutdownOptions { timeout_seconds: None, machine: Some(end) };
+        assert_eq!(post("shutdown", &format!(r#"{{"machine":"{word}"}}"#)), Request::Shutdown(wish));
+    }
 }
 
 /// F84: a closed list of verbs, paths, parameters and fields.
@@ -182,6 +188,7 @@ fn what_is_not_known_is_refused() {
     for (method, target, body, code, words) in [
         ("POST", "/apis/supd/v1/units/web/__class__", "", 404, "no verb `__class__`"),
         ("POST", "/apis/supd/v1/units/web/supervisor.stopAll", "", 404, "no verb"),
+        ("POST", "/apis/supd/v1/shutdown", r#"{"machine":"explode"}"#, 400, "unknown variant `explode`"),
         ("POST", "/apis/supd/v1/__class__", "", 404, "no path"),
         ("POST", "/apis/supd/v1/units/web/start", r#"{"force":true}"#, 400, "unknown field `force`"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":65}"#, 422, "no signal 65"),

@@ -1,7 +1,6 @@
 //! Requests of the control API, answered from what the engine and the store know; wishes go to the engine.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -133,12 +132,7 @@ impl Manager {
             }
             Request::Shutdown(options) => {
                 verb("shut down");
-                let asked = options.timeout_seconds.map(Duration::from_secs);
-                let within = asked.unwrap_or(self.settings.shutdown_timeout);
-                self.ending = true;
-                self.take_in(Event::Shutdown { within });
-                self.settle()?;
-                Ok(Reply::Status(Status::success("supd is ending")))
+                self.end_all(options)?
             }
         };
         self.respond(answer, told, looks);

@@ -46,6 +46,7 @@ mod commands;
 mod commit;
 mod delete;
 mod diff;
+mod ending;
 mod facts;
 mod fault;
 mod hand;

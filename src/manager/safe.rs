@@ -9,7 +9,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sys::signal::{Signal, kill};
 use tokio::sync::mpsc;
 
 use crate::control::objects::{Info, InfoStatus, Status, StatusReason, SystemState};
@@ -17,8 +16,10 @@ use crate::control::request::{Answer, Call, Reply, Request};
 use crate::control::server::CALLS_MAX;
 use crate::runtime::keeper::{Keeper, News, Snapshot};
 use crate::settings::{Settings, exit};
+use crate::sys::process::kill;
 use crate::wire::note::Note;
 
+use super::ending::unmanaged_end;
 use super::hand::words;
 use super::start::serve_on;
 
@@ -62,7 +63,7 @@ pub(super) async fn serve(
             match then {
                 Then::TryAgain => return Ok(exit::AGAIN),
                 // Its request to stop comes back to us.
-                Then::Stop => kill(nix::unistd::getppid(), Signal::SIGTERM)?,
+                Then::Stop(signal) => kill(nix::unistd::getppid().as_raw(), signal)?,
             }
         }
         while keeper.receive(&mut news)? {}
@@ -108,8 +109,8 @@ fn reason(snapshot: &Snapshot, note: Option<OwnedFd>) -> String {
 enum Then {
     /// Another manager.
     TryAgain,
-    /// The end of supd: the keeper is asked.
-    Stop,
+    /// The end of supd: the keeper is asked by this signal.
+    Stop(i32),
 }
 
 struct Safe {
@@ -130,10 +131,10 @@ impl Safe {
                 then = ControlFlow::Break(Then::TryAgain);
                 Ok(Reply::Status(Status::success("supd tries again; `supctl status` shows how that went")))
             }
-            Request::Shutdown(_) => {
-                then = ControlFlow::Break(Then::Stop);
-                Ok(Reply::Status(Status::success("supd is ending")))
-            }
+            Request::Shutdown(options) => unmanaged_end(&self.settings, options).map(|(said, signal)| {
+                then = ControlFlow::Break(Then::Stop(signal));
+                Reply::Status(Status::success(said))
+            }),
             Request::List { .. }
             | Request::Get { .. }
             | Request::Watch { .. }

@@ -140,6 +140,21 @@ pub struct ShutdownOptions {
     /// All must be over after this; absent: `--shutdown-timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
+    /// How the machine goes down, where supd is its init; elsewhere it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineEnd>,
+}
+
+/// How a machine goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineEnd {
+    /// It is switched off.
+    PowerOff,
+    /// It starts anew.
+    Reboot,
+    /// It stands still, switched on.
+    Halt,
 }
 
 /// With `reexec`.
