@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use parse::HELP;
+pub use solo::Solo;
 
 mod parse;
+mod solo;
 
 /// What is to be done, from the arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ pub enum Invocation {
     /// Become the keeper: prepare the directories, then execute ourselves as one.
     Start(Settings),
     /// `supd -- CMD ARGS`: be the init of one command.
-    Solo(Vec<OsString>),
+    Solo(Solo),
     /// Started by the keeper, or the keeper itself.
     Role(Role, Settings),
 }
@@ -155,6 +157,15 @@ pub mod exit {
     pub const PRIVILEGE: u8 = 77;
     /// Directories or units that cannot be used.
     pub const CONFIGURATION: u8 = 78;
+}
+
+/// Runtime directory of root, and of everybody in a container: its image has no accounts.
+pub const RUNTIME_DIR: &str = "/run/supd";
+
+/// The one instead of [`RUNTIME_DIR`], in a container whose root can only be read: what every container manager
+/// mounts there, so whoever uses it must look whose it is.
+pub fn substitute_runtime_dir(uid: u32) -> PathBuf {
+    PathBuf::from(format!("/dev/shm/supd-{uid}"))
 }
 
 impl Settings {

@@ -14,6 +14,8 @@ pub mod mount;
 pub mod pidfd;
 pub mod pipe;
 pub mod process;
+pub mod signal;
+pub mod terminal;
 
 use std::io;
 use std::os::fd::RawFd;

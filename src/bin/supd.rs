@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let invocation = Invocation::parse(arguments, &surroundings.place(&variable));
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
-        Ok(Invocation::Solo(command)) => keeper::solo::run(&command),
+        Ok(Invocation::Solo(solo)) => keeper::solo::run(&solo),
         Ok(Invocation::Role(Role::Keeper { resume }, settings)) => {
             let is_machine = settings.is_machine();
             if is_machine {

@@ -1,19 +1,18 @@
 //! Which socket supd listens on, found in the same way in which supd finds it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::context::Context;
 use super::exit::{Exit, Failure};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
-use crate::settings::{Invocation, Place, Settings};
+use crate::settings::{Invocation, Place, RUNTIME_DIR, Settings, substitute_runtime_dir};
 
 /// The socket: the one that was named, else that of a supd that this account would start.
 pub fn path(context: &Context) -> Result<PathBuf, Failure> {
     let path = match &context.socket {
         Some(path) => path.clone(),
-        None => settings()
-            .map_err(|failure| failure.hint("name the socket with --socket or SUPD_SOCKET"))?
-            .control_socket(),
+        None => found().map_err(|failure| failure.hint("name the socket with --socket or SUPD_SOCKET"))?,
     };
     if path.as_os_str().len() > SOCKET_PATH_BYTES_MAX {
         let message =
@@ -21,6 +20,26 @@ pub fn path(context: &Context) -> Result<PathBuf, Failure> {
         return Err(Failure::usage(message).hint("name a shorter one with --socket or SUPD_SOCKET"));
     }
     Ok(path)
+}
+
+/// Where a supd of this account would be; where it is in a container, if there is one.
+fn found() -> Result<PathBuf, Failure> {
+    let usual = settings().map(|settings| settings.control_socket());
+    if usual.as_ref().is_ok_and(|path| path.exists()) {
+        return usual;
+    }
+    let uid = nix::unistd::geteuid().as_raw();
+    let others = [PathBuf::from(RUNTIME_DIR), substitute_runtime_dir(uid)];
+    // Everybody may write to /dev/shm: what is not our own supd's is somebody's who would like to be it.
+    let ours = |dir: &PathBuf| {
+        std::fs::symlink_metadata(dir)
+            .is_ok_and(|meta| meta.is_dir() && meta.uid() == uid && meta.mode() & 0o022 == 0)
+    };
+    let sockets = others.iter().filter(|dir| ours(dir)).map(|dir| dir.join("control.sock"));
+    match sockets.into_iter().find(|path| path.exists()) {
+        Some(path) => Ok(path),
+        None => usual,
+    }
 }
 
 /// What a supd of this account is told at its start where it is told nothing.

@@ -4,17 +4,18 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen as start_listening, socket,
 };
 use nix::sys::stat::{Mode, umask};
+use nix::unistd::{AccessFlags, access};
 
 use super::Over;
 use super::roles::Program;
-use crate::settings::{Role, Settings, exit};
+use crate::settings::{RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
 use crate::wire::fd;
 
@@ -45,7 +46,7 @@ impl Refusal {
 /// Prepares the directories, takes the lock and executes ourselves as the keeper. Comes back only with the
 /// reason why not.
 pub fn start(settings: &Settings) -> Over {
-    match prepare(settings).and_then(|lock| become_keeper(settings, lock)) {
+    match prepare(settings).and_then(|(settings, lock)| become_keeper(&settings, lock)) {
         Ok(never) => match never {},
         Err(refusal) => refusal.into_over(),
     }
@@ -54,12 +55,13 @@ pub fn start(settings: &Settings) -> Over {
 /// Becomes one program after the other: there is no way back.
 enum Never {}
 
-fn prepare(settings: &Settings) -> Result<File, Refusal> {
+fn prepare(settings: &Settings) -> Result<(Settings, File), Refusal> {
     // Numbers 0 to 2 are valid: the standard library opens /dev/null for those that are closed.
     // Nobody's directory is held busy, and no relative path means anything from here on.
     let _ = std::env::set_current_dir("/");
     umask(Mode::from_bits_truncate(0o022));
-    private_directory(&settings.runtime_dir)?;
+    let mut settings = settings.clone();
+    settings.runtime_dir = runtime_directory(&settings)?;
     for (directory, what) in [(&settings.state_dir, "state"), (&settings.log_dir, "logs")] {
         if let Err(error) = DirBuilder::new().recursive(true).mode(0o755).create(directory) {
             let _ = writeln!(
@@ -69,7 +71,24 @@ fn prepare(settings: &Settings) -> Result<File, Refusal> {
             );
         }
     }
-    lock(settings)
+    let lock = lock(&settings)?;
+    Ok((settings, lock))
+}
+
+/// Makes the runtime directory; in a container that has no place for it, the substitute.
+fn runtime_directory(settings: &Settings) -> Result<PathBuf, Refusal> {
+    let wanted = &settings.runtime_dir;
+    let Err(refusal) = private_directory(wanted) else { return Ok(wanted.clone()) };
+    if !settings.container || wanted != Path::new(RUNTIME_DIR) {
+        return Err(refusal);
+    }
+    let substitute = substitute_runtime_dir(nix::unistd::geteuid().as_raw());
+    if private_directory(&substitute).is_err() {
+        return Err(refusal);
+    }
+    let place = substitute.display();
+    let _ = writeln!(io::stderr(), "supd: {} cannot be written; using {place} instead", wanted.display());
+    Ok(substitute)
 }
 
 /// The runtime directory holds the control socket: whoever can write there could take its place.
@@ -96,7 +115,8 @@ fn private_directory(path: &Path) -> Result<(), Refusal> {
                 let message = "it must be a directory of our own that nobody else can write to";
                 return Err(cannot(io::Error::other(message)));
             }
-            Ok(())
+            // One that an image was made with, on a root that can only be read.
+            access(path, AccessFlags::W_OK).map_err(|errno| cannot(errno.into()))
         }
         Err(error) => Err(cannot(error)),
     }
@@ -145,7 +165,9 @@ fn become_keeper(settings: &Settings, lock: File) -> Result<Never, Refusal> {
     hand_over(lock.into(), fd::CHANNEL).map_err(cannot)?;
     // What a shell or a container manager left open is not ours to hold for ever.
     close_on_exec_from(fd::CHANNEL + 1);
-    Err(cannot(image.execute()))
+    // Where there is no /proc, only the path leads the keeper to its program.
+    let by_path = fs::symlink_metadata("/proc/self/exe").is_err();
+    Err(cannot(if by_path { image.execute_path() } else { image.execute() }))
 }
 
 /// The keeper's side of [`become_keeper`]: what is on the descriptor must be the lock.

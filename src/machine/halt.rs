@@ -15,7 +15,8 @@ use super::{console, processes, unmount};
 use crate::limits::{
     MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_TERM_MS, MACHINE_UNMOUNT_MS,
 };
-use crate::sys::process::{Which, block_signals, fork, kill, next_signal, pidfd_open, reset_signals, wait};
+use crate::sys::process::{Which, fork, kill, pidfd_open, reset_signals, wait};
+use crate::sys::signal;
 use crate::wire::after::After;
 
 /// Takes the machine down. First come first served: nothing that happens from here on changes how.
@@ -45,10 +46,10 @@ pub fn freeze(why: &str) -> ! {
     console::say(format_args!("{why}; PID 1 stands still. Ctrl-alt-del restarts the machine"));
     let _ = set_cad_enabled(true);
     // Blocked, not handled: one wait takes them all.
-    block_signals();
+    signal::hold_all();
     loop {
         bury();
-        let _ = next_signal();
+        let _ = signal::next();
     }
 }
 

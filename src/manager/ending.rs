@@ -7,7 +7,6 @@ use crate::control::objects::{MachineEnd, ShutdownOptions, Status, StatusReason}
 use crate::control::request::{Answer, Reply};
 use crate::engine::event::Event;
 use crate::settings::Settings;
-use crate::sys::process::kill;
 use crate::wire::after::After;
 
 use super::Manager;
@@ -34,18 +33,14 @@ impl Manager {
     }
 }
 
-/// In safe mode nobody stops units in their order: the keeper is asked as anybody may ask it.
-pub(super) fn end_unmanaged(settings: &Settings, options: ShutdownOptions) -> Answer {
+/// In safe mode nobody stops units in their order: the keeper is asked by this signal, as anybody may ask it. With
+/// what is to be answered.
+pub(super) fn unmanaged_end(
+    settings: &Settings,
+    options: ShutdownOptions,
+) -> Result<(&'static str, i32), Status> {
     let said = outlook(settings, options.machine)?;
-    let keeper = nix::unistd::getppid().as_raw();
-    let signal = options.machine.map_or(nix::libc::SIGTERM, |machine| after(Some(machine)).signal());
-    match kill(keeper, signal) {
-        Ok(()) => Ok(Reply::Status(Status::success(said))),
-        Err(error) => {
-            let message = format!("the keeper cannot be asked to end: {error}");
-            Err(Status::failure(StatusReason::InternalError, message))
-        }
-    }
+    Ok((said, options.machine.map_or(nix::libc::SIGTERM, |machine| after(Some(machine)).signal())))
 }
 
 /// What is going to happen, in words; or why it is not.

@@ -5,7 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Invocation, LogFormat, LogLevel, Place, Role, Settings, SettingsError, exit};
+use super::solo::parse_rewrite;
+use super::{Invocation, LogFormat, LogLevel, Place, RUNTIME_DIR, Role, Settings, SettingsError, Solo, exit};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
 /// What `supd --help` prints; fits 80 columns and 40 lines.
@@ -29,6 +30,11 @@ Behaviour:
       --shutdown-timeout TIME  bound of the whole shutdown, as `9s` or `1m30s`
                                [default: 9s in a container, 90s elsewhere]
       --strict                 refuse to run with what is otherwise a warning
+
+With a command:
+  -g, --group                  signals go to its whole process group
+      --rewrite FROM:TO        pass another signal on, as `TERM:QUIT`, or none,
+                               as `HUP:0`; may be given again
 
 Messages:
       --log-level LEVEL        error, warn, info or debug [default: info]
@@ -61,7 +67,7 @@ impl Invocation {
                 return match (role, command.is_empty()) {
                     (Some(_), _) => Err(usage("a role takes no command".into())),
                     (None, true) => Err(usage("`--` is followed by a command, as in `supd -- nginx`".into())),
-                    (None, false) => Ok(Self::Solo(command)),
+                    (None, false) => Ok(Self::Solo(Solo { command, ..options.solo })),
                 };
             }
             let (name, value) = split(&argument);
@@ -75,6 +81,9 @@ impl Invocation {
                 None => arguments.next().ok_or_else(|| usage(format!("`{name}` needs a value"))),
             };
             options.take(&name, role.is_some(), &mut value)?;
+        }
+        if options.solo != Solo::default() {
+            return Err(usage("`--group` and `--rewrite` are for `supd -- CMD`".into()));
         }
         let Some(role) = role else { return options.settle(place).map(Self::Start) };
         let number = options.number.unwrap_or(0);
@@ -135,6 +144,7 @@ struct Options {
     log_level: Option<LogLevel>,
     log_format: Option<LogFormat>,
     quiet: bool,
+    solo: Solo,
     container: bool,
     foreground: bool,
     process_one: bool,
@@ -171,6 +181,12 @@ impl Options {
             "--log-level" => self.log_level = Some(choice(name, &value()?, LogLevel::parse)?),
             "--log-format" => self.log_format = Some(choice(name, &value()?, LogFormat::parse)?),
             "-q" | "--quiet" => self.quiet = true,
+            "-g" | "--group" if !role => self.solo.group = true,
+            "--rewrite" if !role => {
+                let text = value()?.to_string_lossy().into_owned();
+                let rule = parse_rewrite(&text).map_err(|why| usage(format!("`{name} {text}`: {why}")))?;
+                self.solo.rewrites.push(rule);
+            }
             "--container" if role => self.container = true,
             "--foreground" if role => self.foreground = true,
             "--process-one" if role => self.process_one = true,
@@ -198,14 +214,16 @@ impl Options {
 
     /// Fills what was not said from the place.
     fn settle(self, place: &Place<'_>) -> Result<Settings, SettingsError> {
+        // Whatever account a container runs as, its image has one place for everything.
+        let shared = place.root || place.container;
         let state_dir = match self.state_dir {
             Some(path) => path,
-            None if place.root => "/var/lib/supd".into(),
+            None if shared => "/var/lib/supd".into(),
             None => place.xdg("XDG_STATE_HOME", ".local/state", "--state-dir")?.join("supd"),
         };
         let runtime_dir = match self.runtime_dir {
             Some(path) => path,
-            None if place.root => "/run/supd".into(),
+            None if shared => RUNTIME_DIR.into(),
             None => match place.absolute("XDG_RUNTIME_DIR") {
                 Some(path) => path.join("supd"),
                 None => state_dir.join("run"),
@@ -213,12 +231,12 @@ impl Options {
         };
         let log_dir = match self.log_dir {
             Some(path) => path,
-            None if place.root => "/var/log/supd/pods".into(),
+            None if shared => "/var/log/supd/pods".into(),
             None => state_dir.join("log"),
         };
         let units = if !self.units.is_empty() {
             self.units
-        } else if place.root {
+        } else if shared {
             ["/etc/supd/units", "/run/supd/units", "/usr/local/lib/supd/units", "/usr/lib/supd/units"]
                 .map(PathBuf::from)
                 .to_vec()
@@ -374,6 +392,16 @@ mod tests {
     }
 
     #[test]
+    fn a_container_has_one_place_whoever_runs_it() {
+        let place =
+            Place { variable: &|_| None, root: false, container: true, process_one: true, foreground: false };
+        let Ok(Invocation::Start(settings)) = Invocation::parse([], &place) else { panic!() };
+        assert_eq!(settings.units.first().map(PathBuf::as_path), Some(Path::new("/etc/supd/units")));
+        assert_eq!(settings.runtime_dir, Path::new(RUNTIME_DIR));
+        assert_eq!(settings.shutdown_timeout, Duration::from_secs(9));
+    }
+
+    #[test]
     fn every_setting_travels_through_the_arguments_of_a_role() {
         let said = [
             "--units=/a",
@@ -416,8 +444,15 @@ mod tests {
     #[test]
     fn a_command_is_taken_as_it_is() {
         let command = vec![OsString::from("echo"), "--help".into()];
-        assert_eq!(parse(&["-q", "--", "echo", "--help"], true, &[]), Ok(Invocation::Solo(command)));
-        assert_eq!(parse(&["--"], true, &[]).unwrap_err().code, exit::USAGE);
+        let solo = Solo { command, ..Solo::default() };
+        assert_eq!(parse(&["-q", "--", "echo", "--help"], true, &[]), Ok(Invocation::Solo(solo.clone())));
+        let rewrites = vec![(15, 3), (1, 0)];
+        let arguments = ["-g", "--rewrite=TERM:QUIT", "--rewrite", "1:0", "--", "echo", "--help"];
+        let solo = Solo { group: true, rewrites, ..solo };
+        assert_eq!(parse(&arguments, true, &[]), Ok(Invocation::Solo(solo)));
+        for wrong in [&["--"][..], &["-g"], &["--rewrite", "1:2"], &["--rewrite", "TERM:NOPE", "--", "x"]] {
+            assert_eq!(parse(wrong, true, &[]).unwrap_err().code, exit::USAGE, "{wrong:?}");
+        }
     }
 
     #[test]

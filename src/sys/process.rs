@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A process that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,25 +179,6 @@ pub fn unblock_signals() {
     }
 }
 
-/// Waits for the next signal of those that are blocked. By number: nix has no names for real-time signals.
-pub fn next_signal() -> io::Result<i32> {
-    loop {
-        // SAFETY: a set on our stack, filled before it is used; nothing is written but errno.
-        let signal = unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&mut all);
-            libc::sigwaitinfo(&all, std::ptr::null_mut())
-        };
-        if signal > 0 {
-            return Ok(signal);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-}
-
 /// Whether a signal is ignored, as a parent may have left it.
 pub fn is_ignored(signal: i32) -> bool {
     // SAFETY: an all-zero sigaction is valid, and the call fills it.
@@ -223,6 +204,12 @@ impl Image {
     /// Becomes it. Comes back only with an error.
     pub fn execute(&self) -> io::Error {
         self.execute_by(self.program.as_raw_fd())
+    }
+
+    /// Becomes it by its path, which the program then finds as [`executed_path`]. Comes back only with an error.
+    pub fn execute_path(&self) -> io::Error {
+        // A number that is no descriptor is refused, and the path is next.
+        self.execute_by(-1)
     }
 
     fn execute_by(&self, program: RawFd) -> io::Error {
@@ -324,17 +311,6 @@ pub fn fork() -> io::Result<Option<i32>> {
     }
 }
 
-/// Makes the caller's process group the terminal's; harmless where there is no terminal.
-pub fn take_terminal() {
-    // SAFETY: plain calls. TTOU is ignored for the moment, or a background group would be stopped by asking.
-    unsafe {
-        libc::setpgid(0, 0);
-        let before = libc::signal(libc::SIGTTOU, libc::SIG_IGN);
-        libc::tcsetpgrp(libc::STDIN_FILENO, libc::getpgrp());
-        libc::signal(libc::SIGTTOU, before);
-    }
-}
-
 /// A descriptor that we were started with, now owned. `None`: it is not open. To be asked once for each number.
 pub fn adopt(number: RawFd) -> Option<OwnedFd> {
     // SAFETY: F_SETFD fails for a number that is not open, so what is owned exists; the caller asks once, at
@@ -372,6 +348,23 @@ pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
 pub fn close_on_exec_from(first: RawFd) {
     // SAFETY: a plain call.
     unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+}
+
+/// Closes every descriptor from 3 on but one. Kernels before 5.9 cannot; there they stay open.
+pub fn close_all_but(kept: Option<&impl AsFd>) {
+    let close = |first: libc::c_uint, last: libc::c_uint| {
+        if first <= last {
+            // SAFETY: descriptors that we were started with: nobody in this process owns one of them.
+            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        }
+    };
+    match kept.and_then(|fd| libc::c_uint::try_from(fd.as_fd().as_raw_fd()).ok()) {
+        None => close(3, libc::c_uint::MAX),
+        Some(kept) => {
+            close(3, kept.saturating_sub(1));
+            close(kept.max(2) + 1, libc::c_uint::MAX);
+        }
+    }
 }
 
 /// The path by which we were executed, from the kernel; for when there is no /proc.

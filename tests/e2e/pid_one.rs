@@ -1,22 +1,11 @@
-//! supd as PID 1 of a PID namespace, as in a container: exit codes, signals, orphans. Needs root.
+//! supd as PID 1 of a PID namespace, as in a container: exit codes, stop requests, orphans. Needs root.
+//! `supd -- CMD`, and places that lack something: tests/pid1.
 
 #![allow(unsafe_code, clippy::disallowed_types)] // A test has children of its own.
 
-use std::process::Command;
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-use super::space::{Space, output};
+use super::space::Space;
 
 const UNSHARE: &[&str] = &["unshare", "-fp", "--mount-proc", "--kill-child"];
-
-/// Runs `supd -- sh -c SCRIPT` as PID 1, and returns what came of it.
-fn solo(script: &str) -> super::space::Output {
-    let mut command = Command::new(UNSHARE[0]);
-    command.args(&UNSHARE[1..]).args([env!("CARGO_BIN_EXE_supd"), "--", "/bin/sh", "-c", script]);
-    output(&mut command)
-}
 
 #[test]
 fn it_is_pid_one_and_its_pods_are_its_children() {
@@ -83,32 +72,4 @@ fn who_is_no_machines_init_takes_no_machine_down() {
     }
     supd.ctl("is-ready a").ok();
     assert_eq!(supd.stop(), 0);
-}
-
-#[test]
-fn solo_every_exit_code_comes_back() {
-    for code in [0, 1, 2, 7, 100, 126, 127, 128, 200, 255] {
-        assert_eq!(solo(&format!("exit {code}")).code, code);
-    }
-    assert_eq!(solo("kill -9 $$").code, 137);
-    assert_eq!(solo("kill -15 $$").code, 143);
-}
-
-#[test]
-fn solo_a_missing_program_is_127_and_says_so() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_supd"));
-    output(command.args(["--", "/no/such/program"])).code(127).stderr_has("/no/such/program");
-}
-
-#[test]
-fn solo_signals_are_passed_on() {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_supd"));
-    command.args(["--", "/bin/sh", "-c", "trap 'exit 9' USR1; echo up; while :; do sleep 1; done"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    use std::io::BufRead;
-    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line, "up\n");
-    kill(Pid::from_raw(child.id() as i32), Signal::SIGUSR1).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(9));
 }
