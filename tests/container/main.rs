@@ -6,11 +6,20 @@
 mod image;
 mod podman;
 mod promises;
+#[allow(dead_code, reason = "what only other tests use")]
+#[path = "../e2e/waiting.rs"]
+mod waiting;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use podman::Podman;
+
+/// What the waits of tests/e2e take from there.
+mod space {
+    /// Far longer than any container here takes to say something.
+    pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+}
 
 fn main() -> ExitCode {
     // Words are parts of names, as with other tests; options of the usual harness mean nothing here.

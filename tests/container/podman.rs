@@ -1,9 +1,9 @@
 //! podman with runc, with a storage of its own that goes when the tests are over.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use super::image::{make_context, packaging};
+use super::waiting::Stream;
 
 /// What every container gets: no network, and limits that this machine's own allow.
 const RUN: &[&str] =
@@ -65,9 +65,8 @@ impl Podman {
     /// Starts a container with a name.
     pub fn start(&self, name: &'static str, options: &[&str], arguments: &[&str]) -> Container<'_> {
         let options: Vec<&str> = ["--rm", "--name", name].iter().chain(options).copied().collect();
-        let mut child = self.run(&options, arguments).stdout(Stdio::piped()).spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Container { podman: self, name, child, out }
+        let out = Stream::new(self.run(&options, arguments).stdout(Stdio::piped()).spawn().unwrap());
+        Container { podman: self, name, out }
     }
 
     /// A directory of units to mount into containers.
@@ -93,21 +92,13 @@ impl Drop for Podman {
 pub struct Container<'a> {
     podman: &'a Podman,
     name: &'static str,
-    child: Child,
-    out: BufReader<ChildStdout>,
+    out: Stream,
 }
 
 impl Container<'_> {
     /// Reads its standard output up to a line that has this text.
-    pub fn until(&mut self, text: &str) -> String {
-        let mut line = String::new();
-        while self.out.read_line(&mut line).unwrap() > 0 {
-            if line.contains(text) {
-                return line;
-            }
-            line.clear();
-        }
-        panic!("{} ended without {text:?}", self.name);
+    pub fn until(&mut self, text: &str) {
+        self.out.until(text);
     }
 
     /// Does something with it by podman; what that printed.
@@ -116,10 +107,10 @@ impl Container<'_> {
         said(&out).unwrap()
     }
 
-    /// `podman stop`: its code, and whether podman had to kill it.
-    pub fn stop(mut self) -> i32 {
+    /// `podman stop`; its code, 137 if podman had to kill it.
+    pub fn stop(self) -> i32 {
         self.podman(&["stop", "--time=30"], &[]);
-        self.child.wait().unwrap().code().unwrap()
+        self.out.end()
     }
 }
 

@@ -75,7 +75,7 @@ fn the_init_of_one_command_is_not_noticed(podman: &Podman) {
         assert_eq!(out.status.code(), Some(code), "{command:?}: {out:#?}");
     }
     let mut container = podman.start("solo", &[], &["--", "/bin/hello", "serve"]);
-    container.until("as process 2");
+    container.until("hello");
     assert_eq!(container.stop(), 143, "the command had TERM, and nobody had KILL");
 }
 
