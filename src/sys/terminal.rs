@@ -14,8 +14,8 @@ impl Terminal {
     /// Finds it: among standard input, output and error, or by its name.
     pub fn find() -> Option<Self> {
         // SAFETY: borrowed for one call each, and only while the number is open: who asks has closed none.
-        let standard = (0..=2).map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-        for fd in standard.filter(|fd| foreground(fd.as_raw_fd()).is_ok()) {
+        let mut standard = (0..=2).map(|number| unsafe { BorrowedFd::borrow_raw(number) });
+        if let Some(fd) = standard.find(|fd| foreground(fd.as_raw_fd()).is_ok()) {
             let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3)).ok()?;
             return super::process::adopt(copy).map(Self);
         }
