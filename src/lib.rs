@@ -23,7 +23,8 @@
 //! `logs`, `control`, `runtime` the unit and the engine's event, action and view types, never each other's
 //! insides; `manager` all but `keeper` and `spawner`; those two only `wire` and the system; `cli` `control`,
 //! `kubernetes`, `logs`, `unit` and `engine`; `kubernetes` (units as manifests) only `unit`; `look`, a helper in
-//! a process of its own, only `logs`. All may use `limits`, where every bound stands with its reason.
+//! a process of its own, only `logs`; `machine` (a machine's PID 1 before and after it is the keeper) only `wire` and
+//! the system. All may use `limits`, where every bound stands with its reason.
 //! `tests/tidy.rs` holds this.
 //!
 //! The modules below stand in the order in which data flows.
@@ -41,6 +42,8 @@ pub mod store;
 pub mod keeper;
 pub mod spawner;
 pub mod wire;
+// What PID 1 does before there is a keeper, and after.
+pub mod machine;
 // 5. Bytes, and the helper that looks at what others must not touch.
 pub mod logs;
 pub mod look;

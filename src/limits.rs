@@ -314,3 +314,22 @@ pub const JSONPATH_VALUES_MAX: usize = 1_000_000;
 pub const KERNEL_LOG_RECORDS_MAX: usize = 20_000;
 /// Ends for want of memory that are remembered.
 pub const KERNEL_LOG_VICTIMS_MAX: usize = 64;
+
+/// Bytes of the kernel's command line: what the kernel itself takes, on every architecture.
+pub const KERNEL_LINE_BYTES_MAX: u64 = 4096;
+/// Bytes of a host's name: what the kernel takes.
+pub const HOST_NAME_BYTES_MAX: u64 = 64;
+/// Bytes of a table of the kernel that is read on the way down: some ten thousand mounts.
+pub const KERNEL_TABLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long a machine that goes down waits for its disks to take what is not written yet.
+pub const MACHINE_SYNC_MS: u64 = 30_000;
+/// How long what no unit has started may take to end after TERM.
+pub const MACHINE_TERM_MS: u64 = 5_000;
+/// How long one round of KILL waits for processes to be gone.
+pub const MACHINE_KILL_MS: u64 = 2_000;
+/// Rounds of KILL: what starts others faster than it can be killed must come to an end.
+pub const MACHINE_KILL_ROUNDS_MAX: usize = 5;
+/// How long swap and file systems may take.
+pub const MACHINE_UNMOUNT_MS: u64 = 30_000;
+/// Rounds of unmounting: each one frees what was below, and ten layers are more than anybody stacks.
+pub const MACHINE_UNMOUNT_ROUNDS_MAX: usize = 10;

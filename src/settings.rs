@@ -169,6 +169,11 @@ pub fn substitute_runtime_dir(uid: u32) -> PathBuf {
 }
 
 impl Settings {
+    /// We are the init of a machine: what happens when we end happens to the machine.
+    pub fn is_machine(&self) -> bool {
+        self.process_one && !self.container
+    }
+
     /// Where supctl finds us.
     pub fn control_socket(&self) -> PathBuf {
         self.runtime_dir.join("control.sock")
@@ -254,6 +259,11 @@ impl LogFormat {
 }
 
 impl Role {
+    /// Whether the arguments, the program's own name left out, are those of a role.
+    pub fn is_named(arguments: &[OsString]) -> bool {
+        arguments.first().is_some_and(|word| parse::is_role(word))
+    }
+
     /// The word that `ps` shows.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,11 +1,14 @@
 //! supd: arguments → role → exit code.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use supd::keeper::Over;
 use supd::keeper::place::Surroundings;
 use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
-use supd::{keeper, logs, look, manager, spawner};
+use supd::wire::after::After;
+use supd::{keeper, logs, look, machine, manager, spawner};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -13,12 +16,30 @@ fn main() -> ExitCode {
         return ExitCode::from(look::run(&arguments[1..]));
     }
     let surroundings = Surroundings::look();
+    if surroundings.is_machine() && !Role::is_named(&arguments) {
+        start_machine(arguments, &surroundings);
+    }
     let variable = |name: &str| std::env::var_os(name);
     let invocation = Invocation::parse(arguments, &surroundings.place(&variable));
     let code = match invocation {
-        Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
+        Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
         Ok(Invocation::Solo(solo)) => keeper::solo::run(&solo),
-        Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume),
+        Ok(Invocation::Role(Role::Keeper { resume }, settings)) => {
+            let is_machine = settings.is_machine();
+            match keeper::run(settings, resume) {
+                over if !is_machine => over.report(),
+                Over::Done { after, .. } => machine::halt::end(after),
+                Over::NotBegun(why, _) => {
+                    machine::boot::failed(&why);
+                    machine::boot::again()
+                }
+                // What it ran is nobody's now: a machine in order needs a new start.
+                Over::Broken(why) => {
+                    machine::boot::failed(&why);
+                    machine::halt::end(After::Reboot)
+                }
+            }
+        }
         Ok(Invocation::Role(Role::Trial { opens }, settings)) => {
             keeper::reexec::trial::run(&settings, opens, what_must_be_readable)
         }
@@ -39,6 +60,25 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(code)
+}
+
+/// The init of a machine: whatever goes wrong, it does not end. What was typed into the boot loader and cannot be
+/// understood is told, and left out.
+fn start_machine(arguments: Vec<OsString>, surroundings: &Surroundings) -> ! {
+    machine::boot::guard();
+    let mut options = machine::boot::prepare(arguments);
+    loop {
+        let variable = |name: &str| std::env::var_os(name);
+        let why = match Invocation::parse(std::mem::take(&mut options), &surroundings.place(&variable)) {
+            Ok(Invocation::Start(settings)) => match keeper::boot::start(&settings) {
+                Over::NotBegun(why, _) | Over::Broken(why) => why,
+                Over::Done { after, .. } => machine::halt::end(after),
+            },
+            Ok(_) => "the options given to init ask for something else than an init".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        machine::boot::failed(&why);
+    }
 }
 
 /// What this version must be able to read beside the keeper's state, before it takes over: said in words if

@@ -143,6 +143,12 @@ pub enum Verb {
     Reexec(reexec::Options),
     /// End supd in order
     Shutdown(shutdown::Options),
+    /// Switch the machine off, in order
+    Poweroff(shutdown::MachineOptions),
+    /// Start the machine anew, in order
+    Reboot(shutdown::MachineOptions),
+    /// Halt the machine, in order, and leave it switched on
+    Halt(shutdown::MachineOptions),
     /// The version of supctl and of supd
     Version(version::Options),
     /// The kinds of objects

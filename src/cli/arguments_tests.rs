@@ -103,6 +103,9 @@ fn lines_that_work() {
         ("supctl completion bash", "Completion"),
         ("supctl help exit-codes", "Help"),
         ("supctl shutdown --timeout 5s", "Shutdown"),
+        ("supctl poweroff", "Poweroff"),
+        ("supctl reboot --timeout 5s", "Reboot"),
+        ("supctl halt", "Halt"),
         ("supctl reexec --binary ./supd", "Reexec"),
         ("supctl daemon-reexec", "Reexec"),
     ];

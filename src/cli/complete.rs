@@ -46,33 +46,50 @@ _supctl_with_names() {
 complete -F _supctl_with_names -o bashdefault -o default supctl
 "#;
 
-/// See [`BASH`].
-const ZSH: &str = r#"
-_supctl_with_names() {
+/// See [`BASH`]. Where there are names, what clap's function would add is every file and every command of the
+/// host. Works sourced and as a file of `fpath`, whose body is the function at its first call.
+const ZSH: &str = r#"_supctl_with_names() {
     local -a names
     names=(${(f)"$(supctl __complete "${(@)words[2,CURRENT]}" 2>/dev/null)"})
-    (( ${#names} )) && compadd -- $names
-    _supctl "$@"
+    if (( ${#names} )); then
+        compadd -- $names
+    else
+        _supctl "$@"
+    fi
 }
 compdef _supctl_with_names supctl
+if [ "$funcstack[1]" = "_supctl" ]; then
+    _supctl_with_names "$@"
+fi
 "#;
 
-/// See [`BASH`].
+/// The end of clap's script for zsh, in whose place ours stands.
+const ZSH_END: &str = r#"if [ "$funcstack[1]" = "_supctl" ]"#;
+
+/// See [`BASH`]. Files are offered only where a verb takes them. The value of a flag is asked for, too.
 const FISH: &str = r#"
-complete -c supctl -f -a "(supctl __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)"
+function __supctl_names
+    supctl __complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null
+end
+complete -c supctl -n "not __fish_seen_subcommand_from validate run exec" -f -a "(__supctl_names)"
+complete -c supctl -n "__fish_seen_subcommand_from exec" -a "(__supctl_names)"
+complete -c supctl -n "not __fish_seen_subcommand_from export" -s o -l output -x -a "(__supctl_names)"
+complete -c supctl -l for -x -a "(__supctl_names)"
+complete -c supctl -l types -x -a "(__supctl_names)"
 "#;
 
 /// `supctl completion SHELL`
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Arguments::command(), "supctl", &mut script);
-    let names = match options.shell {
-        Shell::Bash => BASH,
-        Shell::Zsh => ZSH,
-        Shell::Fish => FISH,
-        _ => "",
+    let script = String::from_utf8_lossy(&script);
+    let text = match options.shell {
+        Shell::Bash => format!("{script}{BASH}"),
+        Shell::Zsh => format!("{}{ZSH}", script.split(ZSH_END).next().unwrap_or_default()),
+        Shell::Fish => format!("{script}{FISH}"),
+        _ => script.into_owned(),
     };
-    context.print(&format!("{}{names}", String::from_utf8_lossy(&script)))?;
+    context.print(&text)?;
     Ok(Exit::DONE)
 }
 
@@ -143,6 +160,8 @@ const WITH_NAMES: [&str; 18] = [
 const WITH_VALUES: [&str; 8] = ["-o", "--output", "-l", "--selector", "--for", "--timeout", "-n", "--socket"];
 const FORMATS: [&str; 8] =
     ["wide", "json", "jsonl", "yaml", "name", "jsonpath=", "custom-columns=", "custom-columns-file="];
+const LOG_FORMATS: [&str; 4] = ["text", "short", "json", "jsonl"];
+const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 const CONDITIONS: [&str; 9] = [
     "ready",
     "complete",
@@ -170,12 +189,16 @@ fn wanted(before: &[String], current: &str) -> Wanted {
         return Wanted::default();
     }
     match before.last().map(String::as_str) {
+        Some("-o" | "--output") if verb == "logs" => return fixed(&LOG_FORMATS),
         Some("-o" | "--output") => return fixed(&FORMATS),
         Some("--for") if verb == "wait" => return fixed(&CONDITIONS),
         Some("--types") => return fixed(&["Normal", "Warning"]),
         _ => {}
     }
     let names = vec![Noun::Unit, Noun::Pod, Noun::Job];
+    if verb == "completion" {
+        return fixed(&SHELLS);
+    }
     if verb == "explain" {
         return Wanted { fixed: explain::paths(), ..Wanted::default() };
     }
@@ -212,6 +235,15 @@ mod tests {
         wanted(before, current)
     }
 
+    /// Else names are asked for nowhere, and nobody sees it.
+    #[test]
+    fn claps_script_for_zsh_ends_as_ours_begins() {
+        let mut script = Vec::new();
+        clap_complete::generate(Shell::Zsh, &mut Arguments::command(), "supctl", &mut script);
+        let parts = String::from_utf8(script).unwrap().split(ZSH_END).count();
+        assert_eq!(parts, 2);
+    }
+
     #[test]
     fn what_may_stand_where() {
         assert_eq!(of("ge"), Wanted::default());
@@ -226,6 +258,8 @@ mod tests {
         assert!(of("get pods -o ").fixed.contains(&"wide".to_owned()));
         assert!(of("wait web --for c").fixed.contains(&"complete".to_owned()));
         assert!(of("explain job.").fixed.contains(&"job.backoff_limit".to_owned()));
+        assert_eq!(of("completion z").fixed, SHELLS);
+        assert_eq!(of("logs web -o ").fixed, LOG_FORMATS);
         assert_eq!(of("calendar x"), Wanted::default());
     }
 }

@@ -319,7 +319,7 @@ fn scaling_and_deleting() {
     let host = Host::new();
     assert_eq!(host.ctl("scale web --replicas=5 --no-block"), ("web: scaled to 5\n".to_owned(), 0));
     assert_eq!(host.ctl("scale import 5").1, 2);
-    assert_eq!(host.ctl("delete job/import"), ("import: deleted\n".to_owned(), 0));
+    assert_eq!(host.ctl("delete job/import"), ("job.batch \"import\" deleted\n".to_owned(), 0));
     assert_eq!(host.ctl("delete m*").1, 2);
     assert_eq!(host.ctl("delete m* --yes").1, 0);
 }

@@ -39,8 +39,8 @@ Configure
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
   explain KEY|CODE      what a key or a fault means; needs no supd
-  reexec   shutdown   version   api-resources   completion SHELL
-  help VERB   help exit-codes
+  reexec   shutdown   poweroff, reboot, halt   version   api-resources
+  completion SHELL      help VERB   help exit-codes
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes

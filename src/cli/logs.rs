@@ -25,16 +25,19 @@ use crate::logs::read::{Entry, LogQuery, read};
 /// Arguments of `logs`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  supctl logs -f --tail 20 web\n  supctl logs -p web-0 --timestamps\n\nExit codes: 0 done, 4 no such unit, pod or job, 69 supd cannot be reached, 130 interrupted"
+    after_help = "Examples:\n  supctl logs -f --tail 20 web\n  supctl logs -p -l app=web --prefix\n\nExit codes: 0 done, 4 no such unit, pod or job, 69 supd cannot be reached, 130 interrupted"
 )]
 pub struct Options {
     /// Units, pods or jobs
-    #[arg(value_name = "NAME", required = true)]
+    #[arg(value_name = "NAME", required_unless_present = "selector", conflicts_with = "selector")]
     names: Vec<String>,
+    /// Pods with these labels, as of `get`, in place of names; of each the last 10 lines without --tail
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    selector: Option<String>,
     /// Go on with what is printed from now on
     #[arg(short, long)]
     follow: bool,
-    /// Only the last lines; `all` is all
+    /// Only the last lines; `all` is all. With -l of each process
     #[arg(short = 'n', long, visible_alias = "lines", value_name = "N", value_parser = line_count, allow_hyphen_values = true)]
     tail: Option<usize>,
     /// Only lines since a time, or newer than a duration
@@ -70,13 +73,21 @@ pub struct Options {
     /// For kubectl's hands: without `-c` all are shown
     #[arg(long, hide = true, conflicts_with = "container")]
     all_containers: bool,
+    /// For kubectl's hands: all that are selected are read at once
+    #[arg(long, hide = true, value_name = "N", requires = "selector")]
+    max_log_requests: Option<u32>,
 }
+
+/// kubectl shows so many lines of each of several pods that only labels name.
+const SELECTED_TAIL: usize = 10;
 
 impl Options {
     fn query(&self) -> Result<LogQuery, Failure> {
         let time = |text: &Option<String>| text.as_deref().map(parse_since).transpose();
+        let tail = self.tail.or(self.selector.as_ref().map(|_| SELECTED_TAIL));
         Ok(LogQuery {
-            tail: self.tail.filter(|tail| *tail != usize::MAX),
+            tail: tail.filter(|tail| *tail != usize::MAX),
+            tail_of_each: self.selector.is_some(),
             since: time(&self.since)?,
             until: time(&self.until)?,
             stream: match (self.stdout, self.stderr) {
@@ -101,7 +112,10 @@ pub(super) fn line_count(text: &str) -> Result<usize, String> {
 pub fn run(options: &Options, context: &Context) -> Outcome {
     let query = options.query()?;
     let server = Server::connect(context, Asker::Question)?;
-    let found = target::resolve(&server, &options.names, Asker::Question)?;
+    let found = match &options.selector {
+        Some(selector) => target::labelled(&server, selector)?,
+        None => target::resolve(&server, &options.names, Asker::Question)?,
+    };
     let mut exit = Exit::DONE;
     for failure in &found.missing {
         context.complain(failure);

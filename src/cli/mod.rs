@@ -62,6 +62,7 @@ pub mod subject;
 pub mod table;
 pub mod target;
 pub mod time_limit;
+mod traditional;
 pub mod validate;
 pub mod version;
 pub mod wait;
@@ -76,10 +77,18 @@ use self::arguments::{Arguments, Verb};
 use self::ask::Question;
 use self::context::Context;
 use self::exit::{Exit, Failure, Outcome};
+use crate::control::objects::MachineEnd;
 
 /// Reads the arguments, does what they say, and tells how to end.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let words = arguments.into_iter().map(|word| word.to_string_lossy().into_owned());
+    let words = match traditional::translate(words.collect()) {
+        Ok(words) => words,
+        Err(failure) => {
+            eprintln!("{failure}");
+            return failure.exit;
+        }
+    };
     let arguments = match Arguments::try_parse_from(alias::normalise(words)) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -140,6 +149,9 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Calendar(options) => calendar::run(options, context),
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
+        Verb::Poweroff(options) => shutdown::machine(MachineEnd::PowerOff, options, context),
+        Verb::Reboot(options) => shutdown::machine(MachineEnd::Reboot, options, context),
+        Verb::Halt(options) => shutdown::machine(MachineEnd::Halt, options, context),
         Verb::Version(options) => version::run(options, context),
         Verb::Completion(options) => complete::run(options, context),
         Verb::Words(options) => complete::words(options, context),

@@ -188,6 +188,9 @@ fn parse_nouns(word: &str) -> Result<Option<Vec<Noun>>, Failure> {
     if word == "all" {
         return Ok(Some(ALL.to_vec()));
     }
+    if is_replica_set(word) {
+        return Err(no_replica_sets());
+    }
     if NOUNS_NOT_YET.contains(&word) {
         return Err(not_yet::value(&format!("`get {word}`"), "supctl get units"));
     }
@@ -205,7 +208,24 @@ fn parse_nouns(word: &str) -> Result<Option<Vec<Noun>>, Failure> {
     Ok(Some(nouns))
 }
 
+/// Kubernetes' objects between a deployment and its pods.
+fn is_replica_set(text: &str) -> bool {
+    matches!(
+        text.to_ascii_lowercase().as_str(),
+        "rs" | "replicaset" | "replicasets" | "replicaset.apps" | "replicasets.apps"
+    )
+}
+
+fn no_replica_sets() -> Failure {
+    Failure::usage("there are no ReplicaSets here: a service keeps its revisions itself")
+        .hint("its revisions: supctl rollout history NAME")
+        .hint("its pods: supctl get deployments")
+}
+
 fn unknown_noun(text: &str) -> Failure {
+    if is_replica_set(text) {
+        return no_replica_sets();
+    }
     let plurals = NOUNS.iter().map(|(_, spellings)| spellings[1]);
     Failure::usage(format!("there is no noun `{text}`"))
         .hint(format!("nouns: {}, all", plurals.collect::<Vec<_>>().join(", ")))

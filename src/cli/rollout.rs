@@ -130,7 +130,9 @@ fn each(
     }
     for subject in &found.subjects {
         let outcome = match subject {
-            Subject::Unit(unit) if unit.status.kind == Kind::Service => act(&server, subject.name()),
+            Subject::Unit(unit) if unit.status.kind == Kind::Service => {
+                service(&server, subject.name()).and_then(|()| act(&server, subject.name()))
+            }
             _ => {
                 let name = subject.name();
                 Err(Failure::usage(format!("`rollout` is for services; `{name}` is none")))
@@ -142,6 +144,15 @@ fn each(
         }));
     }
     Ok(exit)
+}
+
+/// A manifest's Pod runs as a service does, but no Deployment rolls it.
+fn service(server: &Server, name: &str) -> Result<(), Failure> {
+    match server.find::<Deployment>(name)? {
+        Some(_) => Ok(()),
+        None => Err(Failure::usage(format!("`rollout` is for services; `{name}` is a Pod"))
+            .hint("to change it: supctl apply -f FILE")),
+    }
 }
 
 // ---- status

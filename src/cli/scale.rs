@@ -69,6 +69,7 @@ fn scale(server: &Server, subject: &Subject, amount: Amount) -> Result<u32, Fail
     let name = subject.name();
     match subject {
         Subject::Unit(unit) if unit.status.kind == Kind::Service => {}
+        Subject::Pod(_) => return Err(Failure::usage(format!("cannot scale a Pod, and `{name}` is one"))),
         _ => return Err(Failure::usage(format!("`scale` is for services; `{name}` is none"))),
     }
     let replicas = match amount {

@@ -7,7 +7,8 @@ use super::name::{Noun, Reference, nearest};
 use super::not_yet::quoted;
 use super::server::Server;
 use super::subject::Subject;
-use crate::control::objects::{Job, Pod, Unit};
+use crate::control::client::Selection;
+use crate::control::objects::{Deployment, Job, Pod, Selector, Unit};
 use crate::unit::model::Kind;
 
 /// What sort of verb asks: an unknown name has a code of its own for each.
@@ -73,12 +74,26 @@ fn resolve_among(
     Ok(known.find(&references, asker))
 }
 
+/// The pods with these labels. That there are none is a failure: nothing was named that could be waited for.
+pub fn labelled(server: &Server, selector: &str) -> Result<Found, Failure> {
+    Selector::parse(selector).map_err(Failure::usage)?;
+    let pods: Vec<Pod> = server.select(Selection { labels: Some(selector), ..Selection::default() })?;
+    if pods.is_empty() {
+        return Err(Failure::new(Exit::NOT_FOUND, "No resources found")
+            .hint("labels of what there is: supctl get pods --show-labels"));
+    }
+    let subjects = pods.into_iter().map(|pod| Subject::Pod(Box::new(pod))).collect();
+    Ok(Found { subjects, ..Found::default() })
+}
+
 /// The kind of object of the API that a bare name means: a unit's own, else a pod, else a job. `Err`: what
 /// to say where there is none.
 pub fn noun_of(server: &Server, name: &str) -> Result<Result<Noun, Failure>, Failure> {
     let mut found = resolve(server, &[name.to_owned()], Asker::Question)?;
     Ok(match (found.subjects.first(), found.missing.pop()) {
         (Some(Subject::Unit(unit)), _) => Ok(match unit.status.kind {
+            // A manifest's Pod, of the same name.
+            Kind::Service if server.find::<Deployment>(name)?.is_none() => Noun::Pod,
             Kind::Service => Noun::Service,
             Kind::Job => Noun::Job,
             Kind::CronJob => Noun::CronJob,

@@ -21,8 +21,8 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::objects::{
-    Deployment, ExecRequest, HistoryEntry, Info, Job, JobRequest, List, LogLocation, Noun, Pod, Scale,
-    ScaleRequest, Status, StatusReason,
+    DeleteOptions, Deployment, ExecRequest, HistoryEntry, Info, Job, JobRequest, List, LogLocation, Noun,
+    Pod, Scale, ScaleRequest, Status, StatusReason,
 };
 use super::past::Past;
 use super::route;
@@ -162,6 +162,11 @@ impl Client {
     /// An object is to go.
     pub fn delete<T: Noun>(&self, name: &str) -> Result<Status, ClientError> {
         self.exchange(Method::DELETE, &object_path::<T>(name), Bytes::new())
+    }
+
+    /// The same, with options.
+    pub fn delete_with<T: Noun>(&self, name: &str, options: &DeleteOptions) -> Result<Status, ClientError> {
+        self.exchange(Method::DELETE, &object_path::<T>(name), to_json(options)?)
     }
 
     /// Whatever this path answers to a GET.

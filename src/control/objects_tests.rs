@@ -373,7 +373,7 @@ fn a_path_that_is_no_text_is_still_printed() {
 fn events() {
     let about = About { kind: "Job", name: "import".to_owned(), unit: name("import") };
     let message = "Created pod: import-1".to_owned();
-    let report = Report { warning: false, reason: "SuccessfulCreate", about, message };
+    let report = Report { warning: false, reason: "SuccessfulCreate", about, message, lead: None };
     golden("event", &Event::new(&report, 300, at(0).wall));
 }
 

@@ -1,5 +1,7 @@
 //! What is asked of the manager, and what it answers. HTTP is the server's business alone.
 
+use std::time::Duration;
+
 use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
@@ -128,6 +130,8 @@ pub enum Request {
         collection: Collection,
         /// Its name.
         name: String,
+        /// A pod's time to end, where that is less than its own; others have none.
+        grace: Option<Duration>,
     },
     /// The back-off of all units is forgotten.
     ResetFailed,

@@ -3,6 +3,8 @@
 //! Pure. Whatever is not understood in full — path, query, field — is refused, never ignored: a client that
 //! asks for `dryRun` must not get the real thing.
 
+use std::time::Duration;
+
 use hyper::Method;
 use serde::de::DeserializeOwned;
 
@@ -253,7 +255,8 @@ fn delete(collection: Collection, name: &str, options: DeleteOptions) -> Result<
     if options.propagation_policy.as_deref() == Some("Orphan") {
         return Err(invalid("propagationPolicy: what belongs to an object goes with it"));
     }
-    Ok(Request::Delete { collection, name: checked_name(collection, name)? })
+    let grace = options.grace_period_seconds.map(Duration::from_secs);
+    Ok(Request::Delete { collection, name: checked_name(collection, name)?, grace })
 }
 
 fn unit_verb(verb: &str, body: &[u8]) -> Result<UnitVerb, Status> {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::objects::{ApplyFile, Time, UndoOptions};
+use crate::control::objects::{ApplyFile, MachineEnd, Time, UndoOptions};
 use crate::control::past::About;
 
 fn ask(method: &str, target: &str, body: &str) -> Result<Asked, Status> {
@@ -140,12 +140,14 @@ fn verbs_of_pods_and_jobs() {
     assert_eq!(asked("POST", &format!("{path}/restart"), ""), request);
     let request = Request::Pod { pod: pod.clone(), verb: PodVerb::Stop };
     assert_eq!(asked("POST", &format!("{path}/stop"), ""), request);
-    let request = Request::Delete { collection: Collection::Pods, name: pod };
+    let request = Request::Delete { collection: Collection::Pods, name: pod.clone(), grace: None };
     assert_eq!(asked("DELETE", &path, ""), request);
     assert_eq!(
         asked("DELETE", &path, r#"{"kind":"DeleteOptions","propagationPolicy":"Background"}"#),
         request
     );
+    let request = Request::Delete { collection: Collection::Pods, name: pod, grace: Some(Duration::ZERO) };
+    assert_eq!(asked("DELETE", &path, r#"{"gracePeriodSeconds":0}"#), request);
 
     let suspend = Request::Suspend { collection: Collection::Jobs, name: "import".to_owned(), suspend: true };
     assert_eq!(asked("PATCH", &format!("{BATCH}/jobs/import"), r#"{"spec":{"suspend":true}}"#), suspend);
@@ -170,8 +172,14 @@ fn requests_to_the_daemon() {
     assert_eq!(post("run", r#"{"exec":["true"],"job":true}"#), Request::Run(Box::new(wish)));
     let wish = ExecRequest { name: "worker@eu".to_owned(), container: None, command: vec!["sh".to_owned()] };
     assert_eq!(post("exec", r#"{"name":"worker@eu","command":["sh"]}"#), Request::Exec(wish));
-    let wish = ShutdownOptions { timeout_seconds: Some(9) };
+    let wish = ShutdownOptions { timeout_seconds: Some(9), machine: None };
     assert_eq!(post("shutdown", r#"{"timeoutSeconds":9}"#), Request::Shutdown(wish));
+    for (word, end) in
+        [("poweroff", MachineEnd::PowerOff), ("reboot", MachineEnd::Reboot), ("halt", MachineEnd::Halt)]
+    {
+        let wish = ShutdownOptions { timeout_seconds: None, machine: Some(end) };
+        assert_eq!(post("shutdown", &format!(r#"{{"machine":"{word}"}}"#)), Request::Shutdown(wish));
+    }
 }
 
 /// F84: a closed list of verbs, paths, parameters and fields.
@@ -180,6 +188,7 @@ fn what_is_not_known_is_refused() {
     for (method, target, body, code, words) in [
         ("POST", "/apis/supd/v1/units/web/__class__", "", 404, "no verb `__class__`"),
         ("POST", "/apis/supd/v1/units/web/supervisor.stopAll", "", 404, "no verb"),
+        ("POST", "/apis/supd/v1/shutdown", r#"{"machine":"explode"}"#, 400, "unknown variant `explode`"),
         ("POST", "/apis/supd/v1/__class__", "", 404, "no path"),
         ("POST", "/apis/supd/v1/units/web/start", r#"{"force":true}"#, 400, "unknown field `force`"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":65}"#, 422, "no signal 65"),

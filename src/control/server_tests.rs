@@ -173,7 +173,8 @@ fn execute(command: &[String], told: std_mpsc::Sender<()>) -> mpsc::Receiver<Byt
 fn event(sequence: u64) -> Object {
     let unit = UnitName::parse("web").unwrap();
     let about = About { kind: "Unit", name: "web".to_owned(), unit };
-    let report = Report { warning: false, reason: "Started", about, message: format!("event {sequence}") };
+    let report =
+        Report { warning: false, reason: "Started", about, message: format!("event {sequence}"), lead: None };
     Event::new(&report, sequence, Wall(0)).into()
 }
 

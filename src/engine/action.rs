@@ -193,6 +193,9 @@ pub struct Report {
     pub about: About,
     /// In words.
     pub message: String,
+    /// Kubernetes' own words for it, which stand before ours in an event; supd's own log does without.
+    #[serde(default)]
+    pub lead: Option<Box<str>>,
 }
 
 /// Who a report is about.

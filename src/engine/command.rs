@@ -1,6 +1,7 @@
 //! An operator's wishes: what each verb does to each kind (supctl(1), VERBS).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::action::{Accepted, Action, Actions, Refused, RefusedReason};
 use super::entry::{Entry, KindState};
@@ -9,7 +10,7 @@ use super::id::{ObjectRef, PodUid};
 use super::places::Place;
 use super::pod::{Count, Owner};
 use super::time::Now;
-use super::{Engine, report};
+use super::{Engine, report, tell};
 use crate::limits::REPLICAS_MAX;
 use crate::unit::model::{Kind, Unit};
 use crate::unit::name::UnitName;
@@ -46,6 +47,7 @@ impl Engine {
             Command::DeleteUnit(unit) => self.delete_unit(now, &unit, out),
             Command::DeleteJob(job) => self.delete_job_by_name(now, &job, out),
             Command::StopPod(uid) => self.stop_one_pod(now, uid, "stopping", out),
+            Command::HastenPod { pod, grace } => self.hasten_one_pod(now, pod, grace),
             Command::RestartPod(uid) => self.stop_one_pod(now, uid, "restarting", out),
             Command::ResetFailed(unit) => self.reset_failed(now, unit.as_ref(), out),
         }
@@ -185,6 +187,10 @@ impl Engine {
 
     fn scale(&mut self, name: &UnitName, count: u32, out: &mut Actions) -> Answer {
         let entry = self.known_mut(name)?;
+        if entry.unit.is_bare_pod() {
+            let message = format!("cannot scale a Pod: `{name}` is one, made from a manifest");
+            return refuse(RefusedReason::Invalid, message);
+        }
         let KindState::Service(replicas) = &mut entry.kind else {
             return refuse(
                 RefusedReason::Invalid,
@@ -315,7 +321,8 @@ impl Engine {
             return refuse(RefusedReason::NotFound, "this pod has ended".into());
         };
         let (unit, name) = (pod.unit.name.clone(), pod.name.clone());
-        report(out, false, "Killing", ("Pod", &name, &unit), "stopped by an operator".to_owned());
+        let words = (pod.stopping_words(), "stopped by an operator".to_owned());
+        tell(out, false, "Killing", ("Pod", &name, &unit), words);
         let of_service = matches!(pod.owner, Owner::Service { .. });
         if let Some(pod) = self.pods.get_mut(&uid) {
             pod.disrupted |= pod.leaving.is_none();
@@ -325,6 +332,15 @@ impl Engine {
             false => self.stop_job_pod(now, uid, out),
         }
         accept(&unit, format!("{name}: {word}"))
+    }
+
+    /// That it has ended in the meantime is as good.
+    fn hasten_one_pod(&mut self, now: Now, uid: PodUid, grace: Duration) -> Answer {
+        self.hasten_pod(now, uid, grace);
+        let Some(pod) = self.pods.get(&uid) else {
+            return refuse(RefusedReason::NotFound, "this pod has ended".into());
+        };
+        accept(&pod.unit.name, format!("{}: stopping", pod.name))
     }
 
     fn reset_failed(&mut self, now: Now, unit: Option<&UnitName>, out: &mut Actions) -> Answer {

@@ -170,6 +170,14 @@ pub enum Command {
     DeleteJob(JobName),
     /// `stop POD`, `delete POD`: its processes are stopped; it is replaced or counted (JOB-014).
     StopPod(PodUid),
+    /// `delete POD --grace-period=N`, after `StopPod` or `DeleteUnit`: what is being stopped gets no longer
+    /// than this (TRM-004).
+    HastenPod {
+        /// Which.
+        pod: PodUid,
+        /// From now.
+        grace: Duration,
+    },
     /// `restart POD`
     RestartPod(PodUid),
     /// `reset-failed [UNIT]`: back-off is forgotten.

@@ -209,7 +209,18 @@ fn report(
     about: (&'static str, &str, &UnitName),
     message: String,
 ) {
+    tell(out, warning, reason, about, (None, message));
+}
+
+/// The same, after Kubernetes' own words.
+fn tell(
+    out: &mut Actions,
+    warning: bool,
+    reason: &'static str,
+    about: (&'static str, &str, &UnitName),
+    (lead, message): (Option<Box<str>>, String),
+) {
     let (kind, name, unit) = about;
     let about = About { kind, name: name.to_owned(), unit: unit.clone() };
-    out.push(Action::Report(Report { warning, reason, about, message }));
+    out.push(Action::Report(Report { warning, reason, about, message, lead }));
 }

@@ -13,6 +13,7 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access};
 
+use super::Over;
 use super::roles::Program;
 use crate::settings::{RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
@@ -36,21 +37,18 @@ impl Refusal {
         Self { message, code }
     }
 
-    /// Says it to whoever started us; gives the exit code.
-    pub(super) fn report(&self) -> u8 {
-        // Standard error may be closed: there is nobody to tell then.
-        let _ = writeln!(io::stderr(), "supd: {}", self.message);
-        self.code
+    /// As the end of a keeper that has not begun.
+    pub(super) fn into_over(self) -> Over {
+        Over::NotBegun(self.message, self.code)
     }
 }
 
-/// Prepares the directories, takes the lock and executes ourselves as the keeper. Comes back only with an
-/// exit code.
-pub fn start(settings: &Settings) -> u8 {
-    let begun = prepare(settings);
-    match begun.and_then(|(settings, lock)| become_keeper(&settings, lock)) {
+/// Prepares the directories, takes the lock and executes ourselves as the keeper. Comes back only with the
+/// reason why not.
+pub fn start(settings: &Settings) -> Over {
+    match prepare(settings).and_then(|(settings, lock)| become_keeper(&settings, lock)) {
         Ok(never) => match never {},
-        Err(refusal) => refusal.report(),
+        Err(refusal) => refusal.into_over(),
     }
 }
 

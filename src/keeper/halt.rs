@@ -1,10 +1,12 @@
 //! The end of supd: in order where there is a manager, and in any case.
 
 use super::Keeper;
+use super::manager::StopRequest;
 use super::takeover::remove_table;
 use crate::limits::{HALT_GRACE_MS, HALT_STAGE_MS};
 use crate::settings::exit;
 use crate::sys::process::{Which, kill, wait};
+use crate::wire::after::After;
 use crate::wire::run::Instant;
 
 /// How far the end has come.
@@ -19,6 +21,8 @@ pub(super) struct Halt {
     progress: u64,
     /// The exit code.
     code: u8,
+    /// What becomes of the machine: the first who says so is heard.
+    after: Option<After>,
 }
 
 /// The stages, in order.
@@ -42,6 +46,11 @@ enum Stage {
 }
 
 impl Halt {
+    /// What becomes of the machine.
+    pub(super) fn after(&self) -> After {
+        self.after.unwrap_or_default()
+    }
+
     /// Somebody wants us to end.
     pub(super) fn is_requested(&self) -> bool {
         self.stage != Stage::None
@@ -79,6 +88,24 @@ impl PartialOrd for Stage {
 }
 
 impl Keeper {
+    /// How the machine goes down, if nobody has said so before.
+    pub(super) fn choose_after(&mut self, after: After) {
+        self.halt.after.get_or_insert(after);
+    }
+
+    /// The manager was asked to end all, by somebody who is not us: it has begun.
+    pub(super) fn on_ending(&mut self, after: After, within_ms: u64) {
+        self.give_up_reexec();
+        self.choose_after(after);
+        // The managers to come are told; this one knows.
+        self.manager.stop.get_or_insert(StopRequest { signal: libc::SIGTERM, count: 1, told: 1 });
+        if self.halt.stage == Stage::None {
+            let within_ms = within_ms.min(u64::MAX / 2_000_000);
+            self.halt.latest = Instant::now().mono.saturating_add(within_ms * 1_000_000);
+            self.halt.enter(Stage::Requested, within_ms.saturating_add(HALT_GRACE_MS));
+        }
+    }
+
     /// Somebody wants us to end. The first request sets the time; the manager is told of each.
     pub(super) fn begin_stop(&mut self) {
         if self.halt.stage != Stage::None {
@@ -196,6 +223,11 @@ impl Keeper {
     }
 
     fn end_strangers(&mut self) {
+        if self.settings.is_machine() {
+            // Whoever is left has time to end, and is named: that is done where all of /proc is read.
+            self.halt.stage = Stage::Over;
+            return;
+        }
         self.halt.enter(Stage::Strangers, HALT_STAGE_MS);
         self.kill_children();
     }

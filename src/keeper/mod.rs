@@ -37,6 +37,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
 use crate::settings::{Settings, exit};
 use crate::sys;
+use crate::wire::after::After;
 use crate::wire::own_log::{self, OwnLog};
 use crate::wire::run::Instant;
 use crate::wire::table::Table;
@@ -132,9 +133,41 @@ impl Token {
     }
 }
 
-/// Runs the role; gives supd's exit code. `resume`: where the program that this process was before has left
-/// its state.
-pub fn run(settings: Settings, resume: Option<i32>) -> u8 {
+/// How a keeper has ended.
+pub enum Over {
+    /// It never began: why, in words, and the exit code.
+    NotBegun(String, u8),
+    /// All has ended, in order or not.
+    Done {
+        /// supd's exit code.
+        code: u8,
+        /// What becomes of the machine, where we are its init.
+        after: After,
+    },
+    /// It cannot go on; what it ran may still run.
+    Broken(String),
+}
+
+impl Over {
+    /// Says it to whoever started us, and gives the exit code. Not for the init of a machine, which does not
+    /// exit.
+    pub fn report(self) -> u8 {
+        use std::io::Write;
+        match self {
+            Self::Done { code, .. } => code,
+            Self::NotBegun(why, code) => {
+                // Standard error may be closed: there is nobody to tell then.
+                let _ = writeln!(io::stderr(), "supd: {why}");
+                code
+            }
+            // The log has it already.
+            Self::Broken(_) => exit::INTERNAL,
+        }
+    }
+}
+
+/// Runs the role. `resume`: where the program that this process was before has left its state.
+pub fn run(settings: Settings, resume: Option<i32>) -> Over {
     sys::process::set_name(c"supd-keeper");
     let failed = |error: io::Error| boot::Refusal::internal(format!("cannot begin: {error}"));
     let begun = match resume {
@@ -143,30 +176,27 @@ pub fn run(settings: Settings, resume: Option<i32>) -> u8 {
     };
     let mut keeper = match begun {
         Ok(keeper) => keeper,
-        Err(refusal) => return refusal.report(),
+        Err(refusal) => return refusal.into_over(),
     };
     keeper.start_manager();
     // Whoever was our child before we were, and whose signal went to the program that we were then.
     keeper.reaping.request(Instant::now().mono);
-    let code = keeper.serve().unwrap_or_else(|error| {
+    let served = keeper.serve();
+    if let Err(error) = &served {
         keeper.voice.error(format_args!("cannot go on: {error}"));
-        exit::INTERNAL
-    });
-    keeper.last_words();
-    if keeper.settings.process_one && !keeper.settings.container {
-        // The machine's PID 1 may not end: the kernel would panic.
-        loop {
-            nix::unistd::pause();
-        }
     }
-    code
+    keeper.last_words();
+    match served {
+        Ok(code) => Over::Done { code, after: keeper.halt.after() },
+        Err(error) => Over::Broken(format!("the keeper cannot go on: {error}")),
+    }
 }
 
 impl Keeper {
     /// The first of its process. What a keeper before it has left is taken over.
     fn new(settings: Settings, lock: OwnedFd) -> io::Result<Self> {
         // Handlers before anything else: from here on no signal is lost.
-        let signals = signals::Signals::listen(settings.process_one)?;
+        let signals = signals::Signals::listen(&settings)?;
         let own_log = own_log::pipe()?;
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
         let (table_fd, table) = takeover::table(&settings, &voice)?;
@@ -193,7 +223,7 @@ impl Keeper {
     /// The next program of the same process.
     fn resume(settings: Settings, number: i32) -> io::Result<Self> {
         // Signals were blocked until here.
-        let signals = signals::Signals::listen(settings.process_one)?;
+        let signals = signals::Signals::listen(&settings)?;
         let mut legacy = reexec::Legacy::claim(number)?;
         let parts = legacy.parts(signals)?;
         let voice = Voice::new(OwnLog::to(own_log::forever(parts.own_log.1.as_fd())), "keeper", &settings);

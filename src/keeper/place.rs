@@ -36,6 +36,11 @@ impl Surroundings {
         }
     }
 
+    /// We are the init of a machine.
+    pub fn is_machine(&self) -> bool {
+        self.process_one && !self.container
+    }
+
     /// As the settings want it.
     pub fn place<'a>(&self, variable: &'a dyn Fn(&str) -> Option<OsString>) -> crate::settings::Place<'a> {
         crate::settings::Place {
@@ -43,7 +48,8 @@ impl Surroundings {
             root: self.root,
             container: self.container,
             process_one: self.process_one,
-            foreground: self.foreground,
+            // A machine's console belongs to whoever logs in there.
+            foreground: self.foreground && !self.is_machine(),
         }
     }
 }

@@ -9,13 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::fcntl::OFlag;
 use signal_hook::{flag, low_level};
 
+use crate::settings::Settings;
 use crate::sys::process;
 
 /// What containers send as "SIGRTMIN+3": the number, since C libraries disagree about SIGRTMIN.
 pub(super) const HALT_REQUEST: i32 = 37;
 
+/// The next two numbers, which only the init of a machine is asked by. Elsewhere they keep their default.
+const POWER_OFF_REQUEST: i32 = 38;
+const REBOOT_REQUEST: i32 = 39;
+
 /// All that we listen to. The kernel drops signals for PID 1 that nobody handles.
-const WATCHED: [i32; 9] = [
+const WATCHED: [i32; 11] = [
     libc::SIGCHLD,
     libc::SIGTERM,
     libc::SIGINT,
@@ -25,6 +30,8 @@ const WATCHED: [i32; 9] = [
     libc::SIGUSR2,
     libc::SIGPWR,
     HALT_REQUEST,
+    POWER_OFF_REQUEST,
+    REBOOT_REQUEST,
 ];
 
 /// The signals that came since the last look.
@@ -34,12 +41,15 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn listen(process_one: bool) -> io::Result<Self> {
+    pub(super) fn listen(settings: &Settings) -> io::Result<Self> {
         let (wake, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let mut came = Vec::with_capacity(WATCHED.len());
         for signal in WATCHED {
             // `nohup supd`: whoever started us wants HUP to mean nothing.
-            if signal == libc::SIGHUP && !process_one && process::is_ignored(signal) {
+            if signal == libc::SIGHUP && !settings.process_one && process::is_ignored(signal) {
+                continue;
+            }
+            if matches!(signal, POWER_OFF_REQUEST | REBOOT_REQUEST) && !settings.is_machine() {
                 continue;
             }
             let flag = Arc::new(AtomicBool::new(false));

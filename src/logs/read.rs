@@ -1,9 +1,10 @@
 //! Reading logs: several runs as one stream of entries, in the order of their times.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::engine::time::Wall;
 use crate::limits::LOG_RUNS_READ_MAX;
@@ -17,6 +18,8 @@ use crate::logs::path::RunPath;
 pub struct LogQuery {
     /// Only the last so many, counted over all runs together, of those that the rest of this wants.
     pub tail: Option<usize>,
+    /// `tail` counts the entries of each run by itself.
+    pub tail_of_each: bool,
     /// Not those before.
     pub since: Option<Wall>,
     /// Not those after.
@@ -145,12 +148,35 @@ impl Entries {
     /// Keeps the last entries of what is there now, if the query says so.
     fn apply_tail(&mut self) -> io::Result<()> {
         let Some(tail) = self.query.tail else { return Ok(()) };
+        if self.query.tail_of_each {
+            return self.apply_tail_to_each(tail);
+        }
         while let Some(entry) = self.merge()? {
             self.kept.push_back(entry);
             if self.kept.len() > tail {
                 self.kept.pop_front();
             }
         }
+        Ok(())
+    }
+
+    /// As that, but of each run; never holds more than it gives out.
+    fn apply_tail_to_each(&mut self, tail: usize) -> io::Result<()> {
+        let mut kept: BTreeMap<u64, Entry> = BTreeMap::new();
+        let mut of_run: HashMap<Arc<RunPath>, VecDeque<u64>> = HashMap::new();
+        let mut number = 0;
+        while let Some(entry) = self.merge()? {
+            let own = of_run.entry(Arc::clone(&entry.run)).or_default();
+            own.push_back(number);
+            kept.insert(number, entry);
+            if own.len() > tail
+                && let Some(oldest) = own.pop_front()
+            {
+                kept.remove(&oldest);
+            }
+            number += 1;
+        }
+        self.kept = kept.into_values().collect();
         Ok(())
     }
 

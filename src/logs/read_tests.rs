@@ -95,6 +95,25 @@ fn several_runs_by_time() {
     assert_eq!(texts(&all(temp.path(), &runs, found)), ["2998", "2999"]);
 }
 
+#[test]
+fn a_tail_of_each_is_the_end_of_each() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut one = TestLog::new(temp.path(), RUN);
+    let mut other = TestLog::new(temp.path(), "web_web-1_0000002b/main/0.log");
+    for time in 1..=4 {
+        one.full(10 * time, &format!("one {time}"));
+        other.full(10 * time + 1, &format!("other {time}"));
+    }
+    other.full(99, "other 5");
+    let runs = [one.run.clone(), other.run.clone()];
+    let each = LogQuery { tail: Some(2), tail_of_each: true, ..LogQuery::default() };
+    assert_eq!(texts(&all(temp.path(), &runs, each.clone())), ["one 3", "one 4", "other 4", "other 5"]);
+    // What cannot be counted by its ends of lines is read whole.
+    let found = LogQuery { contains: Some("o".into()), tail: Some(1), ..each.clone() };
+    assert_eq!(texts(&all(temp.path(), &runs, found)), ["one 4", "other 5"]);
+    assert!(all(temp.path(), &runs, LogQuery { tail: Some(0), ..each }).is_empty());
+}
+
 /// Every tail of many logs is the end of the whole.
 #[test]
 fn a_tail_is_the_end_of_everything() {

@@ -89,6 +89,7 @@ pub(super) fn unit_of(command: &Command) -> Option<&str> {
         Command::Run(unit) => Some(unit.name.as_str()),
         Command::Kill { target: Target::Pod(_), .. }
         | Command::StopPod(_)
+        | Command::HastenPod { .. }
         | Command::RestartPod(_)
         | Command::ResetFailed(None) => None,
     }

@@ -1,7 +1,6 @@
 //! Requests of the control API, answered from what the engine and the store know; wishes go to the engine.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -106,9 +105,9 @@ impl Manager {
                 verb(&format!("create job {name} from {from}"));
                 return self.wish(Command::CreateJob { name, from }, Then::ShowCreatedJob, answer);
             }
-            Request::Delete { collection, name } => {
+            Request::Delete { collection, name, grace } => {
                 verb(&format!("delete {} {name}", collection.as_str()));
-                return self.delete(collection, name, answer);
+                return self.delete(collection, name, grace, answer);
             }
             Request::ResetFailed => return self.wish(Command::ResetFailed(None), Then::Say, answer),
             Request::Reload { apply } => {
@@ -133,12 +132,7 @@ impl Manager {
             }
             Request::Shutdown(options) => {
                 verb("shut down");
-                let asked = options.timeout_seconds.map(Duration::from_secs);
-                let within = asked.unwrap_or(self.settings.shutdown_timeout);
-                self.ending = true;
-                self.take_in(Event::Shutdown { within });
-                self.settle()?;
-                Ok(Reply::Status(Status::success("supd is ending")))
+                self.end_all(options)?
             }
         };
         self.respond(answer, told, looks);
@@ -176,43 +170,6 @@ impl Manager {
             },
         };
         self.respond(answer, told, false);
-    }
-
-    fn delete(
-        &mut self,
-        collection: Collection,
-        name: String,
-        answer: oneshot::Sender<Answer>,
-    ) -> io::Result<()> {
-        let told = match collection {
-            Collection::Pods => match self.newest_pod(&name) {
-                Some(pod) if is_final(pod.phase) => {
-                    self.forget_pod(pod.uid, &pod.unit, &pod.name)?;
-                    Ok(Reply::Status(Status::success(format!("pod {name} deleted"))))
-                }
-                Some(pod) => return self.wish(Command::StopPod(pod.uid), Then::Say, answer),
-                None => Err(not_found(collection, &name)),
-            },
-            Collection::Jobs => return self.wish(Command::DeleteJob(name), Then::Say, answer),
-            Collection::Units | Collection::Deployments | Collection::CronJobs => {
-                match self
-                    .get(collection, &name)
-                    .and(UnitName::parse(&name).map_err(|_| not_found(collection, &name)))
-                {
-                    Ok(unit) => return self.wish(Command::DeleteUnit(unit), Then::Say, answer),
-                    Err(status) => Err(status),
-                }
-            }
-            Collection::Events | Collection::Runs | Collection::History => {
-                let message = format!(
-                    "nothing is deleted from {}: what is old makes room by itself",
-                    collection.as_str()
-                );
-                Err(Status::failure(StatusReason::MethodNotAllowed, message))
-            }
-        };
-        self.respond(answer, told, false);
-        Ok(())
     }
 
     /// The pod that a verb is for.
@@ -301,6 +258,6 @@ impl Manager {
     }
 }
 
-fn is_final(phase: Phase) -> bool {
+pub(super) fn is_final(phase: Phase) -> bool {
     matches!(phase, Phase::Succeeded | Phase::Failed)
 }

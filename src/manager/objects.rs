@@ -40,7 +40,7 @@ impl Manager {
     pub(super) fn whole_deployment(&self, view: &UnitView) -> Option<Object> {
         let deployment = Deployment::of_unit(view)?;
         Some(match self.engine.unit(&view.name) {
-            Some(unit) if unit.manifest.as_deref() == Some("Pod") => return None,
+            Some(unit) if unit.is_bare_pod() => return None,
             Some(unit) => deployment.with_unit(unit).into(),
             None => deployment.into(),
         })

@@ -171,7 +171,7 @@ impl Manager {
         };
         let about = About { kind: "Pod", name: facts.label.pod.clone(), unit: facts.unit.name.clone() };
         let message = format!("{kind} probe warning: {message}");
-        self.report(Report { warning: true, reason: "ProbeWarning", about, message });
+        self.report(Report { warning: true, reason: "ProbeWarning", about, message, lead: None });
     }
 
     /// Starts the command of a probe or a hook, or keeps it until the last one has ended.

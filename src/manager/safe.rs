@@ -9,7 +9,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::sys::signal::{Signal, kill};
 use tokio::sync::mpsc;
 
 use crate::control::objects::{Info, InfoStatus, Status, StatusReason, SystemState};
@@ -17,8 +16,10 @@ use crate::control::request::{Answer, Call, Reply, Request};
 use crate::control::server::CALLS_MAX;
 use crate::runtime::keeper::{Keeper, News, Snapshot};
 use crate::settings::{Settings, exit};
+use crate::sys::process::kill;
 use crate::wire::note::Note;
 
+use super::ending::unmanaged_end;
 use super::hand::words;
 use super::start::serve_on;
 
@@ -54,16 +55,16 @@ pub(super) async fn serve(
             }
             call => call,
         };
-        let code = match call.map(|call| safe.answer(call)) {
-            Some(ControlFlow::Break(code)) => Some(code),
-            _ => None,
-        };
-        if let Some(code) = code {
+        if let Some(ControlFlow::Break(then)) = call.map(|call| safe.answer(call)) {
             // The answer is with the server, whose task sends it when it is its turn.
             for _ in 0..TURNS_FOR_THE_ANSWER {
                 tokio::task::yield_now().await;
             }
-            return Ok(code);
+            match then {
+                Then::TryAgain => return Ok(exit::AGAIN),
+                // Its request to stop comes back to us.
+                Then::Stop(signal) => kill(nix::unistd::getppid().as_raw(), signal)?,
+            }
         }
         while keeper.receive(&mut news)? {}
         for one in news.drain(..) {
@@ -104,6 +105,14 @@ fn reason(snapshot: &Snapshot, note: Option<OwnedFd>) -> String {
     )
 }
 
+/// What follows an answer.
+enum Then {
+    /// Another manager.
+    TryAgain,
+    /// The end of supd: the keeper is asked by this signal.
+    Stop(i32),
+}
+
 struct Safe {
     settings: Settings,
     snapshot: Snapshot,
@@ -111,24 +120,21 @@ struct Safe {
 }
 
 impl Safe {
-    /// Answers, and says with which code to end, if so.
-    fn answer(&self, call: Call) -> ControlFlow<u8> {
+    /// Answers, and says what is to follow when that is sent, if anything is.
+    fn answer(&self, call: Call) -> ControlFlow<Then> {
         let Call { request, peer, answer } = call;
         let mut then = ControlFlow::Continue(());
         let told: Answer = match request {
             Request::Info => Ok(Reply::Object(self.info().into())),
             Request::Reload { apply: false } => {
                 tracing::info!(uid = peer.uid, "asked to try again");
-                then = ControlFlow::Break(exit::AGAIN);
+                then = ControlFlow::Break(Then::TryAgain);
                 Ok(Reply::Status(Status::success("supd tries again; `supctl status` shows how that went")))
             }
-            Request::Shutdown(_) => match kill(nix::unistd::getppid(), Signal::SIGTERM) {
-                Ok(()) => Ok(Reply::Status(Status::success("supd is ending"))),
-                Err(error) => {
-                    let message = format!("the keeper cannot be asked to end: {error}");
-                    Err(Status::failure(StatusReason::InternalError, message))
-                }
-            },
+            Request::Shutdown(options) => unmanaged_end(&self.settings, options).map(|(said, signal)| {
+                then = ControlFlow::Break(Then::Stop(signal));
+                Reply::Status(Status::success(said))
+            }),
             Request::List { .. }
             | Request::Get { .. }
             | Request::Watch { .. }

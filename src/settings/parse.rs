@@ -113,6 +113,11 @@ enum RoleName {
     Trial,
 }
 
+/// Whether it is the name of a role.
+pub(super) fn is_role(word: &OsStr) -> bool {
+    RoleName::parse(word).is_some()
+}
+
 impl RoleName {
     fn parse(word: &OsStr) -> Option<Self> {
         Some(match word.as_bytes() {

@@ -36,7 +36,7 @@ pub struct StoredEvent {
 }
 
 impl Events {
-    /// Takes in an event. The same reason, object and message as an event that is kept counts that one up
+    /// Takes in an event. The same reason, object and words as an event that is kept counts that one up
     /// and moves it to the end.
     pub fn add(&mut self, at: Wall, report: Report) -> &StoredEvent {
         self.last += 1;
@@ -69,6 +69,7 @@ impl Events {
             kept.report.reason == report.reason
                 && kept.report.about == report.about
                 && kept.report.message == report.message
+                && kept.report.lead == report.lead
         });
         same.then(|| self.kept.remove(&at)).flatten()
     }
@@ -84,6 +85,6 @@ impl Events {
 
 fn content_hash(report: &Report) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (report.reason, report.about.kind, &report.about.name, &report.message).hash(&mut hasher);
+    (report.reason, report.about.kind, &report.about.name, &report.message, &report.lead).hash(&mut hasher);
     hasher.finish()
 }

@@ -10,7 +10,7 @@ use crate::unit::model::ProbeKind;
 fn report(name: &str, message: &str) -> Report {
     let unit = UnitName::parse("web").unwrap();
     let about = About { kind: "Pod", name: name.into(), unit };
-    Report { warning: false, reason: "BackOff", about, message: message.into() }
+    Report { warning: false, reason: "BackOff", about, message: message.into(), lead: None }
 }
 
 #[test]

@@ -15,6 +15,7 @@
 //!
 //! `Started` and `Exited` travel on different sockets: the end of a short run may arrive first.
 
+use super::after::After;
 use super::run::{Ending, Instant, Run, Usage};
 
 mod encoding;
@@ -147,6 +148,14 @@ pub enum ManagerToKeeper<'a> {
     End {
         /// The code.
         code: u8,
+    },
+    /// Somebody wants all to end, and says how the machine is to go down; the first who does is heard. `End`
+    /// follows in time, or the keeper ends what is left.
+    Ending {
+        /// The machine, where supd is its init.
+        after: After,
+        /// Bound of the stop of all units, in milliseconds.
+        within_ms: u64,
     },
     /// Nothing to say: an answer to what was sent, for the watchdog.
     Alive,

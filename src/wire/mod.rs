@@ -4,6 +4,7 @@
 //! datagram of a SEQPACKET socket, encoded by hand: one byte that says which, then its fields in order,
 //! numbers little-endian, bytes behind their length.
 
+pub mod after;
 pub mod channel;
 pub mod codec;
 pub mod handover;

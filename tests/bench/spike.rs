@@ -67,8 +67,8 @@ fn main() -> ExitCode {
         None | Some("--bench") => return bench(),
         Some("single") => single(),
         _ => match Invocation::parse(std::env::args_os().skip(1), &place) {
-            Ok(Invocation::Start(settings)) => keeper::boot::start(&settings),
-            Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume),
+            Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
+            Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume).report(),
             Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
                 spawner::run(&settings, number, stand_in)
             }

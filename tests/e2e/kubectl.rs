@@ -224,6 +224,9 @@ fn what_kubectls_hands_type_is_understood() {
     supd.ctl("scale deployment web --replicas=2").ok();
     supd.ctl("rollout restart deployment web").ok();
     supd.ctl("get pods -n default -o name").ok().stdout_has("pod/web-1");
+    for words in ["get rs", "get replicasets", "get deployments,rs", "get rs/web", "describe rs web"] {
+        supd.ctl(words).code(2).stderr_has("supctl rollout history");
+    }
     supd.ctl("get pods -n kube-system").code(2).stderr_has("there is one namespace here");
     supd.ctl("logs deployment/web --all-containers").ok();
     supd.ctl("logs deployment/web --all-containers -c main").code(2);
@@ -251,6 +254,80 @@ fn a_manifests_pod_is_no_deployment_and_its_pid_is_the_applications() {
     let app = &pod["status"]["containerStatuses"][0];
     assert_eq!(app["name"], "app");
     assert_eq!(app["state"]["running"]["pid"], pod["status"]["pid"]);
+}
+
+/// A manifest of a Pod whose one container runs this in a shell.
+fn apply_pod(supd: &Supd, name: &str, script: &str) {
+    let manifest = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  terminationGracePeriodSeconds: 3600\n  containers:\n  - name: c\n    image: x\n    command: [/bin/sh, -c, '{script}']\n"
+    );
+    let file = supd.path().join(format!("{name}.yaml"));
+    std::fs::write(&file, manifest).unwrap();
+    supd.ctl(&format!("apply -f {}", file.display())).ok();
+}
+
+#[test]
+fn a_pod_without_an_owner_is_gone_when_it_is_deleted() {
+    let supd = Space::new().unit("web", SLEEPER).supd();
+    for (name, script) in [("alone", "exec sleep infinity"), ("crash", "exit 3")] {
+        apply_pod(&supd, name, script);
+    }
+    supd.wait("alone", "ready");
+    status_becomes(&supd, "crash", "CrashLoopBackOff");
+    supd.ctl("delete pod crash").ok().stdout_is("pod \"crash\" deleted\n");
+    supd.ctl("get pod crash").code(4);
+    supd.ctl("delete pod/alone").ok().stdout_is("pod \"alone\" deleted\n");
+    supd.ctl("get pod/alone unit/alone").code(4);
+    // Nothing brings them back, not even who applies what there is.
+    supd.ctl("apply").ok();
+    supd.ctl("get pod/alone").code(4);
+    supd.ctl("get unit/crash").code(4);
+    supd.ctl("logs crash").code(4);
+    // Whom somebody owns is replaced.
+    let uid = supd.uid("pod/web-0");
+    supd.ctl("delete pod web-0").ok().stdout_is("pod \"web-0\" deleted\n");
+    supd.wait("web", "ready");
+    assert_ne!(supd.uid("pod/web-0"), uid);
+    supd.ctl("delete deployment web").ok().stdout_is("deployment.apps \"web\" deleted\n");
+}
+
+#[test]
+fn trm_004_a_deletion_may_leave_less_time() {
+    let deaf = "trap \"\" TERM; : > @/up-NAME; while :; do read line < @/gate; done";
+    let supd = Space::new()
+        .fifo("gate")
+        .unit("web", &format!("shell = '{}'\n[stop]\ngrace = '1h'\n", deaf.replace("NAME", "web")))
+        .supd();
+    supd.until_pod("web-0", |_| supd.path().join("up-web").exists());
+    supd.ctl("delete pod web-0 --grace-period=x").code(2);
+    supd.ctl("delete pod web-0 --no-block").ok().stdout_is("web-0: deleting\n");
+    // A later wish for less time counts.
+    supd.ctl("delete pod web-0 --grace-period=0").ok().stdout_is("pod \"web-0\" deleted\n");
+    let here = supd.path().display().to_string();
+    apply_pod(&supd, "alone", &deaf.replace("NAME", "alone").replace('@', &here));
+    supd.until_pod("alone", |_| supd.path().join("up-alone").exists());
+    supd.ctl("delete pod alone --now").ok().stdout_is("pod \"alone\" deleted\n");
+    supd.ctl("get pod alone").code(4);
+    supd.ctl("delete pod web-0 --now").ok();
+}
+
+#[test]
+fn a_pod_is_no_deployment_to_any_verb() {
+    let supd = Space::new().supd();
+    apply_pod(&supd, "alone", "exec sleep infinity");
+    supd.ctl("wait alone --for=condition=Ready --timeout=60s").ok().stdout_is("pod/alone condition met\n");
+    supd.ctl("scale alone --replicas=2").code(1).stderr_has("cannot scale a Pod");
+    supd.ctl("scale pod/alone 2").code(2).stderr_has("cannot scale a Pod");
+    supd.ctl("scale deployment alone 2").code(1).stderr_has("cannot scale a Pod");
+    for verb in ["status", "history", "undo", "pause"] {
+        supd.ctl(&format!("rollout {verb} alone")).code(2).stderr_has("is a Pod");
+    }
+    supd.ctl("describe alone").ok().stdout_has("Containers:");
+    let waits = supd.stream("wait alone --for=delete");
+    let mut watch = supd.stream("get pods -w --no-headers");
+    watch.until("alone");
+    supd.ctl("delete pod alone").ok();
+    assert_eq!(waits.end(), 0);
 }
 
 #[test]
@@ -334,6 +411,26 @@ fn events_are_those_that_were_asked_for() {
     let warnings = supd.ctl("events --types=Warning --no-headers").ok().stdout.clone();
     assert!(warnings.contains("BackoffLimitExceeded"), "{warnings}");
     assert!(warnings.lines().all(|line| line.contains("Warning")), "{warnings}");
+}
+
+#[test]
+fn events_are_in_the_kubelets_words() {
+    let supd = Space::new().unit("web", SLEEPER).supd();
+    apply_pod(&supd, "crash", "exit 3");
+    supd.wait("web", "ready");
+    status_becomes(&supd, "crash", "CrashLoopBackOff");
+    let uid = supd.uid("pod/crash");
+    let words = format!(
+        "Back-off restarting failed container c in pod crash_default({uid}): exited 3, restarting in "
+    );
+    let of_crash =
+        supd.ctl("events --for pod/crash --no-headers").ok().stdout_has("BackOff").stdout_has(&words);
+    assert!(of_crash.stdout.lines().all(|line| line.contains("pod/crash")), "{}", of_crash.stdout);
+    supd.ctl("get events --field-selector involvedObject.name=crash,reason=BackOff").ok().stdout_has(&words);
+    supd.ctl("describe pod crash").ok().stdout_has(&words);
+    supd.ctl("delete pod web-0").ok();
+    supd.ctl("events --for pod/web-0").ok().stdout_has("Stopping container main: stopped by an operator");
+    assert!(!supd.own_output().contains("Back-off"), "{}", supd.own_output());
 }
 
 #[test]

@@ -77,6 +77,51 @@ fn follow_shows_what_comes_over_restarts() {
 }
 
 #[test]
+fn labels_stand_for_their_pods() {
+    let unit = |name: &str, label: &str| {
+        let lines = (1..=12).map(|n| format!("{name} {n}")).collect::<Vec<_>>().join("; echo ");
+        format!(
+            "labels = {{ app = '{label}' }}\nshell = 'echo {lines}; until read line < @/gate-{name}; do :; done; exit 1'\n"
+        )
+    };
+    let supd = Space::new()
+        .fifo("gate-a")
+        .fifo("gate-b")
+        .unit("a", &unit("a", "x"))
+        .unit("b", &unit("b", "x"))
+        .unit("c", "labels = { app = 'y' }\nexec = ['/bin/echo', 'c']\nrestart_policy = 'Never'\n")
+        .supd();
+    for name in ["a", "b"] {
+        supd.stream(&format!("logs -f {name}")).until(&format!("{name} 12"));
+    }
+    supd.wait("c", "complete");
+    let sorted = |words: &str| {
+        let output = supd.ctl(words).ok();
+        let mut lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    // Of each the last ten lines, as kubectl has it, and never those of other labels.
+    assert_eq!(sorted("logs -l app=x").len(), 20);
+    assert_eq!(sorted("logs --selector=app=x --tail=-1").len(), 24);
+    assert_eq!(
+        sorted("logs -l app=x --tail 1 --prefix --max-log-requests=9"),
+        ["[pod/a-0/main] a 12", "[pod/b-0/main] b 12"]
+    );
+    supd.ctl_args(&["logs", "-l", "app in (y,z)"]).ok().stdout_is("c\n");
+    let mut follow = supd.stream("logs -f -l app=x --tail=1 --prefix");
+    follow.until("[pod/b-0/main] b 12");
+    supd.release("gate-a");
+    assert!(!follow.until("[pod/a-0/main] a 11").iter().any(|line| line.ends_with("b 11")));
+    follow.until("[pod/a-0/main] a 12");
+    assert_eq!(sorted("logs -p -l app=x --tail=2"), ["a 11", "a 12"]);
+    supd.ctl("logs -l app=none").code(4).stderr_has("No resources found");
+    supd.ctl("logs -l app=x a").code(2);
+    supd.ctl_args(&["logs", "-l", "app in ("]).code(2);
+    supd.ctl("logs").code(2);
+}
+
+#[test]
 fn several_names_with_a_prefix() {
     let supd = Space::new().unit("a", &printer("echo one")).unit("b", &printer("echo two")).supd();
     supd.wait("a", "complete");

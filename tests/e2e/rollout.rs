@@ -119,7 +119,7 @@ fn no_old_pod_goes_before_a_new_one_is_there() {
     supd.ctl("rollout resume web").ok().stdout_is("web: resumed\n");
     supd.ctl("rollout status web").ok().stdout_has("successfully rolled out\n");
     assert_eq!(versions(&supd), ["two", "two", "two"]);
-    supd.ctl("get events").ok().stdout_has("scaled up revision 2 from 1 to 2");
+    supd.ctl("get events").ok().stdout_has("Scaled up replica set web from 1 to 2, revision 2");
 }
 
 #[test]

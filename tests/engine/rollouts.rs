@@ -153,8 +153,8 @@ fn dep_001_one_replica_has_its_replacement_before_it_goes() {
         .ready("web-1", true)
         .runs(&["web-1"])
         .progress(Progressing::NewReplicaSetAvailable)
-        .reported("ScalingReplicaSet", "web: scaled up revision 2 from 0 to 1")
-        .reported("ScalingReplicaSet", "web: scaled down old pods from 1 to 0");
+        .reported("ScalingReplicaSet", "web: Scaled up replica set web from 0 to 1, revision 2")
+        .reported("ScalingReplicaSet", "web: Scaled down replica set web from 1 to 0, old revisions");
 }
 
 #[test]

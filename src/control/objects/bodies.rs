@@ -140,6 +140,21 @@ pub struct ShutdownOptions {
     /// All must be over after this; absent: `--shutdown-timeout`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
+    /// How the machine goes down, where supd is its init; elsewhere it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineEnd>,
+}
+
+/// How a machine goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MachineEnd {
+    /// It is switched off.
+    PowerOff,
+    /// It starts anew.
+    Reboot,
+    /// It stands still, switched on.
+    Halt,
 }
 
 /// With `reexec`.
@@ -164,6 +179,9 @@ pub struct DeleteOptions {
     /// `Background` or `Foreground`: what belongs to the object goes with it, always.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub propagation_policy: Option<String>,
+    /// A pod gets no longer than this to end (TRM-004). As in Kubernetes it says nothing to others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_period_seconds: Option<u64>,
 }
 
 /// With `scale`: a Scale object, of which the number counts.

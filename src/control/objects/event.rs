@@ -60,7 +60,10 @@ impl Event {
             },
             severity: Cow::Borrowed(if report.warning { "Warning" } else { "Normal" }),
             reason: report.reason.to_owned(),
-            message: report.message.clone(),
+            message: match &report.lead {
+                Some(lead) => format!("{lead}: {}", report.message),
+                None => report.message.clone(),
+            },
             count: 1,
             first_timestamp: at.into(),
             last_timestamp: at.into(),

@@ -10,7 +10,7 @@ use crate::engine::restart::{self, Next};
 use crate::engine::time::Now;
 use crate::engine::timer::Timer;
 use crate::engine::view::{LastExit, Phase, Terminated};
-use crate::engine::{Engine, report};
+use crate::engine::{Engine, report, tell};
 use crate::unit::name::UnitName;
 
 /// A start that failed because the host had no process slot or no descriptor left is tried again after this.
@@ -132,7 +132,13 @@ impl Engine {
             self.start_process(now, uid, place, out);
         } else {
             let seconds = delay.as_secs_f64();
-            report(out, true, "BackOff", about, format!("{words}, restarting in {seconds}s"));
+            let container = &pod.model(place).name;
+            let lead = format!(
+                "Back-off restarting failed container {container} in pod {}_default({uid})",
+                pod.name
+            );
+            let words = (Some(lead.into()), format!("{words}, restarting in {seconds}s"));
+            tell(out, true, "BackOff", about, words);
             let until = Some(now.wall_at(due));
             self.set_process(uid, place, ProcessState::Waiting { why: Why::Backoff(delay), until }, out);
             self.timers.set(Timer::Restart(uid, narrow(place)), due);

@@ -310,6 +310,13 @@ impl Engine {
 }
 
 impl Pod {
+    /// The kubelet's words for the stop of what runs in it; nothing where nothing does.
+    pub(in crate::engine) fn stopping_words(&self) -> Option<Box<str>> {
+        let up = (0..self.processes.len()).filter(|place| self.processes[*place].is_up());
+        let names: Vec<&str> = up.map(|place| self.model(place).name.as_str()).collect();
+        (!names.is_empty()).then(|| format!("Stopping container {}", names.join(", ")).into())
+    }
+
     /// The place of the sidecar that is to get its signal now.
     fn turn_to_end(&self) -> Option<usize> {
         let up = |class| self.processes.iter().rposition(move |it| it.class == class && it.is_up());

@@ -63,7 +63,7 @@ impl Engine {
 
     fn make_replica(&mut self, now: Now, name: &UnitName, ordinal: u32, unit: Arc<Unit>, out: &mut Actions) {
         // A manifest's Pod keeps its own name.
-        let own = unit.manifest.as_deref() == Some("Pod") && ordinal == 0;
+        let own = unit.is_bare_pod() && ordinal == 0;
         let stem = unit.name.pod_stem();
         let seed = PodSeed {
             name: if own { stem } else { format!("{stem}-{ordinal}") },
@@ -207,14 +207,19 @@ impl Engine {
         let made = u32::try_from(step.make.len()).unwrap_or(u32::MAX);
         if made > 0 {
             let (revision, there) = (replicas.revision(), census.active - census.old);
-            let words = format!("scaled up revision {revision} from {there} to {}", there + made);
+            let words =
+                format!("Scaled up replica set {name} from {there} to {}, revision {revision}", there + made);
             report(out, false, "ScalingReplicaSet", about, words);
         }
         let stops =
             |uid: &&PodUid| self.pods.get(*uid).is_some_and(|pod| replicas.is_outdated(&entry.unit, pod));
         let stopped = u32::try_from(step.stop.iter().filter(stops).count()).unwrap_or(u32::MAX);
         if stopped > 0 {
-            let words = format!("scaled down old pods from {} to {}", census.old, census.old - stopped);
+            let words = format!(
+                "Scaled down replica set {name} from {} to {}, old revisions",
+                census.old,
+                census.old - stopped
+            );
             report(out, false, "ScalingReplicaSet", about, words);
         }
     }

@@ -12,7 +12,7 @@ const HISTORY: u32 = 10;
 impl Writer<'_> {
     /// RS-002: only pods that are always restarted can be a Deployment's; a Pod of a manifest stays one.
     pub(super) fn service(&mut self, service: &Service) -> Vec<Value> {
-        let was_pod = self.unit.manifest.as_deref() == Some("Pod");
+        let was_pod = self.unit.is_bare_pod();
         if service.pod.restart_policy == RestartPolicy::Always && !was_pod {
             return vec![self.deployment(service)];
         }

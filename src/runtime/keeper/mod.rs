@@ -16,9 +16,7 @@ use crate::engine::time::{Mono, Now, Wall};
 use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_PER_TURN_MAX, PLAN_BYTES_MAX, PLAN_INLINE_BYTES_MAX};
 use crate::sys::memory;
 use crate::wire::channel::Channel;
-use crate::wire::message::{
-    Exited, FromSpawner, KeeperToManager, Kept, ManagerToKeeper, PlanAt, Spawn, ToSpawner,
-};
+use crate::wire::message::{Exited, FromSpawner, KeeperToManager, ManagerToKeeper, PlanAt, Spawn, ToSpawner};
 use crate::wire::plan::Plan;
 use crate::wire::run::{Ending, Instant, Run};
 
@@ -26,6 +24,7 @@ use super::kernel_log::KernelLog;
 use super::{clock, fault, label};
 
 mod news;
+mod orders;
 mod outbox;
 mod slots;
 
@@ -402,27 +401,6 @@ impl Keeper {
     /// For the logger, through the keeper.
     pub fn tell_logger(&mut self, message: &[u8]) -> io::Result<()> {
         self.tell(&ManagerToKeeper::Logger(message))
-    }
-
-    /// supd is to go on as the program at this path, or (empty) as what is where its own was.
-    pub fn reexec(&mut self, path: &[u8]) -> io::Result<()> {
-        self.tell(&ManagerToKeeper::Reexec { path })
-    }
-
-    /// Has a descriptor kept for the managers to come.
-    pub fn keep(&mut self, kind: Kept, run: RunId, fd: OwnedFd) -> io::Result<()> {
-        ManagerToKeeper::Keep { kind, run: wire_run(run) }.encode(&mut self.message);
-        self.channel.send(&self.message, &[fd])
-    }
-
-    /// It is needed no more.
-    pub fn let_go(&mut self, kind: Kept, run: RunId) -> io::Result<()> {
-        self.tell(&ManagerToKeeper::LetGo { kind, run: wire_run(run) })
-    }
-
-    /// All is done.
-    pub fn end(&mut self, code: u8) -> io::Result<()> {
-        self.tell(&ManagerToKeeper::End { code })
     }
 
     /// Lets go of memory that a burst of starts took.

@@ -116,6 +116,12 @@ impl Unit {
         }
     }
 
+    /// Made from a manifest of a Pod: one pod under the unit's own name, which nobody owns, and which no
+    /// Deployment scales or rolls.
+    pub fn is_bare_pod(&self) -> bool {
+        self.manifest.as_deref() == Some("Pod")
+    }
+
     /// What its pods are made from; a target has none.
     pub fn pod(&self) -> Option<&PodTemplate> {
         match &self.body {

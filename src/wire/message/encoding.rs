@@ -4,6 +4,7 @@ use super::{
     Death, Exited, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper, ManagerToKeeper,
     PlanAt, Spawn, SpawnerToKeeper, ToSpawner,
 };
+use crate::wire::after::After;
 use crate::wire::codec::{Malformed, Reader, Writer};
 use crate::wire::run::{Ending, Instant, Run, Usage};
 
@@ -152,6 +153,7 @@ impl<'a> ManagerToKeeper<'a> {
                 &mut to
             }
             Self::Reexec { path } => to.u8(10).bytes(path),
+            Self::Ending { after, within_ms } => to.u8(11).u8(after.to_wire()).u64(*within_ms),
         };
     }
 
@@ -175,6 +177,7 @@ impl<'a> ManagerToKeeper<'a> {
             8 => Self::Keep { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             9 => Self::LetGo { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             10 => Self::Reexec { path: from.bytes()? },
+            11 => Self::Ending { after: After::from_wire(from.u8()?)?, within_ms: from.u64()? },
             _ => return Err(Malformed),
         };
         from.end()?;

@@ -1,0 +1,121 @@
+//! The first steps of a machine's PID 1, before it becomes the keeper.
+//!
+//! Nothing here is fatal: what cannot be done is told on the console, and boot goes on as far as it comes.
+
+use std::ffi::{CString, OsString};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+
+use nix::sys::reboot::set_cad_enabled;
+use nix::unistd::{execv, sethostname};
+
+use super::words::{self, Shell, Words};
+use super::{console, mounts, rescue};
+use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
+use crate::sys::process::executed_path;
+
+/// Makes the machine fit to run units; gives the options that it was started with. `arguments`: ours, the
+/// program's own name left out.
+pub fn prepare(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut failures = mounts::first();
+    if let Err(error) = console::take() {
+        failures.push(format!("cannot open the console: {error}"));
+    }
+    let words = kernel_words(&mut failures);
+    if words.shell == Shell::Emergency {
+        rescue::shell("`emergency` on the kernel's command line");
+    }
+    failures.extend(mounts::rest());
+    // From here on ctrl-alt-del is SIGINT to us, and no reboot on the spot.
+    if let Err(errno) = set_cad_enabled(false) {
+        failures.push(format!("cannot catch ctrl-alt-del: {}", errno.desc()));
+    }
+    if let Err(error) = name_host() {
+        failures.push(format!("cannot set the host's name: {error}"));
+    }
+    for word in &words.unknown {
+        failures.push(format!("`{word}` on the kernel's command line is not understood"));
+    }
+    for failure in failures {
+        console::say(format_args!("{failure}"));
+    }
+    if words.shell == Shell::Rescue {
+        rescue::shell("`single` or `rescue` on the kernel's command line");
+    }
+    // Later ones hold: what was given to init itself is the more deliberate.
+    words.to_args().into_iter().chain(words::options_of(arguments)).collect()
+}
+
+/// From here on a fault of our own stops PID 1 where it is, and does not end it.
+pub fn guard() {
+    std::panic::set_hook(Box::new(|panic| super::halt::freeze(&format!("a fault of supd: {panic}"))));
+}
+
+/// Executes ourselves from the start.
+pub fn again() -> ! {
+    let path = std::fs::read_link("/proc/self/exe").ok().or_else(executed_path).unwrap_or_default();
+    let path = CString::new(path.into_os_string().into_vec()).unwrap_or_default();
+    let errno = match execv(&path, &[c"supd"]) {
+        Ok(never) => match never {},
+        Err(errno) => errno,
+    };
+    super::halt::freeze(&format!("cannot start again: {}", errno.desc()))
+}
+
+/// Boot cannot go on. Offers a shell; comes back when that has ended, to try again.
+pub fn failed(why: &str) {
+    rescue::shell(&format!("boot cannot go on: {why}"));
+}
+
+fn kernel_words(failures: &mut Vec<String>) -> Words {
+    match read("/proc/cmdline", KERNEL_LINE_BYTES_MAX) {
+        Ok(line) => words::parse(&line),
+        Err(error) => {
+            failures.push(format!("cannot read the kernel's command line: {error}"));
+            Words::default()
+        }
+    }
+}
+
+/// `/etc/hostname`: its first line that says something. Without one the kernel's name stays, if it has any.
+fn name_host() -> io::Result<()> {
+    let text = match read("/etc/hostname", HOST_NAME_BYTES_MAX * 16) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    match host_name(&text) {
+        Some(name) => Ok(sethostname(name)?),
+        None if nix::unistd::gethostname().is_ok_and(|name| name == "(none)") => {
+            Ok(sethostname("localhost")?)
+        }
+        None => Ok(()),
+    }
+}
+
+fn host_name(text: &str) -> Option<&str> {
+    let mut lines = text.lines().map(str::trim);
+    let name = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    (name.len() as u64 <= HOST_NAME_BYTES_MAX && name.bytes().all(is_allowed)).then_some(name)
+}
+
+fn read(path: &str, bytes_max: u64) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(bytes_max).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosts_name_is_the_first_line_that_says_something() {
+        assert_eq!(host_name("# ours\n\n  web-1.example \nother\n"), Some("web-1.example"));
+        assert_eq!(host_name(""), None);
+        assert_eq!(host_name("two words\n"), None);
+        assert_eq!(host_name(&"x".repeat(65)), None);
+    }
+}

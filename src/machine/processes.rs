@@ -1,0 +1,146 @@
+//! What still runs when all units have ended: shells of the rescue, daemons that have left their unit's tree,
+//! debuggers. Asked to end, then killed, and named.
+//!
+//! Left alone: PID 1, kernel threads, and processes whose name begins with `@`: storage daemons say so that
+//! the root file system is theirs.
+
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::console;
+use crate::limits::{MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_TERM_MS};
+use crate::sys::pidfd::send_signal;
+use crate::sys::process::pidfd_open;
+
+/// A process that is to end.
+struct Left {
+    pid: i32,
+    name: String,
+    has_terminal: bool,
+    pidfd: OwnedFd,
+}
+
+/// TERM to all, and after a while KILL. Tells who had to be killed.
+pub(super) fn end_all() {
+    let left = look();
+    for process in &left {
+        process.signal(nix::libc::SIGTERM);
+        process.signal(nix::libc::SIGCONT);
+        // Shells that people sit at ignore TERM.
+        if process.has_terminal {
+            process.signal(nix::libc::SIGHUP);
+        }
+    }
+    wait_for(&left, MACHINE_TERM_MS);
+    for round in 0..MACHINE_KILL_ROUNDS_MAX {
+        let left = look();
+        if left.is_empty() {
+            return;
+        }
+        for process in &left {
+            let (name, pid) = (&process.name, process.pid);
+            match round {
+                0 => console::say(format_args!("had to be killed: {name} (pid {pid})")),
+                _ => console::say(format_args!("still there: {name} (pid {pid})")),
+            }
+            process.signal(nix::libc::SIGKILL);
+        }
+        wait_for(&left, MACHINE_KILL_MS);
+    }
+}
+
+impl Left {
+    fn signal(&self, signal: i32) {
+        let _ = send_signal(self.pidfd.as_fd(), signal, false);
+    }
+}
+
+/// Waits until all have ended, at most so long.
+fn wait_for(left: &[Left], within_ms: u64) {
+    let deadline = Instant::now() + Duration::from_millis(within_ms);
+    for process in left {
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let mut fds = [PollFd::new(process.pidfd.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX));
+    }
+}
+
+/// All there are now.
+fn look() -> Vec<Left> {
+    let mine = i32::try_from(std::process::id()).unwrap_or_default();
+    let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| *pid != 1 && *pid != mine).filter_map(describe).collect()
+}
+
+fn describe(pid: i32) -> Option<Left> {
+    // The descriptor first: what is read after it is of the same process, or of none.
+    let pidfd = pidfd_open(pid).ok()?;
+    let stat = Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    let spared = fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"@"));
+    if stat.has_ended || stat.is_kernel_thread || spared {
+        return None;
+    }
+    Some(Left { pid, name: stat.name, has_terminal: stat.has_terminal, pidfd })
+}
+
+/// What the kernel says of a process, as far as it matters here.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    name: String,
+    has_ended: bool,
+    has_terminal: bool,
+    is_kernel_thread: bool,
+}
+
+/// In the field of flags.
+const PF_KTHREAD: u64 = 0x0020_0000;
+
+impl Stat {
+    /// One line of `/proc/PID/stat`. The name may hold anything, brackets too; the last one is its end.
+    fn parse(line: &str) -> Option<Self> {
+        let (front, back) = line.rsplit_once(") ")?;
+        let (_, name) = front.split_once(" (")?;
+        let mut fields = back.split_ascii_whitespace();
+        let state = fields.next()?;
+        // ppid, pgrp, session; then the terminal, its group, and the flags.
+        let terminal = fields.nth(3)?;
+        let flags: u64 = fields.nth(1)?.parse().ok()?;
+        Some(Self {
+            name: name.to_owned(),
+            has_ended: matches!(state, "Z" | "X" | "x"),
+            has_terminal: terminal != "0",
+            is_kernel_thread: flags & PF_KTHREAD != 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_stat_is_read() {
+        let stat = |line| {
+            Stat::parse(line)
+                .map(|stat| (stat.name, stat.has_ended, stat.has_terminal, stat.is_kernel_thread))
+        };
+        let kthread = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0";
+        assert_eq!(stat(kthread), Some(("kthreadd".to_owned(), false, false, true)));
+        let shell = "812 (a) R (b) S 1 812 812 1025 812 4194304 900 0";
+        assert_eq!(stat(shell), Some(("a) R (b".to_owned(), false, true, false)));
+        let zombie = "9 (sh) Z 1 9 9 0 -1 4228108 0";
+        assert_eq!(stat(zombie), Some(("sh".to_owned(), true, false, false)));
+        assert_eq!(stat("9 (sh"), None);
+    }
+
+    #[test]
+    fn the_kernels_own_line_is_read() {
+        let line = fs::read_to_string("/proc/self/stat").unwrap();
+        let stat = Stat::parse(&line).unwrap();
+        assert!(!stat.has_ended && !stat.is_kernel_thread, "{stat:?}");
+    }
+}

@@ -1,0 +1,183 @@
+//! Swap and file systems on the way down: given up where possible, made read-only where not.
+
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::unistd::sync;
+
+use super::console;
+use crate::limits::{KERNEL_TABLE_BYTES_MAX, MACHINE_UNMOUNT_ROUNDS_MAX};
+use crate::sys::machine::swap_off;
+
+/// File systems that are on no disk: nothing in them is lost, and what lies on them goes first.
+const WITHOUT_DISK: [&str; 21] = [
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "devtmpfs",
+    "efivarfs",
+    "fusectl",
+    "hugetlbfs",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "ramfs",
+    "rootfs",
+    "securityfs",
+    "sysfs",
+    "tracefs",
+];
+
+/// Gives up all that can be. Tells what could not.
+pub(super) fn all() {
+    for path in swaps(&read("/proc/swaps")) {
+        if let Err(error) =
+            CString::new(path.as_bytes()).map_err(io::Error::other).and_then(|path| swap_off(&path))
+        {
+            console::say(format_args!("cannot stop swapping to {}: {error}", path.display()));
+        }
+    }
+    let mut left = Vec::new();
+    for _ in 0..MACHINE_UNMOUNT_ROUNDS_MAX {
+        let before = left.len();
+        left = unmount_once(mounts(&read("/proc/self/mountinfo")));
+        // Each round frees what the others were on, or it was the last.
+        if left.is_empty() || left.len() == before {
+            break;
+        }
+    }
+    for (mount_point, errno) in left {
+        if mount_point != "/" {
+            console::say(format_args!("cannot unmount {}: {}", mount_point.display(), errno.desc()));
+        }
+        let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        if let Err(errno) =
+            mount(None::<&str>, mount_point.as_os_str(), None::<&str>, read_only, None::<&str>)
+        {
+            let path = mount_point.display();
+            console::say(format_args!("cannot make {path} read-only: {}", errno.desc()));
+        }
+    }
+    sync();
+}
+
+/// The last mounted first. Gives those that are still there. The root is what we run from.
+fn unmount_once(mounts: Vec<Mount>) -> Vec<(OsString, Errno)> {
+    let mut left = Vec::new();
+    for mount in mounts.into_iter().rev().filter(Mount::has_disk) {
+        if mount.at == "/" {
+            left.push((mount.at, Errno::EBUSY));
+        } else if let Err(errno) = umount2(mount.at.as_os_str(), MntFlags::UMOUNT_NOFOLLOW) {
+            left.push((mount.at, errno));
+        }
+    }
+    left
+}
+
+/// One line of the table of mounts.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount {
+    at: OsString,
+    kind: String,
+}
+
+impl Mount {
+    fn has_disk(&self) -> bool {
+        // A tmpfs may hold the file of a loop device, or be what a disk is mounted on: it goes in its turn.
+        let is_ours = self.kind == "tmpfs" && (self.at == "/run" || self.at == "/dev/shm");
+        !is_ours && !WITHOUT_DISK.contains(&self.kind.as_str())
+    }
+}
+
+/// `/proc/self/mountinfo`, in the order in which they were mounted.
+fn mounts(table: &str) -> Vec<Mount> {
+    let line = |line: &str| {
+        let (front, back) = line.split_once(" - ")?;
+        let at = unescape(front.split(' ').nth(4)?);
+        Some(Mount { at, kind: back.split(' ').next()?.to_owned() })
+    };
+    table.lines().filter_map(line).collect()
+}
+
+/// `/proc/swaps`, whose first line is a heading.
+fn swaps(table: &str) -> Vec<OsString> {
+    table.lines().skip(1).filter_map(|line| line.split_ascii_whitespace().next()).map(unescape).collect()
+}
+
+/// The kernel writes spaces, tabs, line ends and backslashes as `\ooo`.
+fn unescape(text: &str) -> OsString {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let octal = match tail {
+            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] if *first == b'\\' => {
+                Some((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'))
+            }
+            _ => None,
+        };
+        bytes.push(octal.unwrap_or(*first));
+        rest = if octal.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
+    }
+    OsString::from_vec(bytes)
+}
+
+/// What cannot be read is told, and taken for empty.
+fn read(path: &str) -> String {
+    let mut bytes = Vec::new();
+    if let Err(error) =
+        File::open(path).and_then(|file| file.take(KERNEL_TABLE_BYTES_MAX).read_to_end(&mut bytes))
+    {
+        console::say(format_args!("cannot read {path}: {error}"));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &str = "\
+21 27 0:19 / /proc rw,nosuid - proc proc rw
+27 1 253:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+28 27 0:24 / /run rw,nosuid - tmpfs tmpfs rw
+30 28 253:16 / /run/media/a\\040disk rw shared:7 master:2 - vfat /dev/vdb rw
+31 27 0:30 / /srv/scratch rw - tmpfs tmpfs rw
+";
+
+    #[test]
+    fn the_table_of_mounts_is_read_and_what_has_no_disk_is_left_alone() {
+        let found = mounts(TABLE);
+        assert_eq!(found.len(), 5);
+        let on_disk: Vec<_> =
+            found.iter().filter(|mount| mount.has_disk()).map(|mount| mount.at.to_str()).collect();
+        assert_eq!(on_disk, [Some("/"), Some("/run/media/a disk"), Some("/srv/scratch")]);
+    }
+
+    #[test]
+    fn lines_that_are_none_are_passed_over() {
+        assert_eq!(mounts("\nnonsense\n1 2 3 - \n"), []);
+        assert_eq!(swaps(""), Vec::<OsString>::new());
+    }
+
+    #[test]
+    fn the_table_of_swaps_is_read() {
+        let table = "Filename\t\t\t\tType\t\tSize\n/dev/vda2  partition 1 0 -2\n/swap\\040file file 2 0 -3\n";
+        assert_eq!(swaps(table), ["/dev/vda2", "/swap file"].map(OsString::from));
+    }
+
+    #[test]
+    fn escapes_are_undone_once() {
+        assert_eq!(unescape("a\\134040b\\"), OsString::from("a\\040b\\"));
+        assert_eq!(unescape("\\777\\04"), OsString::from("\\777\\04"));
+    }
+}

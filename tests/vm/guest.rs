@@ -1,0 +1,227 @@
+//! A machine in qemu: Debian's kernel, and an initramfs with supd, busybox and the units of the test.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use super::cpio::Archive;
+
+/// Far longer than anything takes in an emulated machine on a busy host.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The package that is always the newest kernel for virtual machines.
+const KERNEL: &str = "linux-image-cloud-amd64";
+
+/// What all machines are made from.
+pub struct Parts {
+    kernel: PathBuf,
+    directory: PathBuf,
+}
+
+/// A machine that runs. Dropped, it is switched off.
+pub struct Guest {
+    qemu: Child,
+    keyboard: ChildStdin,
+    screen: Receiver<Vec<u8>>,
+    /// All that it has printed.
+    pub printed: String,
+    /// How much of that has been waited for.
+    seen: usize,
+}
+
+/// Gets what is needed, installing it where that is allowed; or says why there can be no machine.
+pub fn parts() -> Result<Parts, String> {
+    if !cfg!(target_arch = "x86_64") {
+        return Err("the test knows machines of x86-64 only".into());
+    }
+    let programs = [
+        ("qemu-system-x86_64", "qemu-system-x86"),
+        ("busybox", "busybox-static"),
+        ("mkfs.ext4", "e2fsprogs"),
+    ];
+    for (program, package) in programs {
+        if !is_there(program) {
+            let install = ["install", "-y", "-qq", "--no-install-recommends", package];
+            run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
+        }
+    }
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
+    fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
+    let kernel = kernel(&directory).map_err(|why| format!("no kernel: {why}"))?;
+    Ok(Parts { kernel, directory })
+}
+
+/// Debian's, taken out of its package: it is installed nowhere.
+fn kernel(directory: &Path) -> Result<PathBuf, String> {
+    let kernel = directory.join("vmlinuz");
+    if kernel.exists() {
+        return Ok(kernel);
+    }
+    let depends = run("apt-cache", &["depends", KERNEL], directory)?;
+    let package = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
+    let package = package.ok_or("the package of kernels names none")?.to_owned();
+    run("apt-get", &["download", &package], directory)?;
+    let script = format!(
+        "set -e; dpkg-deb --fsys-tarfile {package}_*.deb | tar -xO --wildcards './boot/vmlinuz-*' >new; rm {package}_*.deb; mv new vmlinuz"
+    );
+    run("sh", &["-c", &script], directory)?;
+    Ok(kernel)
+}
+
+fn is_there(program: &str) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    path.split(':').any(|directory| Path::new(directory).join(program).exists())
+}
+
+/// What it prints, or why it failed.
+pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String, String> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(directory)
+        .env("PATH", path)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .output()
+        .map_err(|error| format!("{program}: {error}"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(format!("{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    }
+}
+
+/// The programs without what only a debugger reads, and the libraries that they name.
+fn programs(archive: &mut Archive, directory: &Path) {
+    let mut libraries = Vec::new();
+    for (program, path) in
+        [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
+    {
+        let stripped = directory.join("stripped");
+        let (program, into) = (program.to_owned(), stripped.to_str().unwrap());
+        if run("strip", &["-o", into, &program], directory).is_err() {
+            fs::copy(&program, &stripped).unwrap();
+        }
+        archive.copy(&stripped, path);
+        // A static one has none.
+        let needed = run("ldd", &[&program], directory).unwrap_or_default();
+        libraries.extend(needed.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned));
+    }
+    libraries.sort();
+    libraries.dedup();
+    let mut directories = std::collections::BTreeSet::new();
+    for library in &libraries {
+        let parents = Path::new(library).ancestors().skip(1).filter(|parent| parent.parent().is_some());
+        directories.extend(parents.map(|parent| parent.to_str().unwrap().to_owned()));
+    }
+    for parent in directories {
+        archive.directory(&parent);
+    }
+    for library in &libraries {
+        archive.copy(Path::new(library), library);
+    }
+}
+
+impl Parts {
+    /// An initramfs with these files beside the programs.
+    pub fn initramfs(&self, name: &str, files: &[(&str, &str)]) -> PathBuf {
+        let mut archive = Archive::default();
+        for directory in ["/bin", "/sbin", "/etc", "/etc/supd", "/etc/supd/units", "/root", "/mnt", "/var"] {
+            archive.directory(directory);
+        }
+        programs(&mut archive, &self.directory);
+        let busybox = ["/bin", "/usr/bin"].map(|directory| Path::new(directory).join("busybox"));
+        archive.copy(busybox.iter().find(|path| path.exists()).unwrap(), "/bin/busybox");
+        for applet in ["sh", "sleep", "cat", "grep", "mount", "setsid", "cut", "hostname", "kill", "wc", "ls"]
+        {
+            archive.link(&format!("/bin/{applet}"), "busybox");
+        }
+        for (path, text) in files {
+            archive.text(path, text);
+        }
+        let path = self.directory.join(format!("{name}.cpio"));
+        fs::write(&path, archive.finish()).unwrap();
+        path
+    }
+
+    /// A new disk with an empty file system.
+    pub fn disk(&self, name: &str) -> PathBuf {
+        let path = self.directory.join(format!("{name}.ext4"));
+        let _ = fs::remove_file(&path);
+        fs::File::create(&path).unwrap().set_len(32 << 20).unwrap();
+        run("mkfs.ext4", &["-q", path.to_str().unwrap()], &self.directory).unwrap();
+        path
+    }
+
+    /// Starts a machine.
+    pub fn boot(&self, initramfs: &Path, disk: &Path, words: &str) -> Guest {
+        let line = format!("console=ttyS0 rdinit=/sbin/supd panic=-1 loglevel=4 {words}");
+        let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args(["-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nic", "none"]);
+        qemu.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=1"]);
+        qemu.arg("-kernel").arg(&self.kernel).arg("-initrd").arg(initramfs).args(["-append", &line]);
+        qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut qemu = qemu.spawn().unwrap();
+        let mut output = qemu.stdout.take().unwrap();
+        let (sender, screen) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = vec![0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut bytes) {
+                // Nobody looks any more once the test is over.
+                let _ = sender.send(bytes[..length].to_vec());
+            }
+        });
+        let keyboard = qemu.stdin.take().unwrap();
+        Guest { qemu, keyboard, screen, printed: String::new(), seen: 0 }
+    }
+}
+
+impl Guest {
+    /// Waits until it prints that, after all that was waited for before. Gives what came up to there.
+    pub fn expect(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.printed[self.seen..].find(text) {
+                let end = self.seen + at + text.len();
+                let between = self.printed[self.seen..end].to_owned();
+                self.seen = end;
+                return between;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.screen.recv_timeout(left) {
+                Ok(bytes) => self.printed.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(why) => panic!("`{text}` never came ({why}):\n{}", self.printed),
+            }
+        }
+    }
+
+    pub fn type_in(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
+        self.keyboard.flush().unwrap();
+    }
+
+    /// Waits until it is off; gives all that it has printed.
+    pub fn wait_off(mut self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(bytes) = self.screen.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.printed.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        // Its output has ended: so has it, or the time is up.
+        let status = self.qemu.try_wait().unwrap();
+        if status.is_none() && Instant::now() < deadline {
+            self.qemu.wait().unwrap();
+        } else if status.is_none() {
+            panic!("it is still on:\n{}", self.printed);
+        }
+        std::mem::take(&mut self.printed)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}

@@ -1,0 +1,118 @@
+//! supd as the init of a machine: a real kernel boots to running services, and goes down in order.
+//!
+//! In qemu without acceleration, which any host can do. Where it cannot be had, the test says SKIPPED and why.
+// The rules are for the daemon: a test has children of its own.
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
+
+mod cpio;
+mod guest;
+
+use std::path::Path;
+
+const WEB: &str = "exec = ['/bin/sleep', 'infinity']\n";
+const HELLO: &str = "shell = 'echo hello from a job'\n[job]\n";
+/// Orphans whose parents do not wait for them become PID 1's.
+const ORPHANS: &str = "shell = 'for i in 1 2 3 4 5; do setsid sh -c \"exit 3\" & done; sleep 1'\n[job]\n";
+const DISK: &str = "shell = 'mount -t ext4 /dev/nvme0n1 /mnt && echo kept > /mnt/file'\n[job]\n";
+const GUIDE: &str = "exec = ['/bin/guide']\n[job]\nbackoff_limit = 0\n";
+
+/// Says on the console what it finds, and takes the machine down in the way that the kernel's line names.
+const SCRIPT: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+supctl wait web --for=ready --timeout=100s
+supctl wait job/hello job/orphans job/disk --for=complete --timeout=100s
+echo "@@ up after $(cut -d' ' -f1 /proc/uptime) s"
+echo "@@ host $(hostname)"
+grep -E ' /(proc|sys|dev|dev/pts|dev/shm|run|sys/fs/cgroup) ' /proc/mounts | cut -d' ' -f2,3
+ls -l /dev/fd
+supctl status --color never
+supctl logs hello
+echo "@@ zombies $(grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l)"
+echo "@@ PID 1 $(grep VmRSS /proc/1/status)"
+case $(cat /proc/cmdline) in
+*guide=keys*) kill -INT 1 ;;
+*) supctl poweroff ;;
+esac
+"#;
+
+const FILES: &[(&str, &str)] = &[
+    ("/etc/hostname", "# ours\nbooted\n"),
+    ("/etc/supd/units/web.toml", WEB),
+    ("/etc/supd/units/hello.toml", HELLO),
+    ("/etc/supd/units/orphans.toml", ORPHANS),
+    ("/etc/supd/units/disk.toml", DISK),
+    ("/etc/supd/units/guide.toml", GUIDE),
+    ("/bin/guide", SCRIPT),
+];
+
+/// Past the test harness, which keeps what a test prints that passes.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "vm: {line}");
+}
+
+/// Needs the disk to be as it was left: nothing to be replayed, nothing to be mended.
+fn assert_clean(disk: &Path) {
+    let disk = disk.to_str().unwrap();
+    let found = guest::run("dumpe2fs", &["-h", disk], Path::new("/")).unwrap();
+    let state = found.lines().find_map(|line| line.strip_prefix("Filesystem state:"));
+    assert_eq!(state.map(str::trim), Some("clean"), "{found}");
+    assert!(!found.contains("needs_recovery"), "{found}");
+    guest::run("e2fsck", &["-fn", disk], Path::new("/")).unwrap();
+    let kept = guest::run("debugfs", &["-R", "cat /file", disk], Path::new("/")).unwrap();
+    assert_eq!(kept, "kept\n");
+}
+
+#[test]
+fn a_machine_boots_to_running_services_and_goes_down_in_order() {
+    let parts = match guest::parts() {
+        Ok(parts) => parts,
+        Err(why) => return say(&format!("SKIPPED: no machine can be made here: {why}")),
+    };
+    let initramfs = parts.initramfs("root", FILES);
+
+    let disk = parts.disk("off");
+    let mut machine = parts.boot(&initramfs, &disk, "");
+    machine.expect("@@ up after ");
+    let up = machine.expect(" s").trim().to_owned();
+    say(&format!("all services up {up} after the kernel's start"));
+    machine.expect("@@ host booted");
+    let found = machine.expect("@@ zombies 0");
+    for mounted in [
+        "/proc proc",
+        "/sys sysfs",
+        "/dev devtmpfs",
+        "/dev/pts devpts",
+        "/dev/shm tmpfs",
+        "/run tmpfs",
+        "/sys/fs/cgroup cgroup2",
+    ] {
+        assert!(found.lines().any(|line| line.trim_end() == mounted), "{mounted}:\n{found}");
+    }
+    assert!(found.contains("/dev/fd -> /proc/self/fd"), "{found}");
+    assert!(found.contains("hello from a job"), "{found}");
+    assert!(found.contains("web") && !found.contains("degraded"), "{found}");
+    machine.expect("@@ PID 1 VmRSS:");
+    say(&format!("memory of PID 1: {}", machine.expect("kB").trim()));
+    machine.expect("the machine is being switched off");
+    let printed = machine.wait_off();
+    assert!(!printed.contains("had to be killed") && !printed.contains("cannot"), "{printed}");
+    assert_clean(&disk);
+
+    // Shells where they are asked for, options that mean nothing, somebody who does not end, ctrl-alt-del.
+    let disk = parts.disk("keys");
+    let mut machine = parts.boot(&initramfs, &disk, "guide=keys rescue supd.nonsense -- --log-level loud");
+    machine.expect("`supd.nonsense` on the kernel's command line is not understood");
+    machine.expect("here is a shell");
+    machine.type_in("(trap '' TERM HUP; while :; do sleep 1000; done) & echo shell $((6 * 7))\n");
+    machine.expect("shell 42");
+    machine.type_in("exit\n");
+    machine.expect("boot cannot go on: `--log-level loud`");
+    machine.type_in("echo shell $((6 * 8)); exit\n");
+    machine.expect("shell 48");
+    machine.expect("@@ zombies 0");
+    machine.expect("had to be killed: sh (pid ");
+    machine.expect("the machine is being restarted");
+    machine.wait_off();
+    assert_clean(&disk);
+}
