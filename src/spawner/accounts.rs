@@ -49,6 +49,13 @@ impl Accounts {
             (Ok(content), _) => content,
             // An image without the file: a number needs none.
             (Err(error), Account::Id(_)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // One that only root may read, as some container managers make it: our own number is right without.
+            (Err(error), Account::Id(number))
+                if error.kind() == io::ErrorKind::PermissionDenied
+                    && *number == nix::unistd::geteuid().as_raw() =>
+            {
+                return Ok(None);
+            }
             (Err(error), _) => return Err(trouble(error.raw_os_error().unwrap_or(libc::EIO))),
         };
         let mut users = content.split(|byte| *byte == b'\n').filter_map(user);

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::Instant;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::openpty;
@@ -29,6 +30,10 @@ impl Pty {
     /// The command leads the session, as a login shell does, or PID 1 of `docker run -it`.
     pub fn new(mut command: Command) -> Self {
         let pty = openpty(None, None).unwrap();
+        // Programs of other tests should not hold it.
+        for side in [&pty.master, &pty.slave] {
+            fcntl(side, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
         let side = || pty.slave.try_clone().unwrap();
         command.stdin(side()).stdout(side()).stderr(side()).env("PS1", PROMPT).env("TERM", "dumb");
         // SAFETY: two system calls between fork and exec.

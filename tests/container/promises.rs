@@ -1,0 +1,117 @@
+//! What is promised of supd in a container.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::podman::Podman;
+
+/// A test, with its name.
+pub type Test = (&'static str, fn(&Podman));
+
+/// All of them.
+pub const ALL: &[Test] = &[
+    ("the_image_serves_and_stops", the_image_serves_and_stops),
+    ("each_stop_signal_stops_it", each_stop_signal_stops_it),
+    ("an_essential_units_code_is_the_containers", an_essential_units_code_is_the_containers),
+    ("a_container_of_jobs_ends_with_them", a_container_of_jobs_ends_with_them),
+    ("the_init_of_one_command_is_not_noticed", the_init_of_one_command_is_not_noticed),
+    ("orphans_are_reaped", orphans_are_reaped),
+    ("with_next_to_nothing_it_starts", with_next_to_nothing_it_starts),
+    ("with_the_hosts_pid_namespace_it_starts", with_the_hosts_pid_namespace_it_starts),
+];
+
+/// An essential unit that ends with a code that nothing else ends with.
+const ESSENTIAL: &str = "exec = ['/bin/hello', 'exit', '33']\nessential = true";
+
+fn the_image_serves_and_stops(podman: &Podman) {
+    let mut container = podman.start("serve", &[], &[]);
+    container.until("hello from /bin/hello");
+    // What an orchestrator asks for health.
+    assert!(container.podman(&["exec"], &["/bin/supctl", "status"]).contains("hello"));
+    assert_eq!(container.stop(), 0);
+}
+
+fn each_stop_signal_stops_it(podman: &Podman) {
+    for signal in ["SIGTERM", "SIGINT", "SIGQUIT", "37"] {
+        let mut container = podman.start("signal", &["--stop-signal", signal], &[]);
+        container.until("hello");
+        assert_eq!(container.stop(), 0, "{signal}");
+    }
+}
+
+fn an_essential_units_code_is_the_containers(podman: &Podman) {
+    let ends = [
+        ("['/bin/hello', 'exit', '0']", 0),
+        ("['/bin/hello', 'exit', '255']", 255),
+        ("['/bin/hello', 'abort']", 134),
+    ];
+    for (exec, code) in ends {
+        let main = format!("exec = {exec}\nessential = true");
+        let side = "exec = ['/bin/hello', 'serve']";
+        let units = podman.units(&format!("essential-{code}"), &[("main", &main), ("side", side)]);
+        let out = podman.output(&[&units], &[]);
+        assert_eq!(out.status.code(), Some(code), "{exec}: {out:#?}");
+    }
+}
+
+fn a_container_of_jobs_ends_with_them(podman: &Podman) {
+    let job = |code: u8| format!("exec = ['/bin/hello', 'exit', '{code}']\n[job]\nbackoff_limit = 0");
+    for (name, second, code) in [("complete", job(0), 0), ("failed", job(1), 1)] {
+        let units = podman.units(name, &[("one", &job(0)), ("two", &second)]);
+        let out = podman.output(&[&units], &[]);
+        assert_eq!(out.status.code(), Some(code), "{name}: {out:#?}");
+    }
+}
+
+fn the_init_of_one_command_is_not_noticed(podman: &Podman) {
+    for (command, code) in [
+        (&["/bin/hello", "exit", "0"][..], 0),
+        (&["/bin/hello", "exit", "7"], 7),
+        (&["/bin/hello", "exit", "255"], 255),
+        (&["/bin/hello", "abort"], 134),
+        (&["/bin/nothing"], 127),
+    ] {
+        let out = podman.output(&[], &[&["--"], command].concat());
+        assert_eq!(out.status.code(), Some(code), "{command:?}: {out:#?}");
+    }
+    let mut container = podman.start("solo", &[], &["--", "/bin/hello", "serve"]);
+    container.until("hello");
+    assert_eq!(container.stop(), 143, "the command had TERM, and nobody had KILL");
+}
+
+fn orphans_are_reaped(podman: &Podman) {
+    let mut container = podman.start("orphan", &[], &["--", "/bin/hello", "orphan"]);
+    container.until("hello");
+    let pid = container.podman(&["inspect", "--format={{.State.Pid}}"], &[]);
+    // Nothing tells when a process that is not ours is reaped.
+    let end = Instant::now() + Duration::from_secs(30);
+    while zombies(pid.trim()) > 0 {
+        assert!(Instant::now() < end, "the orphan is a zombie still");
+        std::thread::yield_now();
+    }
+    assert_eq!(container.stop(), 143);
+}
+
+/// The children of a process that nobody has waited for.
+fn zombies(pid: &str) -> usize {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let is_zombie =
+        |pid: &&str| fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+    children.split_whitespace().filter(is_zombie).count()
+}
+
+fn with_next_to_nothing_it_starts(podman: &Podman) {
+    let units = podman.units("least", &[("main", ESSENTIAL)]);
+    let least = ["--cap-drop=all", "--security-opt=no-new-privileges", "--user=4242:4242"];
+    for more in [&[][..], &["--read-only"], &["--read-only", "--read-only-tmpfs=false"]] {
+        let options = [&[units.as_str()], &least[..], more].concat();
+        let out = podman.output(&options, &[]);
+        assert_eq!(out.status.code(), Some(33), "{options:?}: {out:#?}");
+    }
+}
+
+fn with_the_hosts_pid_namespace_it_starts(podman: &Podman) {
+    let units = podman.units("shared", &[("main", ESSENTIAL)]);
+    let out = podman.output(&[&units, "--pid=host"], &["--exit-when-done"]);
+    assert_eq!(out.status.code(), Some(33), "{out:#?}");
+}
