@@ -22,7 +22,8 @@ use super::roles::{Process, image_of};
 use super::{Keeper, Token, boot};
 use crate::limits::{REEXEC_DRAIN_MS, REEXEC_TRIAL_MS, REEXEC_WORDS_BYTES_MAX, SLOTS};
 use crate::settings::Role;
-use crate::sys::process::{How, adopt, block_signals, kill, unblock_signals};
+use crate::sys::process::{How, adopt, kill};
+use crate::sys::signal;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::run::Instant;
@@ -171,14 +172,14 @@ impl Keeper {
             return self.send_logger_away();
         }
         // What comes from here on waits for the other program; what has come is heard now, and may end this.
-        block_signals();
+        signal::hold_all();
         self.on_signals();
         if let Stage::Drain { binary, .. } = std::mem::take(&mut self.reexec.stage) {
             self.reexec.leave();
             let error = self.execute(binary);
             self.resume_roles(format!("it cannot be executed: {error}"));
         }
-        unblock_signals();
+        signal::hold_none();
     }
 
     pub(super) fn reexec_on_time(&mut self, now: u64) {

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use signal_hook::{flag, low_level};
 
 use crate::settings::Settings;
-use crate::sys::process;
+use crate::sys::{self, process};
 
 /// What containers send as "SIGRTMIN+3": the number, since C libraries disagree about SIGRTMIN.
 pub(super) const HALT_REQUEST: i32 = 37;
@@ -59,7 +59,7 @@ impl Signals {
             came.push((signal, flag));
         }
         // What a parent may have blocked comes through from here on.
-        process::unblock_signals();
+        sys::signal::hold_none();
         Ok(Self { wake, came })
     }
 

@@ -144,7 +144,7 @@ impl Manager {
             return Err(Status::failure(StatusReason::Invalid, message).with_causes(immutable));
         }
         if errors > 0 {
-            let message = format!("{units}; {} left as it was", plural(errors, "unit with a fault"));
+            let message = format!("{units}; {}: what has one is left as it was", plural(errors, "fault"));
             return Err(Status::failure(StatusReason::Invalid, message).with_causes(causes));
         }
         Ok(Reply::Status(Status::success(units).with_causes(causes)))
@@ -354,6 +354,6 @@ mod tests {
     #[test]
     fn counts_in_words() {
         assert_eq!(plural(1, "unit"), "1 unit");
-        assert_eq!(plural(2, "unit with a fault"), "2 units with a fault");
+        assert_eq!(plural(2, "fault"), "2 faults");
     }
 }

@@ -4,6 +4,8 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use super::signal;
+
 /// A process that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
@@ -149,34 +151,8 @@ pub fn set_name(name: &CStr) {
 
 /// No signal is handled, ignored or blocked any more.
 pub fn reset_signals() {
-    /// SIG_DFL, no flags, no mask, in the kernel's own layout: the C library refuses the two signals that it
-    /// uses itself, and a parent may have left even those ignored.
-    const DEFAULT: [u64; 4] = [0; 4];
-    for signal in 1..=64 {
-        // SAFETY: an action of the size that the kernel reads; KILL and STOP refuse.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, &DEFAULT, std::ptr::null::<u64>(), 8usize) };
-    }
-    unblock_signals();
-}
-
-/// All signals wait, those that cannot apart.
-pub fn block_signals() {
-    // SAFETY: a set on our stack, filled before it is used.
-    unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::sigprocmask(libc::SIG_SETMASK, &all, std::ptr::null_mut());
-    }
-}
-
-/// No signal is blocked any more.
-pub fn unblock_signals() {
-    // SAFETY: a set on our stack, made empty before it is used.
-    unsafe {
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
-    }
+    signal::default_all();
+    signal::hold_none();
 }
 
 /// Whether a signal is ignored, as a parent may have left it.

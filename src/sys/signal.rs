@@ -1,7 +1,7 @@
-//! Signals for the init of one command: all of them wait until they are asked for, none has a handler.
+//! Signals of our own process, all at once: held, let through, without handlers; and waited for.
 //!
 //! System calls, not the C library's functions, which hide the two signals (32, 33) that it uses itself: whoever
-//! sends them to a container means its command.
+//! sends them to a container means its command, and a parent may have left even those ignored.
 
 use std::io;
 

@@ -60,12 +60,8 @@ fn keys_that_are_signals_reach_the_command_once() {
 const PARROT: &str =
     r#"bash -c "trap 'echo ON''WARDS' CONT; echo RE''ADY; while read x; do echo \"<\$x>\"; done""#;
 
-#[test]
-fn a_shell_under_pid_one_has_job_control() {
-    let mut command = solo();
-    command.args(["--", "bash", "--norc", "--noprofile", "-i"]);
-    let mut pty = Pty::new(command);
-    pty.type_in(&format!("{PARROT}\n"));
+/// The parrot is started in the foreground: it hears what is typed, before and after `^Z` and `fg`.
+fn stops_and_goes_on(pty: &mut Pty) {
     pty.until("READY");
     pty.type_in("one\n");
     pty.until("<one>");
@@ -75,6 +71,15 @@ fn a_shell_under_pid_one_has_job_control() {
     pty.until("ONWARDS");
     pty.type_in("two\n");
     pty.until("<two>");
+}
+
+#[test]
+fn a_shell_under_pid_one_has_job_control() {
+    let mut command = solo();
+    command.args(["--", "bash", "--norc", "--noprofile", "-i"]);
+    let mut pty = Pty::new(command);
+    pty.type_in(&format!("{PARROT}\n"));
+    stops_and_goes_on(&mut pty);
     pty.type_in("\x03");
     pty.until(PROMPT);
     pty.type_in("exit 9\n");
@@ -85,15 +90,7 @@ fn a_shell_under_pid_one_has_job_control() {
 fn a_shell_above_can_stop_it_and_let_it_go_on() {
     let mut pty = Pty::new(interactive());
     pty.type_in(&format!("{SUPD} -- {PARROT}\n"));
-    pty.until("READY");
-    pty.type_in("one\n");
-    pty.until("<one>");
-    pty.type_in("\x1a");
-    pty.until("Stopped");
-    pty.type_in("fg\n");
-    pty.until("ONWARDS");
-    pty.type_in("two\n");
-    pty.until("<two>");
+    stops_and_goes_on(&mut pty);
     pty.type_in("\x1a");
     pty.until("Stopped");
     // In the background it wants to read, and stops by itself.
