@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod clone;
 pub mod confine;
+pub mod descriptors;
 pub mod machine;
 pub mod memory;
 pub mod message;
@@ -16,6 +17,7 @@ pub mod pipe;
 pub mod process;
 pub mod signal;
 pub mod terminal;
+pub mod watchdog;
 
 use std::io;
 use std::os::fd::RawFd;
