@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{initramfs, power_button, root_words};
+use super::{initramfs, power_button, rescue, root_words};
 use crate::limits::KERNEL_LINE_BYTES_MAX;
 
 /// One of them.
@@ -45,7 +45,13 @@ impl Helper {
 fn mount_root() -> Result<(), String> {
     let line = super::read(Path::new("/proc/cmdline"), KERNEL_LINE_BYTES_MAX)
         .map_err(|error| format!("cannot read the kernel's command line: {error}"))?;
-    initramfs::mount_root(&root_words::parse(&line))
+    let words = root_words::parse(&line);
+    while let Err(why) = initramfs::mount_root(&words) {
+        if !rescue::try_shell(&format!("the root cannot be mounted: {why}")) {
+            return Err(why);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

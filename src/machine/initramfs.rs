@@ -29,7 +29,13 @@ const STATE: [(&str, &str); 2] =
     [("--state-dir", "/run/initramfs/supd/state"), ("--log-dir", "/run/initramfs/supd/log")];
 
 /// Where units of an initramfs are.
-const UNITS: [&str; 3] = ["/etc/supd/units", "/usr/local/lib/supd/units", "/usr/lib/supd/units"];
+const UNITS: [&str; 5] = [
+    "/etc/supd/units",
+    "/etc/supd/machine",
+    "/usr/local/lib/supd/units",
+    "/usr/lib/supd/units",
+    "/usr/lib/supd/machine",
+];
 
 /// What statfs(2) says of a ramfs, which an initramfs is where there is no tmpfs.
 const RAMFS_MAGIC: u64 = 0x8584_58f6;
