@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::root::Root;
@@ -47,6 +48,7 @@ pub fn parts() -> Result<Parts, String> {
         ("busybox", "busybox-static"),
         ("mkfs.ext4", "e2fsprogs"),
     ];
+    let _alone = alone();
     for (program, package) in programs {
         if !is_there(program) {
             let install = ["install", "-y", "-qq", "--no-install-recommends", package];
@@ -80,6 +82,12 @@ fn kernel(directory: &Path) -> Result<PathBuf, String> {
     Ok(kernel)
 }
 
+/// Tests run beside one another, and what they make on the way has the same names.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn is_there(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     path.split(':').any(|directory| Path::new(directory).join(program).exists())
@@ -103,6 +111,7 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
 
 /// The programs without what only a debugger reads, and the libraries that they name.
 fn programs(root: &mut Root, directory: &Path) {
+    let _alone = alone();
     let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
@@ -187,6 +196,7 @@ impl Parts {
 
     /// A new disk with these files.
     pub fn root_disk(&self, name: &str, root: &Root) -> PathBuf {
+        let _alone = alone();
         let tree = self.directory.join("tree");
         let _ = fs::remove_dir_all(&tree);
         root.write_to(&tree);
