@@ -6,7 +6,9 @@
 
 pub mod clock;
 pub mod clone;
+pub mod command;
 pub mod confine;
+pub mod early;
 pub mod machine;
 pub mod memory;
 pub mod message;
@@ -14,6 +16,7 @@ pub mod mount;
 pub mod pidfd;
 pub mod pipe;
 pub mod process;
+pub mod resident;
 pub mod signal;
 pub mod terminal;
 
