@@ -13,8 +13,10 @@ pub mod message;
 pub mod mount;
 pub mod pidfd;
 pub mod pipe;
+pub mod probe;
 pub mod process;
 pub mod signal;
+mod standard;
 pub mod terminal;
 
 use std::io;

@@ -35,6 +35,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
+use crate::place::init::Init;
 use crate::settings::{Settings, exit};
 use crate::sys;
 use crate::wire::after::After;
@@ -266,11 +267,7 @@ impl Keeper {
     }
 
     fn greet(&self) {
-        let place = match (self.settings.container, self.settings.process_one) {
-            (true, _) => "PID 1 of a container",
-            (false, true) => "PID 1 of the machine",
-            (false, false) => "a subreaper",
-        };
+        let place = place::in_words(Init::of(&self.settings));
         let version = env!("CARGO_PKG_VERSION");
         match self.settings.foreground {
             // The manager's greeting says what a person wants to know.

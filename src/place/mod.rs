@@ -4,7 +4,11 @@
 //! a table in a test; a few lines below each of them look. Keeper, manager and supctl judge by the same rules.
 
 pub mod cgroups;
+pub mod container;
+pub mod init;
+pub mod kernel_files;
 pub mod mounts;
+pub mod rights;
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -122,6 +122,15 @@ pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     }
 }
 
+/// The session of a process; 0 if it has none that can be seen from here, as the kernel's own threads.
+pub fn session_of(pid: i32) -> io::Result<i32> {
+    // SAFETY: a plain call.
+    match unsafe { libc::getsid(pid) } {
+        -1 => Err(io::Error::last_os_error()),
+        session => Ok(session),
+    }
+}
+
 /// Sends a signal to a process (positive), a process group (negative), or to all that we may (-1).
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: a plain call.
