@@ -317,6 +317,9 @@ pub const KERNEL_LOG_VICTIMS_MAX: usize = 64;
 
 /// Bytes of the kernel's command line: what the kernel itself takes, on every architecture.
 pub const KERNEL_LINE_BYTES_MAX: u64 = 4096;
+/// Numbers of descriptors that are gone through one by one, where the kernel has no call for all: its own default for
+/// the highest that a process may have.
+pub const DESCRIPTORS_SEARCHED_MAX: u64 = 1024 * 1024;
 /// Bytes of what a container manager writes about itself: its name is in the first line or two.
 pub const CONTAINER_MARK_BYTES_MAX: u64 = 4096;
 /// Bytes of a host's name: what the kernel takes.

@@ -16,7 +16,7 @@ use std::io::{self, Read};
 use crate::limits::KERNEL_TABLE_BYTES_MAX;
 
 /// A text of the kernel, up to a bound.
-fn read(path: &str) -> io::Result<String> {
+pub fn read(path: &str) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(KERNEL_TABLE_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

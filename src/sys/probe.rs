@@ -203,6 +203,21 @@ pub fn seccomp() -> Option<bool> {
     }
 }
 
+/// The name of the kernel, its release, and the machine that it is for.
+pub fn kernel() -> (String, String, String) {
+    let text = |field: &[libc::c_char]| {
+        let bytes = field.iter().take_while(|byte| **byte != 0).map(|byte| byte.to_ne_bytes()[0]);
+        String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()).into_owned()
+    };
+    // SAFETY: all-zero is valid for the structure, which the call fills.
+    let name = unsafe {
+        let mut name: libc::utsname = std::mem::zeroed();
+        libc::uname(&mut name);
+        name
+    };
+    (text(&name.sysname), text(&name.release), text(&name.machine))
+}
+
 /// What a kernel calls an errno.
 pub fn describe(errno: i32) -> &'static str {
     nix::errno::Errno::from_raw(errno).desc()
