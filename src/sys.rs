@@ -15,9 +15,11 @@ pub mod message;
 pub mod mount;
 pub mod pidfd;
 pub mod pipe;
+pub mod probe;
 pub mod process;
 pub mod resident;
 pub mod signal;
+mod standard;
 pub mod terminal;
 
 use std::io;

@@ -20,6 +20,7 @@ pub mod create;
 pub mod delete;
 pub mod describe;
 pub mod diff;
+pub mod doctor;
 pub mod enable;
 pub mod events;
 pub mod exec;
@@ -145,6 +146,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Apply(options) => apply::run(options, context),
         Verb::Diff(options) => diff::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),
+        Verb::Doctor(options) => doctor::run(options, context),
         Verb::Validate(options) => validate::run(options, context),
         Verb::Export(options) => export::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),
