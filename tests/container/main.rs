@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let podman = match Podman::new() {
         Ok(podman) => podman,
         Err(reason) => {
-tests.iter().chain(&examples).for_each(|(name, _)| skipped::skipped(name, &reason));
+            tests.iter().chain(&examples).for_each(|(name, _)| skipped::skipped(name, &reason));
             println!("\ntest result: ok. 0 passed; 0 failed; {all} skipped\n");
             return ExitCode::SUCCESS;
         }
