@@ -6,16 +6,20 @@
 
 pub mod clock;
 pub mod clone;
+pub mod command;
 pub mod confine;
-pub mod descriptors;
+pub mod early;
 pub mod machine;
 pub mod memory;
 pub mod message;
 pub mod mount;
 pub mod pidfd;
 pub mod pipe;
+pub mod probe;
 pub mod process;
+pub mod resident;
 pub mod signal;
+mod standard;
 pub mod terminal;
 pub mod watchdog;
 
