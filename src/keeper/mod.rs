@@ -235,7 +235,8 @@ impl Keeper {
 
     fn assemble(settings: Settings, voice: Voice, parts: Parts) -> io::Result<Self> {
         if !settings.process_one {
-            sys::process::become_subreaper().map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
+            sys::process::become_subreaper()
+                .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
         let keeper = Self {
             voice,

@@ -1,10 +1,9 @@
 //! Bare places: without what the kernel shows as files (F95), without rights, and with filters of system calls (F97).
 //! supd comes up in each of them, `supctl doctor` and supd's log name what is degraded, and what cannot work is
 //! refused by name.
-#![allow(unsafe_code, clippy::disallowed_types)] // A test has children of its own.
+#![allow(clippy::disallowed_types)] // A test has children of its own.
 
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -87,7 +86,14 @@ fn closed_descriptors_where_there_is_no_null_device() {
 fn the_init_of_one_command_needs_no_null_device_either() {
     let script = format!("{NOTHING} exec \"$@\" 0<&- 1>&- 2>&-");
     let mut command = Command::new("unshare");
-    command.args(&bare(&script)[1..]).args(["sh", env!("CARGO_BIN_EXE_supd"), "--", "/bin/sh", "-c", "exit 7"]);
+    command.args(&bare(&script)[1..]).args([
+        "sh",
+        env!("CARGO_BIN_EXE_supd"),
+        "--",
+        "/bin/sh",
+        "-c",
+        "exit 7",
+    ]);
     assert_eq!(output(&mut command).code, 7);
 }
 
@@ -139,10 +145,12 @@ fn the_doctor_asks_the_supd_that_runs() {
 #[test]
 fn a_user_namespace_with_one_id_refuses_other_users_by_name() {
     let other = "exec = ['/bin/true']\nuser = 'nobody'\n[job]\nbackoff_limit = 0";
-    let words: Vec<&str> = ["unshare", "--user", "--map-root-user"].into_iter().chain(NAMESPACE[1..].iter().copied()).collect();
+    let words: Vec<&str> =
+        ["unshare", "--user", "--map-root-user"].into_iter().chain(NAMESPACE[1..].iter().copied()).collect();
     let space = Space::new().wrap(&words).unit("main", ESSENTIAL);
     says_hello(&space.supd_output());
-    let supd = Space::new().wrap(&words).unit("other", other).unit("a", "exec = ['/bin/sleep', 'infinity']").supd();
+    let supd =
+        Space::new().wrap(&words).unit("other", other).unit("a", "exec = ['/bin/sleep', 'infinity']").supd();
     supd.wait("a", "ready");
     let events = supd.ctl("describe job other").stdout;
     assert!(events.contains("nobody"), "{events}\n{}", supd.own_output());

@@ -1,4 +1,5 @@
 //! A filter of system calls, as container managers put on what they start.
+#![allow(unsafe_code, clippy::disallowed_types)] // A test has children of its own.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -38,8 +39,7 @@ impl Filter {
     /// Puts it on a command, and on all that comes of it.
     pub fn put_on(mut self, command: &mut Command) {
         let put = move || {
-            let program =
-                libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_mut_ptr() };
+            let program = libc::sock_fprog { len: self.0.len() as u16, filter: self.0.as_mut_ptr() };
             // SAFETY: plain calls; the program lives through them.
             let done = unsafe {
                 libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
