@@ -6,7 +6,9 @@
 
 pub mod clock;
 pub mod clone;
+pub mod command;
 pub mod confine;
+pub mod early;
 pub mod machine;
 pub mod memory;
 pub mod message;
@@ -15,6 +17,7 @@ pub mod pidfd;
 pub mod pipe;
 pub mod probe;
 pub mod process;
+pub mod resident;
 pub mod signal;
 mod standard;
 pub mod terminal;

@@ -126,6 +126,8 @@ pub enum Verb {
     IsFailed(ask::Options),
     /// Whether at least one unit is ready
     IsReady(ask::Options),
+    /// Whether all is well, in one word
+    IsSystemRunning(ask::SystemOptions),
     /// Load unit files, and change what differs
     Apply(apply::Options),
     /// What applying files would change

@@ -142,6 +142,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::IsActive(options) => ask::run(Question::Active, options, context),
         Verb::IsFailed(options) => ask::run(Question::Failed, options, context),
         Verb::IsReady(options) => ask::run(Question::Ready, options, context),
+        Verb::IsSystemRunning(options) => ask::system(options, context),
         Verb::Apply(options) => apply::run(options, context),
         Verb::Diff(options) => diff::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),

@@ -19,7 +19,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("freeze", "supctl kill -s STOP NAME"),
     ("thaw", "supctl kill -s CONT NAME"),
     ("is-enabled", "supctl status NAME"),
-    ("is-system-running", "supctl status"),
     ("journal", "supctl logs NAME"),
     ("journalctl", "supctl logs NAME"),
     ("flush", "supctl logs NAME"),

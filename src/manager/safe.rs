@@ -140,6 +140,7 @@ impl Safe {
             | Request::Get { .. }
             | Request::Watch { .. }
             | Request::GetScale(_)
+            | Request::Health(_)
             | Request::Logs
             | Request::Log { .. } => {
                 Err(Status::failure(StatusReason::ServiceUnavailable, self.reason.clone()))
