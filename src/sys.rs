@@ -21,6 +21,7 @@ pub mod resident;
 pub mod signal;
 mod standard;
 pub mod terminal;
+pub mod watchdog;
 
 use std::io;
 use std::os::fd::RawFd;

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
 
 mod guest;
+mod initramfs;
 mod root;
 #[path = "../e2e/skipped.rs"]
 mod skipped;
