@@ -16,6 +16,7 @@ pub mod mount;
 pub mod pidfd;
 pub mod pipe;
 pub mod process;
+mod raw;
 pub mod resident;
 pub mod signal;
 pub mod terminal;
