@@ -12,6 +12,7 @@ pub type Test = (&'static str, fn(&Podman));
 pub const ALL: &[Test] = &[
     ("the_image_serves_and_stops", the_image_serves_and_stops),
     ("each_stop_signal_stops_it", each_stop_signal_stops_it),
+    ("what_ignores_the_signal_ends_within_the_time", what_ignores_the_signal_ends_within_the_time),
     ("an_essential_units_code_is_the_containers", an_essential_units_code_is_the_containers),
     ("a_container_of_jobs_ends_with_them", a_container_of_jobs_ends_with_them),
     ("the_init_of_one_command_is_not_noticed", the_init_of_one_command_is_not_noticed),
@@ -28,8 +29,10 @@ const ESSENTIAL: &str = "exec = ['/bin/hello', 'exit', '33']\nessential = true";
 fn the_image_serves_and_stops(podman: &Podman) {
     let mut container = podman.start("serve", &[], &[]);
     container.until("hello from /bin/hello");
-    // What an orchestrator asks for health.
-    assert!(container.podman(&["exec"], &["/bin/supctl", "status"]).contains("hello"));
+    assert!(container.exec("/bin/supctl status").contains("hello"));
+    // What an orchestrator asks, by HEALTHCHECK or an exec probe.
+    container.podman(&["healthcheck", "run"], &[]);
+    assert_eq!(container.exec("/bin/supctl get --raw /readyz"), "ok\n");
     assert_eq!(container.stop(), 0);
 }
 
@@ -39,6 +42,21 @@ fn each_stop_signal_stops_it(podman: &Podman) {
         container.until("hello");
         assert_eq!(container.stop(), 0, "{signal}");
     }
+}
+
+fn what_ignores_the_signal_ends_within_the_time(podman: &Podman) {
+    // The init of one command, which passes no TERM on, is as deaf as can be.
+    let deaf = "exec = ['/sbin/supd', '--rewrite', 'TERM:0', '--', '/bin/hello', 'serve']\n\
+                stop = { grace = '1h' }\nlogs = { stdout = 'inherit' }";
+    let needs = "exec = ['/bin/hello', 'serve']\nrequires = ['deaf']\nlogs = { stdout = 'inherit' }";
+    let units = podman.units("deaf", &[("deaf", deaf), ("front", needs)]);
+    let mut container = podman.start("deaf", &[&units], &["--shutdown-timeout=2s"]);
+    container.until("hello");
+    container.until("hello");
+    container.ask_to_stop();
+    container.until("all is over within 2s");
+    container.until("deaf-0: the shutdown's time is over, killed");
+    assert_eq!(container.code(), 0, "podman would have had to kill it: 137");
 }
 
 fn an_essential_units_code_is_the_containers(podman: &Podman) {
