@@ -17,6 +17,7 @@ pub mod pidfd;
 pub mod pipe;
 pub mod probe;
 pub mod process;
+mod raw;
 pub mod resident;
 pub mod signal;
 mod standard;

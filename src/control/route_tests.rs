@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::control::health::Check;
 use crate::control::objects::{ApplyFile, MachineEnd, Time, UndoOptions};
 use crate::control::past::About;
 
@@ -88,7 +89,13 @@ fn a_part_of_the_history() {
 #[test]
 fn what_is_no_list() {
     assert_eq!(ask("GET", "/version", ""), Ok(Asked::Version));
-    assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health));
+    let check = |name, verbose| Check { name, of_units: name == "readyz", verbose };
+    assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health(check("healthz", false))));
+    assert_eq!(ask("GET", "/livez?verbose", ""), Ok(Asked::Health(check("livez", true))));
+    assert_eq!(asked("GET", "/readyz", ""), Request::Health(check("readyz", false)));
+    assert_eq!(asked("GET", "/readyz?verbose=true", ""), Request::Health(check("readyz", true)));
+    assert_eq!(refused("GET", "/readyz?watch", "").1, "unknown parameter `watch`");
+    assert_eq!(refused("GET", "/livez", "{}").0, 400);
     assert_eq!(asked("GET", &format!("{SUPD}/info"), ""), Request::Info);
     assert_eq!(asked("GET", &format!("{SUPD}/logs"), ""), Request::Logs);
     assert_eq!(asked("GET", &format!("{CORE}/pods/a-0/log"), ""), Request::Log { pod: "a-0".to_owned() });

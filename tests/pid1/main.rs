@@ -6,6 +6,7 @@
 mod bare;
 mod codes;
 mod filter;
+mod health;
 mod places;
 mod pty;
 mod signals;
