@@ -92,6 +92,9 @@ pub struct PlaceStatus {
     /// Why nothing is kept in the log directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs_not_kept: Option<String>,
+    /// It was told to have the machine reset when it is silent for so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog_seconds: Option<u64>,
     /// What it misses here, one sentence each.
     pub missing: Vec<String>,
 }
