@@ -41,7 +41,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("simulate", "supctl calendar EXPR"),
     ("attach", "supctl logs -f NAME"),
     ("shell", "supctl exec NAME -- sh"),
-    ("doctor", "supctl status"),
     ("orphans", "supctl ps -a"),
     ("kexec", "supctl reboot"),
     ("soft-reboot", "supctl reboot"),

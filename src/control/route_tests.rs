@@ -187,6 +187,8 @@ fn requests_to_the_daemon() {
         let wish = ShutdownOptions { timeout_seconds: None, machine: Some(end) };
         assert_eq!(post("shutdown", &format!(r#"{{"machine":"{word}"}}"#)), Request::Shutdown(wish));
     }
+    let wish = SwitchRootOptions { root: "/sysroot".to_owned(), init: None };
+    assert_eq!(post("switch-root", r#"{"root":"/sysroot"}"#), Request::SwitchRoot(wish));
 }
 
 /// F84: a closed list of verbs, paths, parameters and fields.
@@ -197,6 +199,9 @@ fn what_is_not_known_is_refused() {
         ("POST", "/apis/supd/v1/units/web/supervisor.stopAll", "", 404, "no verb"),
         ("POST", "/apis/supd/v1/shutdown", r#"{"machine":"explode"}"#, 400, "unknown variant `explode`"),
         ("POST", "/apis/supd/v1/__class__", "", 404, "no path"),
+        ("POST", "/apis/supd/v1/switch-root", r#"{"root":"sysroot"}"#, 422, "root: `sysroot` is no absolute"),
+        ("POST", "/apis/supd/v1/switch-root", r#"{"root":"//"}"#, 422, "it is the root already"),
+        ("POST", "/apis/supd/v1/switch-root", "", 400, "body"),
         ("POST", "/apis/supd/v1/units/web/start", r#"{"force":true}"#, 400, "unknown field `force`"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":65}"#, 422, "no signal 65"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":0}"#, 422, "no signal 0"),

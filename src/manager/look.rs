@@ -133,6 +133,7 @@ impl Manager {
                 .then(|| self.settings.state_dir.clone()),
             state_not_saved: not_saved(self.store.place()),
             warnings: self.sources.warnings(),
+            place: Some(self.place.clone()),
         })
         .into()
     }

@@ -21,6 +21,7 @@ use crate::wire::note::Note;
 
 use super::ending::unmanaged_end;
 use super::hand::words;
+use super::place;
 use super::start::serve_on;
 
 /// The server's task, the connection's, and each of them once more.
@@ -170,6 +171,7 @@ impl Safe {
             state_directory: None,
             state_not_saved: None,
             warnings: vec![self.reason.clone()],
+            place: Some(place::look(&self.settings)),
         })
     }
 }

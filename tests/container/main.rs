@@ -8,6 +8,8 @@ mod examples;
 mod image;
 mod podman;
 mod promises;
+#[path = "../e2e/skipped.rs"]
+mod skipped;
 #[allow(dead_code, reason = "what only other tests use")]
 #[path = "../e2e/waiting.rs"]
 mod waiting;
@@ -38,7 +40,7 @@ fn main() -> ExitCode {
     let podman = match Podman::new() {
         Ok(podman) => podman,
         Err(reason) => {
-            println!("SKIPPED: {reason}");
+            tests.iter().chain(&examples).for_each(|(name, _)| skipped::skipped(name, &reason));
             println!("\ntest result: ok. 0 passed; 0 failed; {all} skipped\n");
             return ExitCode::SUCCESS;
         }
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     if !examples.is_empty() {
         match base::archive().and_then(|archive| podman.import_base(&archive)) {
             Ok(()) => tests.extend(examples),
-            Err(reason) => println!("SKIPPED: {} examples: {reason}", examples.len()),
+            Err(reason) => examples.iter().for_each(|(name, _)| skipped::skipped(name, &reason)),
         }
     }
     let mut failed = 0;

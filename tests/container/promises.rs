@@ -19,6 +19,8 @@ pub const ALL: &[Test] = &[
     ("orphans_are_reaped", orphans_are_reaped),
     ("with_next_to_nothing_it_starts", with_next_to_nothing_it_starts),
     ("with_the_hosts_pid_namespace_it_starts", with_the_hosts_pid_namespace_it_starts),
+    ("the_doctor_works_where_there_is_next_to_nothing", the_doctor_works_where_there_is_next_to_nothing),
+    ("the_doctor_knows_whose_init_supd_is", the_doctor_knows_whose_init_supd_is),
 ];
 
 /// An essential unit that ends with a code that nothing else ends with.
@@ -132,4 +134,31 @@ fn with_the_hosts_pid_namespace_it_starts(podman: &Podman) {
     let units = podman.units("shared", &[("main", ESSENTIAL)]);
     let out = podman.output(&[&units, "--pid=host"], &["--exit-when-done"]);
     assert_eq!(out.status.code(), Some(33), "{out:#?}");
+}
+
+fn the_doctor_works_where_there_is_next_to_nothing(podman: &Podman) {
+    let least = ["--cap-drop=all", "--security-opt=no-new-privileges", "--user=4242:4242", "--read-only"];
+    let options = [&least[..], &["--read-only-tmpfs=false", "--entrypoint=/bin/supctl"]].concat();
+    let out = podman.output(&options, &["doctor"]);
+    let text = String::from_utf8(out.stdout.clone()).unwrap();
+    assert_eq!(out.status.code(), Some(0), "{out:#?}");
+    let row = |name: &str| {
+        let found = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        found.unwrap_or_else(|| panic!("no row {name}: {text}")).to_owned()
+    };
+    assert!(row("init").ends_with("this is a container (podman)"), "{text}");
+    assert!(row("KILL").contains("degraded") && row("KILL").contains("`--cap-add KILL`"), "{text}");
+    assert!(row("runtime").contains("/dev/shm/supd-4242 is used instead"), "{text}");
+    assert!(row("/run").contains("to have it: `--tmpfs /run`"), "{text}");
+    assert!(text.contains("(of supctl, user 4242)") && text.contains("supd can work here"), "{text}");
+}
+
+fn the_doctor_knows_whose_init_supd_is(podman: &Podman) {
+    let mut container = podman.start("doctor", &[], &[]);
+    container.until("PID 1 of a container (podman)");
+    container.until("hello from /bin/hello");
+    let text = container.podman(&["exec"], &["/bin/supctl", "doctor"]);
+    assert!(text.contains("PID 1 of a container (podman): its end is the container's"), "{text}");
+    assert!(text.contains("(of supd, user 0)") && !text.contains("another place"), "{text}");
+    assert_eq!(container.stop(), 0);
 }

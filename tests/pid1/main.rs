@@ -3,7 +3,9 @@
 // A test has no public face, and fails by panic.
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
+mod bare;
 mod codes;
+mod filter;
 mod health;
 mod places;
 mod pty;
