@@ -105,7 +105,13 @@ fn lines_that_work() {
         ("supctl shutdown --timeout 5s", "Shutdown"),
         ("supctl poweroff", "Poweroff"),
         ("supctl reboot --timeout 5s", "Reboot"),
+        ("supctl reboot -ff bootloader", "Reboot"),
         ("supctl halt", "Halt"),
+        ("supctl kexec -f", "Kexec"),
+        ("supctl soft-reboot --when=+5 -m bye", "SoftReboot"),
+        ("supctl rescue", "Rescue"),
+        ("supctl poweroff --when cancel", "Poweroff"),
+        ("supctl exit 3", "Exit"),
         ("supctl reexec --binary ./supd", "Reexec"),
         ("supctl daemon-reexec", "Reexec"),
     ];

@@ -39,7 +39,8 @@ Configure
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
   explain KEY|CODE      what a key or a fault means; needs no supd
-  reexec   shutdown   poweroff, reboot, halt   version   api-resources
+  reexec   shutdown   exit [CODE]   version   api-resources
+  poweroff, reboot, halt, kexec, soft-reboot, rescue   --when +5|23:00, --force
   completion SHELL      help VERB   help exit-codes
 
 Flags of every verb

@@ -6,11 +6,17 @@
 //! hang or fail on the way down (other processes, disks, file systems) is done by a child with a deadline.
 //! Nothing here may end PID 1, since the kernel would panic: errors are told on the console, and passed over.
 
+mod again;
 pub mod boot;
+mod child;
+pub mod client;
 mod console;
+mod devices;
 pub mod halt;
+mod last_word;
 mod mounts;
 mod processes;
 mod rescue;
+pub mod tell;
 mod unmount;
 pub mod words;
