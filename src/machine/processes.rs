@@ -38,7 +38,7 @@ pub(super) fn end_all(record: &Path) {
         }
     }
     wait_for(&left, MACHINE_TERM_MS);
-    let mut killed = Vec::new();
+    let (mut killed, mut before) = (Vec::new(), Vec::new());
     for round in 0..MACHINE_KILL_ROUNDS_MAX {
         // What starts others faster than it can be looked at stands still for it.
         let _ = kill(-1, nix::libc::SIGSTOP);
@@ -50,6 +50,12 @@ pub(super) fn end_all(record: &Path) {
         if left.is_empty() {
             break;
         }
+        // Killing them once more changes nothing.
+        let pids: Vec<i32> = left.iter().map(|process| process.pid).collect();
+        if pids == before {
+            break;
+        }
+        before = pids;
         tell(if round == 0 { "had to be killed" } else { "still there" }, &left);
         if round == 0 {
             killed = names(&left);

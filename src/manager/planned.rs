@@ -182,6 +182,7 @@ impl Manager {
         let told = WARNINGS.into_iter().rev().find(|warning| seconds_up(plan.due.left(now)) <= *warning);
         self.planned.plan = Some(Plan { told: told.unwrap_or(u64::MAX), ..plan });
         self.planned.keep();
+        self.refuse_logins(now);
         let instead = if before { ", instead of what was planned before" } else { "" };
         Ok(Reply::Status(Status::success(format!("{text}{instead}"))))
     }

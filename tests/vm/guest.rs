@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::root::Root;
@@ -32,11 +33,20 @@ pub struct Guest {
     seen: usize,
 }
 
+/// Tests run side by side, and what machines are made from is made in one place.
+static MAKING: Mutex<()> = Mutex::new(());
+
+fn making() -> MutexGuard<'static, ()> {
+    // One that has failed has left nothing that the next could not make.
+    MAKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Gets what is needed, installing it where that is allowed; or says why there can be no machine.
 pub fn parts() -> Result<Parts, String> {
     if !cfg!(target_arch = "x86_64") {
         return Err("the test knows machines of x86-64 only".into());
     }
+    let _making = making();
     let programs = [
         ("qemu-system-x86_64", "qemu-system-x86"),
         ("busybox", "busybox-static"),
@@ -57,7 +67,7 @@ pub fn parts() -> Result<Parts, String> {
 /// Debian's, taken out of its package: it is installed nowhere.
 fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let kernel = directory.join("vmlinuz");
-    if kernel.exists() {
+    if kernel.exists() && directory.join("loop.ko").exists() {
         return Ok(kernel);
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;
@@ -65,7 +75,9 @@ fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let package = package.ok_or("the package of kernels names none")?.to_owned();
     run("apt-get", &["download", &package], directory)?;
     let script = format!(
-        "set -e; dpkg-deb --fsys-tarfile {package}_*.deb | tar -xO --wildcards './boot/vmlinuz-*' >new; rm {package}_*.deb; mv new vmlinuz"
+        "set -e; dpkg-deb --fsys-tarfile {package}_*.deb >all.tar; rm {package}_*.deb
+         tar -xOf all.tar --wildcards '*/drivers/block/loop.ko' >loop.ko
+         tar -xOf all.tar --wildcards './boot/vmlinuz-*' >new; rm all.tar; mv new vmlinuz"
     );
     run("sh", &["-c", &script], directory)?;
     Ok(kernel)
@@ -94,6 +106,7 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
 
 /// The programs without what only a debugger reads, and the libraries that they name.
 fn programs(root: &mut Root, directory: &Path) {
+    let _making = making();
     let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
@@ -146,9 +159,14 @@ impl Parts {
         root
     }
 
+    /// The kernel's module for file systems in files.
+    pub fn loop_module(&self) -> PathBuf {
+        self.directory.join("loop.ko")
+    }
+
     /// They are in memory.
-    pub fn initramfs(&self, root: &Root) -> PathBuf {
-        let path = self.directory.join("root.cpio");
+    pub fn initramfs(&self, name: &str, root: &Root) -> PathBuf {
+        let path = self.directory.join(format!("{name}.cpio"));
         fs::write(&path, root.to_cpio()).unwrap();
         path
     }

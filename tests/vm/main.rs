@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
 
 mod guest;
+mod power;
 mod root;
 
 use std::path::Path;
@@ -74,7 +75,7 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
         Err(why) => return say(&format!("SKIPPED: no machine can be made here: {why}")),
     };
     let root = parts.root(FILES);
-    let initramfs = parts.initramfs(&root);
+    let initramfs = parts.initramfs("root", &root);
 
     let disk = parts.disk("off");
     let mut machine = parts.boot(Some(&initramfs), &disk, "");

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn times_are_those_of_shutdown() {
-        let minutes = |minutes| Time::After(Duration::from_secs(60 * minutes));
+        let minutes = |minutes: u64| Time::After(Duration::from_secs(60 * minutes));
         for (text, time) in [
             ("now", Time::Now),
             ("+0", Time::Now),
