@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::console;
-use crate::sys::process::{How, Which, fork, kill, pidfd_open, reset_signals, wait};
+use crate::sys::process::{How, Which, fork, kill, pidfd_open, reset_signals, set_name, wait};
 
 /// A child that works.
 pub(super) struct Child {
@@ -20,6 +20,7 @@ impl Child {
         match fork() {
             Ok(None) => {
                 reset_signals();
+                set_name(c"supd-last-step");
                 std::process::exit(i32::from(work()));
             }
             Ok(Some(pid)) => Some(Self { pid }),

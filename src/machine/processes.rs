@@ -50,18 +50,19 @@ pub(super) fn end_all(record: &Path) {
         if left.is_empty() {
             break;
         }
-        // Killing them once more changes nothing.
+        // To kill the same ones once more changes nothing.
         let pids: Vec<i32> = left.iter().map(|process| process.pid).collect();
         if pids == before {
             break;
         }
         before = pids;
-        tell(if round == 0 { "had to be killed" } else { "still there" }, &left);
         if round == 0 {
+            tell("had to be killed", &left);
             killed = names(&left);
         }
         wait_for(&left, MACHINE_KILL_MS);
     }
+    tell("still there", &look());
     if !killed.is_empty() {
         // The disk may take nothing: the console has it. It comes last, since it may even hang.
         let _ = fs::write(record, killed.join("\n"));
