@@ -72,9 +72,10 @@ fn nothing_new_starts_while_all_ends() {
         .unit("slow", slow)
         .unit("tick", "shell = 'echo tick >>@/order'\n[cron]\nschedule = '* * * * * *'\n[job]\n")
         .unit("again", "shell = 'echo again >>@/again; exit 1'\n[backoff]\ninitial = '1s'\nmax = '1s'\n")
-        .unit("other", "shell = 'echo other >>@/order'\nautostart = false\n[job]\n")
+        .unit("other", "shell = 'echo other >>@/other'\n[job]\n")
         .supd();
     supd.wait("slow", "ready");
+    supd.wait("job/other", "complete");
     let order = || fs::read_to_string(supd.path().join("order")).unwrap_or_default();
     supd.until("pods", |_| order().contains("tick"));
     send(supd.keeper, 15);
@@ -94,6 +95,7 @@ fn nothing_new_starts_while_all_ends() {
     let (_, after) = order.split_once("asked\n").unwrap();
     // One that was started just before may still have written.
     assert!(after == "slow\n" || after == "tick\nslow\n", "{order}");
+    assert_eq!(fs::read_to_string(path.join("other")).unwrap(), "other\n");
     let again = fs::read_to_string(path.join("again")).unwrap().len();
     assert!(again <= before + "again\n".len(), "{again} after {before}");
 }
