@@ -6,10 +6,14 @@ use std::process::ExitCode;
 use supd::keeper::Over;
 use supd::keeper::place::Surroundings;
 use supd::machine::halt::Places;
+use supd::machine::helper::Helper;
 use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
 use supd::wire::after::After;
 use supd::{keeper, logs, look, machine, manager, spawner};
+
+// The init of one command is to be as light as those that are nothing else.
+supd::before_main!(keeper::solo::early);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
@@ -25,6 +29,11 @@ fn main() -> ExitCode {
         return ExitCode::from(machine::tell::run(&arguments[1..]));
     }
     let surroundings = Surroundings::look();
+    if let Some(helper) = Helper::named(&arguments)
+        && !surroundings.is_machine()
+    {
+        return ExitCode::from(helper.run());
+    }
     if surroundings.is_machine() && !Role::is_named(&arguments) {
         start_machine(arguments, &surroundings);
     }

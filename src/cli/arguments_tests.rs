@@ -112,6 +112,8 @@ fn lines_that_work() {
         ("supctl rescue", "Rescue"),
         ("supctl poweroff --when cancel", "Poweroff"),
         ("supctl exit 3", "Exit"),
+        ("supctl switch-root", "SwitchRoot"),
+        ("supctl switch-root /mnt /sbin/supd", "SwitchRoot"),
         ("supctl reexec --binary ./supd", "Reexec"),
         ("supctl daemon-reexec", "Reexec"),
     ];

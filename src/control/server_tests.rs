@@ -201,6 +201,7 @@ fn info(watchers: usize) -> Info {
         state_not_saved: None,
         planned_shutdown: None,
         warnings: Vec::new(),
+        place: None,
     })
 }
 

@@ -16,9 +16,9 @@ use crate::sys::{self, process};
 pub(super) const HALT_REQUEST: i32 = 37;
 
 /// What only the init of a machine listens to; elsewhere they keep their default. From 38 on as SIGRTMIN+4 and on:
-/// power-off, restart and kexec; from 47 on halt, power-off, restart and kexec at once. WINCH is a key of the
-/// keyboard that was set aside for init.
-const OF_A_MACHINE: [i32; 8] = [libc::SIGWINCH, 38, 39, 40, 47, 48, 49, 50];
+/// power-off, restart and kexec; 42 for another root; from 47 on halt, power-off, restart and kexec at once. WINCH is
+/// a key of the keyboard that was set aside for init.
+const OF_A_MACHINE: [i32; 9] = [libc::SIGWINCH, 38, 39, 40, 42, 47, 48, 49, 50];
 
 /// What every supd listens to. The kernel drops signals for PID 1 that nobody handles.
 const WATCHED: [i32; 9] = [

@@ -15,6 +15,7 @@ use nix::unistd::{AccessFlags, access, chdir, chroot, execv, pivot_root};
 
 use super::{console, halt, rescue};
 use crate::sys::process::executed_path;
+use crate::sys::watchdog;
 
 const NEXT_ROOT: &str = "/run/nextroot";
 
@@ -23,6 +24,8 @@ const PROGRAMS: [&str; 3] = ["/sbin/supd", "/usr/sbin/supd", "/sbin/init"];
 
 /// With a shell on the console first.
 pub(super) fn begin_after_shell() -> ! {
+    // Who sits there takes the time that it takes.
+    watchdog::disarm();
     rescue::shell("everything has been stopped, as asked");
     begin()
 }
@@ -50,6 +53,8 @@ fn execute(programs: &[PathBuf]) -> ! {
     let mut arguments = vec![c"supd".to_owned()];
     arguments.extend(init_arguments(&line));
     let mut last = Errno::ENOENT;
+    // What comes next goes on feeding it.
+    watchdog::feed();
     for program in programs {
         let program = CString::new(program.as_os_str().as_bytes()).unwrap_or_default();
         last = match execv(&program, &arguments) {

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::console;
 use crate::sys::process::{How, Which, fork, kill, pidfd_open, reset_signals, set_name, wait};
+use crate::sys::watchdog;
 
 /// A child that works.
 pub(super) struct Child {
@@ -39,8 +40,10 @@ impl Child {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-            let patience = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(&mut fds, patience) {
+            let patience = watchdog::patience(left);
+            watchdog::feed();
+            match poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
+                Ok(0) if patience < left => {}
                 Ok(0) => return None,
                 Ok(_) => {
                     let ended = wait(Which::Pid(self.pid), true);

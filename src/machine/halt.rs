@@ -20,12 +20,12 @@ use super::child::{Child, bury, step};
 use super::{again, console, last_word, processes, unmount};
 use crate::limits::{
     MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS,
-    PLAN_FILE_BYTES_MAX,
+    MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
 };
 use crate::settings::Settings;
 use crate::sys::machine::restart_with;
 use crate::sys::process::kill;
-use crate::sys::signal;
+use crate::sys::{signal, watchdog};
 use crate::wire::after::{After, KILLED_AT_SHUTDOWN, REBOOT_ARGUMENT};
 
 /// Where the way down leaves and finds files.
@@ -47,16 +47,20 @@ impl Places {
 
 /// Takes the machine down, or everything on it but the kernel.
 pub fn end(after: After, places: &Places) -> ! {
+    if after == After::SwitchRoot {
+        super::switch_root::leave(places);
+    }
     console::say(format_args!("all units have ended; {}", after.words()));
     write_out();
     end_processes(places);
     match after {
         After::SoftReboot => again::begin(),
         After::Rescue => again::begin_after_shell(),
-        After::PowerOff | After::Reboot | After::Halt | After::Kexec | After::Exit(_) => {}
+        _ => {}
     }
     let argument = reboot_argument(&places.reboot_argument);
     unmount::all();
+    set_watchdog(after);
     last_word::hand_over(after);
     console::say(format_args!("{}", after.words()));
     go_down(after, argument)
@@ -96,7 +100,8 @@ fn unwritten_kib(text: &str) -> u64 {
     ["Dirty:", "Writeback:"].into_iter().filter_map(number).sum()
 }
 
-fn end_processes(places: &Places) {
+/// All that no unit has started, or that has left its unit's tree.
+pub(super) fn end_processes(places: &Places) {
     // What the rounds take, and a second for looking around.
     let patience = MACHINE_TERM_MS + MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64 + 1_000;
     let killed = &places.killed;
@@ -117,12 +122,22 @@ fn reboot_argument(path: &Path) -> Option<CString> {
     CString::new(bytes).ok().filter(|argument| !argument.is_empty())
 }
 
+/// The hardware watchdog has all the time that the kernel's own last steps of a restart may take, and no more; what
+/// is to stay off, or to stand still, must not be reset.
+fn set_watchdog(after: After) {
+    match after {
+        After::Reboot | After::Kexec => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
+        _ => watchdog::disarm(),
+    }
+}
+
 /// reboot(2). A kexec that the kernel refuses becomes a restart.
 fn go_down(after: After, argument: Option<CString>) -> ! {
     let mode = match after {
-        After::PowerOff | After::Exit(_) => RebootMode::RB_POWER_OFF,
+        After::PowerOff => RebootMode::RB_POWER_OFF,
         After::Reboot | After::SoftReboot | After::Rescue => RebootMode::RB_AUTOBOOT,
-        After::Halt => RebootMode::RB_HALT_SYSTEM,
+        // The last two never come here.
+        After::Halt | After::SwitchRoot | After::Exit(_) => RebootMode::RB_HALT_SYSTEM,
         After::Kexec => RebootMode::RB_KEXEC,
     };
     if let (After::Reboot, Some(argument)) = (after, argument) {

@@ -22,6 +22,7 @@ use crate::wire::note::Note;
 
 use super::ending::unmanaged_end;
 use super::hand::words;
+use super::place;
 use super::start::serve_on;
 
 /// The server's task, the connection's, and each of them once more.
@@ -145,6 +146,7 @@ impl Safe {
             | Request::Get { .. }
             | Request::Watch { .. }
             | Request::GetScale(_)
+            | Request::Health(_)
             | Request::Logs
             | Request::Log { .. } => {
                 Err(Status::failure(StatusReason::ServiceUnavailable, self.reason.clone()))
@@ -176,6 +178,7 @@ impl Safe {
             state_not_saved: None,
             planned_shutdown: None,
             warnings: vec![self.reason.clone()],
+            place: Some(place::look(&self.settings)),
         })
     }
 }

@@ -9,6 +9,17 @@ use super::solo::parse_rewrite;
 use super::{Invocation, LogFormat, LogLevel, Place, RUNTIME_DIR, Role, Settings, SettingsError, Solo, exit};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
+/// Where root's units are, strongest first, and whether only the init of a machine reads them there: the same host may
+/// boot under another init, which has its own ways to udev and to logins.
+const SHARED_UNITS: [(&str, bool); 6] = [
+    ("/etc/supd/units", false),
+    ("/etc/supd/machine", true),
+    ("/run/supd/units", false),
+    ("/usr/local/lib/supd/units", false),
+    ("/usr/lib/supd/units", false),
+    ("/usr/lib/supd/machine", true),
+];
+
 /// What `supd --help` prints; fits 80 columns and 40 lines.
 pub const HELP: &str = "\
 supd runs native processes as pods, with the workload semantics of Kubernetes.
@@ -29,6 +40,7 @@ Behaviour:
                                all jobs have finished (always so in a container)
       --shutdown-timeout TIME  bound of the whole shutdown, as `9s` or `1m30s`
                                [default: 9s in a container, 90s elsewhere]
+      --watchdog TIME          arm the machine's hardware watchdog, or `off`
       --strict                 refuse to run with what is otherwise a warning
 
 With a command:
@@ -153,6 +165,7 @@ struct Options {
     safe: bool,
     resume: Option<i32>,
     opens: bool,
+    watchdog: Option<Duration>,
 }
 
 impl Options {
@@ -178,6 +191,11 @@ impl Options {
             "--exit-when-done" => self.exit_when_done = true,
             "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
             "--strict" => self.strict = true,
+            "--watchdog" => {
+                let text = value()?.to_string_lossy().into_owned();
+                let wrong = || usage(format!("`{name} {text}`: it is a time of a second or more, or `off`"));
+                self.watchdog = read_watchdog(&text).ok_or_else(wrong)?;
+            }
             "--log-level" => self.log_level = Some(choice(name, &value()?, LogLevel::parse)?),
             "--log-format" => self.log_format = Some(choice(name, &value()?, LogFormat::parse)?),
             "-q" | "--quiet" => self.quiet = true,
@@ -237,12 +255,15 @@ impl Options {
         let units = if !self.units.is_empty() {
             self.units
         } else if shared {
-            ["/etc/supd/units", "/run/supd/units", "/usr/local/lib/supd/units", "/usr/lib/supd/units"]
-                .map(PathBuf::from)
-                .to_vec()
+            let is_machine = place.process_one && !place.container;
+            let directories = SHARED_UNITS.iter().filter(|(_, of_a_machine)| is_machine || !of_a_machine);
+            directories.map(|(path, _)| PathBuf::from(path)).collect()
         } else {
             vec![place.xdg("XDG_CONFIG_HOME", ".config", "--units")?.join("supd/units")]
         };
+        if self.watchdog.is_some() && (place.container || !place.process_one) {
+            return Err(usage("`--watchdog` is for the init of a machine".into()));
+        }
         let settings = Settings {
             units,
             runtime_dir,
@@ -261,6 +282,7 @@ impl Options {
             container: place.container,
             foreground: place.foreground,
             process_one: place.process_one,
+            watchdog: self.watchdog,
         };
         let socket = settings.control_socket();
         let length = socket.as_os_str().len();
@@ -326,6 +348,14 @@ fn duration(name: &str, value: &OsStr) -> Result<Duration, SettingsError> {
         .ok_or_else(|| usage(format!("`{name} {text}`: a time is written as in `9s`, `1m30s` or `500ms`")))
 }
 
+/// How long a hardware watchdog is to wait, if it is to; `None`: it was written wrongly.
+pub fn read_watchdog(text: &str) -> Option<Option<Duration>> {
+    match text {
+        "off" => Some(None),
+        _ => read_duration(text).filter(|timeout| timeout.as_secs() > 0).map(Some),
+    }
+}
+
 fn read_duration(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
@@ -389,6 +419,22 @@ mod tests {
         let bare = start(&[], false, &[("HOME", "/home/eve"), ("XDG_STATE_HOME", "relative")]);
         assert_eq!(bare.runtime_dir, Path::new("/home/eve/.local/state/supd/run"));
         assert_eq!(parse(&[], false, &[]).unwrap_err().code, exit::CONFIGURATION);
+    }
+
+    #[test]
+    fn the_init_of_a_machine_reads_the_units_of_machines_too() {
+        let place =
+            Place { variable: &|_| None, root: true, container: false, process_one: true, foreground: false };
+        let Ok(Invocation::Start(settings)) = Invocation::parse([], &place) else { panic!() };
+        let expected = [
+            "/etc/supd/units",
+            "/etc/supd/machine",
+            "/run/supd/units",
+            "/usr/local/lib/supd/units",
+            "/usr/lib/supd/units",
+            "/usr/lib/supd/machine",
+        ];
+        assert_eq!(settings.units, expected.map(PathBuf::from));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::codec::{Malformed, Reader, Writer};
 
+/// What asks the init of a machine to switch it off; see [`After::of_signal`].
+pub const POWER_OFF_SIGNAL: i32 = 38;
 /// What a machine's firmware is told with a restart: a file below the runtime directory.
 pub const REBOOT_ARGUMENT: &str = "reboot-argument";
 /// Who had to be killed on the way down, for the next supd to tell: a file below the state directory.
@@ -23,6 +25,8 @@ pub enum After {
     SoftReboot,
     /// A shell on the console, and after it as with `SoftReboot`.
     Rescue,
+    /// It goes on, with another root and the init there.
+    SwitchRoot,
     /// supd ends with this code. Not for the init of a machine.
     Exit(u8),
 }
@@ -37,6 +41,7 @@ impl After {
             Self::Kexec => "the machine is being restarted with the kernel that is loaded",
             Self::SoftReboot => "everything but the kernel is being restarted",
             Self::Rescue => "everything is being stopped for a shell on the console",
+            Self::SwitchRoot => "the machine gets another root",
             Self::Exit(_) => "supd is ending",
         }
     }
@@ -49,6 +54,7 @@ impl After {
             libc::SIGINT | 39 | 49 => Self::Reboot,
             37 | 47 => Self::Halt,
             40 | 50 => Self::Kexec,
+            42 => Self::SwitchRoot,
             _ => Self::PowerOff,
         }
     }
@@ -67,6 +73,7 @@ impl After {
             Self::SoftReboot => (4, 0),
             Self::Rescue => (5, 0),
             Self::Exit(code) => (6, code),
+            Self::SwitchRoot => (16, 0),
         };
         to.u8(kind).u8(code);
     }
@@ -80,6 +87,7 @@ impl After {
             (4, 0) => Self::SoftReboot,
             (5, 0) => Self::Rescue,
             (6, code) => Self::Exit(code),
+            (16, 0) => Self::SwitchRoot,
             _ => return Err(Malformed),
         })
     }
@@ -96,9 +104,10 @@ mod tests {
             (libc::SIGTERM, After::PowerOff, false),
             (libc::SIGPWR, After::PowerOff, false),
             (37, After::Halt, false),
-            (38, After::PowerOff, false),
+            (POWER_OFF_SIGNAL, After::PowerOff, false),
             (39, After::Reboot, false),
             (40, After::Kexec, false),
+            (42, After::SwitchRoot, false),
             (47, After::Halt, true),
             (48, After::PowerOff, true),
             (49, After::Reboot, true),

@@ -81,7 +81,7 @@ fn a_machine_goes_down_whatever_is_in_its_way() {
     let Some(parts) = parts() else { return };
     let root = root(&parts, HARD, &[("/bin/bomb", BOMB), ("/etc/supd/units/deaf.toml", DEAF)]);
     let disk = parts.disk("hard");
-    let mut machine = parts.boot(Some(&parts.initramfs("hard", &root)), &disk, "");
+    let mut machine = parts.boot(Some(&parts.archive("hard", &root)), &disk, "");
     machine.expect("@@ plans");
     machine.expect("the machine is switched off at ");
     machine.expect("(in 10 minutes)");
@@ -154,7 +154,7 @@ fn a_machine_begins_anew_without_its_kernel() {
     // supd under the name of init, while another one is PID 1.
     root.link("/bin/init", "/sbin/supd");
     let disk = parts.disk("lives");
-    let mut machine = parts.boot(Some(&parts.initramfs("lives", &root)), &disk, "");
+    let mut machine = parts.boot(Some(&parts.archive("lives", &root)), &disk, "");
     machine.expect("@@ life 1 in initramfs pid1 supd-keeper marker ");
     machine.expect("everything but the kernel is being restarted");
     machine.expect("@@ life 2 in initramfs pid1 supd-keeper marker kept");
@@ -191,7 +191,7 @@ while :; do sleep 1000; done
 fn a_machine_goes_down_at_once_where_that_is_wanted() {
     let Some(parts) = parts() else { return };
     let root = root(&parts, AT_ONCE, &[("/etc/supd/units/deaf.toml", DEAF)]);
-    let initramfs = parts.initramfs("at-once", &root);
+    let initramfs = parts.archive("at-once", &root);
     let disk = parts.disk("at-once");
     let down = |way: &str, words: &[&str]| -> String {
         let mut machine: Guest = parts.boot(Some(&initramfs), &disk, way);
@@ -220,7 +220,7 @@ fn root(parts: &Parts, guide: &str, more: &[(&str, &str)]) -> super::root::Root 
         root.link(&format!("/sbin/{name}"), "/bin/supctl");
     }
     root.directory("/lib");
-    root.copy(&parts.loop_module(), "/lib/loop.ko");
+    root.copy(&parts.module("loop"), "/lib/loop.ko");
     root
 }
 
