@@ -39,8 +39,8 @@ Configure
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
   explain KEY|CODE      what it means         doctor   what this place allows
-  reexec   shutdown   poweroff, reboot, halt   version   api-resources
-  completion SHELL      help VERB   help exit-codes
+  shutdown, exit [CODE]   poweroff, reboot, halt, kexec, soft-reboot, rescue
+  reexec   version   api-resources   completion SHELL   help VERB|exit-codes
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes

@@ -6,6 +6,7 @@
 
 mod guest;
 mod initramfs;
+mod power;
 mod root;
 #[path = "../e2e/skipped.rs"]
 mod skipped;
