@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::control::health::Check;
-use crate::control::objects::{ApplyFile, MachineEnd, Time, UndoOptions, When};
+use crate::control::objects::{ApplyFile, MachineEnd, SwitchRootOptions, Time, UndoOptions, When};
 use crate::control::past::About;
 
 fn ask(method: &str, target: &str, body: &str) -> Result<Asked, Status> {
