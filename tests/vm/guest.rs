@@ -71,7 +71,7 @@ fn kernel(directory: &Path) -> Result<PathBuf, String> {
     Ok(kernel)
 }
 
-fn is_there(program: &str) -> bool {
+pub fn is_there(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     path.split(':').any(|directory| Path::new(directory).join(program).exists())
 }
