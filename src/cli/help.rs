@@ -41,7 +41,7 @@ Configure
 More
   explain KEY|CODE      what it means         doctor   what this place allows
   reexec   shutdown   poweroff, reboot, halt   version   api-resources
-  completion SHELL      help VERB   help exit-codes
+  switch-root   completion SHELL   help VERB   help exit-codes
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes
