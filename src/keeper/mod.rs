@@ -363,7 +363,8 @@ impl Keeper {
                 libc::SIGCHLD => self.reaping.request(Instant::now().mono),
                 libc::SIGHUP => self.manager.reload_wanted = true,
                 libc::SIGUSR1 => self.renew_listener(),
-                libc::SIGUSR2 => self.show_state(),
+                // A keyboard request: whoever is at the console wants to know how things are.
+                libc::SIGUSR2 | libc::SIGWINCH => self.show_state(),
                 _ => self.on_stop_request(signal),
             }
         }

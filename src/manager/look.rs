@@ -132,6 +132,7 @@ impl Manager {
             state_directory: matches!(self.store.place(), Place::Disk)
                 .then(|| self.settings.state_dir.clone()),
             state_not_saved: not_saved(self.store.place()),
+            planned_shutdown: self.planned.shown(),
             warnings: self.sources.warnings(),
             place: Some(self.place.clone()),
         })
