@@ -488,6 +488,27 @@ mod tests {
     }
 
     #[test]
+    fn a_watchdog_is_for_the_init_of_a_machine() {
+        let place =
+            Place { variable: &|_| None, root: true, container: false, process_one: true, foreground: false };
+        let Ok(Invocation::Start(settings)) = Invocation::parse(["--watchdog=1m".into()], &place) else {
+            panic!()
+        };
+        assert_eq!(settings.watchdog, Some(Duration::from_secs(60)));
+        let role = Role::Keeper { resume: None };
+        assert_eq!(
+            Invocation::parse(settings.to_args(role), &place),
+            Ok(Invocation::Role(role, settings.clone()))
+        );
+        assert_eq!(start(&["--watchdog=off"], true, &[]).watchdog, None);
+        let message = |arguments: &[&str]| parse(arguments, true, &[]).unwrap_err().message;
+        assert_eq!(message(&["--watchdog=30s"]), "`--watchdog` is for the init of a machine");
+        for wrong in ["--watchdog=500ms", "--watchdog=soon"] {
+            assert!(message(&[wrong]).contains("a time of a second or more, or `off`"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_command_is_taken_as_it_is() {
         let command = vec![OsString::from("echo"), "--help".into()];
         let solo = Solo { command, ..Solo::default() };
