@@ -24,7 +24,8 @@ fn disk() -> Result<PathBuf, String> {
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
     let script = |arguments: &[&str]| {
-        run("bash", &[&["tests/vm/debian.sh"], arguments].concat(), project).map(|said| said.trim().to_owned())
+        run("bash", &[&["tests/vm/debian.sh"], arguments].concat(), project)
+            .map(|said| said.trim().to_owned())
     };
     let path = |name: &str| place.join(name).to_str().unwrap().to_owned();
     // It takes minutes, and gives the same each time.
