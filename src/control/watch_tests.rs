@@ -131,7 +131,9 @@ fn what_has_no_name_is_not_watched() {
         log_directory: "/".into(),
         state_directory: None,
         state_not_saved: None,
+        planned_shutdown: None,
         warnings: Vec::new(),
+        place: None,
     });
     assert!(!Filter::default().matches(&info.into()));
 }

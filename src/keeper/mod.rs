@@ -28,6 +28,7 @@ pub mod solo;
 mod spawners;
 mod takeover;
 mod telling;
+mod watchdog;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -35,6 +36,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
+use crate::place::init::Init;
 use crate::settings::{Settings, exit};
 use crate::sys;
 use crate::wire::after::After;
@@ -68,6 +70,7 @@ struct Keeper {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     reexec: reexec::Reexec,
+    watchdog: watchdog::Watchdog,
     /// Held for the life of the process.
     lock: OwnedFd,
 }
@@ -199,7 +202,7 @@ impl Keeper {
         let signals = signals::Signals::listen(&settings)?;
         let own_log = own_log::pipe()?;
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
-        let (table_fd, table) = takeover::table(&settings, &voice)?;
+        let (table_fd, table) = takeover::table(&settings, &voice).map_err(without_memory)?;
         let parts = Parts {
             signals,
             since: Instant::now(),
@@ -208,8 +211,8 @@ impl Keeper {
             table_fd,
             listener: boot::listen(&settings)?,
             own_log,
-            memory: memory::Memory::create()?,
-            effects: logger::Effects::create()?,
+            memory: memory::Memory::create().map_err(without_memory)?,
+            effects: logger::Effects::create().map_err(without_memory)?,
             lock,
         };
         let mut keeper = Self::assemble(settings, voice, parts)?;
@@ -234,7 +237,8 @@ impl Keeper {
 
     fn assemble(settings: Settings, voice: Voice, parts: Parts) -> io::Result<Self> {
         if !settings.process_one {
-            sys::process::become_subreaper()?;
+            sys::process::become_subreaper()
+                .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
         let keeper = Self {
             voice,
@@ -256,6 +260,7 @@ impl Keeper {
             incoming: vec![0; MESSAGE_BYTES_MAX],
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
             reexec: reexec::Reexec::default(),
+            watchdog: watchdog::Watchdog::new(&settings),
             lock: parts.lock,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             settings,
@@ -266,11 +271,7 @@ impl Keeper {
     }
 
     fn greet(&self) {
-        let place = match (self.settings.container, self.settings.process_one) {
-            (true, _) => "PID 1 of a container",
-            (false, true) => "PID 1 of the machine",
-            (false, false) => "a subreaper",
-        };
+        let place = place::in_words(Init::of(&self.settings));
         let version = env!("CARGO_PKG_VERSION");
         match self.settings.foreground {
             // The manager's greeting says what a person wants to know.
@@ -327,6 +328,7 @@ impl Keeper {
         self.logger_on_time(now);
         self.reexec_on_time(now);
         self.halt_on_time(now);
+        self.watchdog_on_time(now);
     }
 
     /// Until the nearest deadline; without one, until something happens.
@@ -340,6 +342,7 @@ impl Keeper {
             self.logger.due().filter(|_| !draining),
             self.reexec.due(),
             self.halt.due(),
+            self.watchdog.due(),
         ];
         let Some(nearest) = deadlines.into_iter().flatten().min() else { return EpollTimeout::NONE };
         let left = nearest.saturating_sub(Instant::now().mono);
@@ -360,7 +363,8 @@ impl Keeper {
                 libc::SIGCHLD => self.reaping.request(Instant::now().mono),
                 libc::SIGHUP => self.manager.reload_wanted = true,
                 libc::SIGUSR1 => self.renew_listener(),
-                libc::SIGUSR2 => self.show_state(),
+                // A keyboard request: whoever is at the console wants to know how things are.
+                libc::SIGUSR2 | libc::SIGWINCH => self.show_state(),
                 _ => self.on_stop_request(signal),
             }
         }
@@ -397,6 +401,16 @@ impl Keeper {
         ));
         self.manager.state_wanted = true;
     }
+}
+
+/// What cannot be had without memory that the roles share.
+fn without_memory(error: io::Error) -> io::Error {
+    named("memfd_create", error)
+}
+
+/// What a filter of system calls refuses is known by the call's name alone.
+fn named(call: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{call}: {error}; `supctl doctor` tells what this place allows"))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::{Keeper, Token, boot};
 use crate::limits::{REEXEC_DRAIN_MS, REEXEC_TRIAL_MS, REEXEC_WORDS_BYTES_MAX, SLOTS};
 use crate::settings::Role;
 use crate::sys::process::{How, adopt, kill};
-use crate::sys::signal;
+use crate::sys::{signal, watchdog};
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::run::Instant;
@@ -259,6 +259,7 @@ impl Keeper {
             (Heirloom::ManagerNote, &self.memory.note),
         ];
         let handover = handover.map(|fd| (Heirloom::Handover, fd));
+        let watchdog = watchdog::fd().map(|fd| (Heirloom::HardwareWatchdog, fd));
         let kept = self.kept.all().map(|(kind, run, fd)| (Heirloom::Kept { kind, run }, fd));
         let pipes = self.books.pipes().map(|(slot, stderr, pipe)| (Heirloom::Pipe { slot, stderr }, pipe));
         own.into_iter()
@@ -267,6 +268,7 @@ impl Keeper {
             .chain(kept)
             .chain(pipes)
             .map(|(heirloom, fd)| (heirloom, fd.as_fd()))
+            .chain(watchdog)
     }
 
     /// Comes back only with an error.
@@ -401,6 +403,7 @@ impl Keeper {
                     self.queue_for_logger(slot);
                 }
                 Heirloom::Kept { kind, run } => _ = self.kept.keep(kind, run, fd),
+                Heirloom::HardwareWatchdog => watchdog::adopt(fd),
                 _ => {}
             }
         }

@@ -106,8 +106,9 @@ impl Manager {
         let count =
             |states: &[UnitState]| view.units.iter().filter(|unit| states.contains(&unit.state)).count();
         let failed = count(&[UnitState::Failed, UnitState::CrashLoopBackOff]);
+        let shaky = count(&[UnitState::Degraded]);
         let on_their_way = count(&[UnitState::Starting, UnitState::Waiting]);
-        let state = match (self.ending, failed, on_their_way) {
+        let state = match (self.ending, failed + shaky, on_their_way) {
             (true, ..) => SystemState::Stopping,
             (_, 1.., _) => SystemState::Degraded,
             (_, 0, 1..) => SystemState::Starting,
@@ -131,7 +132,9 @@ impl Manager {
             state_directory: matches!(self.store.place(), Place::Disk)
                 .then(|| self.settings.state_dir.clone()),
             state_not_saved: not_saved(self.store.place()),
+            planned_shutdown: self.planned.shown(),
             warnings: self.sources.warnings(),
+            place: Some(self.place.clone()),
         })
         .into()
     }

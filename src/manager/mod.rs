@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::control::objects::PlaceStatus;
 use crate::control::request::{Answer, Call};
 use crate::control::watch::Watchers;
 use crate::engine::Engine;
@@ -57,6 +58,8 @@ mod objects;
 mod own_log;
 mod past;
 mod perform;
+mod place;
+mod planned;
 mod probe_log;
 mod probes;
 mod publish;
@@ -65,6 +68,7 @@ mod reexec;
 mod rollout;
 mod safe;
 mod start;
+mod switch_root;
 mod usage;
 
 pub use start::run;
@@ -80,6 +84,8 @@ use publish::Seen;
 /// Everything the manager has. Its methods are in the files of this folder, by subject.
 struct Manager {
     settings: Settings,
+    /// As it was found at our start.
+    place: PlaceStatus,
     engine: Engine,
     /// What is still to be performed; empty between turns.
     actions: Actions,
@@ -117,6 +123,7 @@ struct Manager {
     /// Who wants supd to go on as another program.
     reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,
+    planned: planned::Planned,
     hand: hand::Hand,
 }
 
@@ -193,6 +200,7 @@ impl Manager {
     fn turn(&mut self) -> io::Result<Turn> {
         self.keeper.flush()?;
         let notes = self.take_in_all()?;
+        self.plan_on_time()?;
         self.settle()?;
         self.keeper.check(clock::mono())?;
         let calls = self.answer_calls()?;
@@ -203,6 +211,7 @@ impl Manager {
             self.keeper.next_check(),
             self.held.next_deadline(),
             self.next_commit(),
+            self.planned.next_deadline(),
         ];
         let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;

@@ -40,6 +40,7 @@ Behaviour:
                                all jobs have finished (always so in a container)
       --shutdown-timeout TIME  bound of the whole shutdown, as `9s` or `1m30s`
                                [default: 9s in a container, 90s elsewhere]
+      --watchdog TIME          arm the machine's hardware watchdog, or `off`
       --strict                 refuse to run with what is otherwise a warning
 
 With a command:
@@ -164,6 +165,7 @@ struct Options {
     safe: bool,
     resume: Option<i32>,
     opens: bool,
+    watchdog: Option<Duration>,
 }
 
 impl Options {
@@ -189,6 +191,11 @@ impl Options {
             "--exit-when-done" => self.exit_when_done = true,
             "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
             "--strict" => self.strict = true,
+            "--watchdog" => {
+                let text = value()?.to_string_lossy().into_owned();
+                let wrong = || usage(format!("`{name} {text}`: it is a time of a second or more, or `off`"));
+                self.watchdog = read_watchdog(&text).ok_or_else(wrong)?;
+            }
             "--log-level" => self.log_level = Some(choice(name, &value()?, LogLevel::parse)?),
             "--log-format" => self.log_format = Some(choice(name, &value()?, LogFormat::parse)?),
             "-q" | "--quiet" => self.quiet = true,
@@ -254,6 +261,9 @@ impl Options {
         } else {
             vec![place.xdg("XDG_CONFIG_HOME", ".config", "--units")?.join("supd/units")]
         };
+        if self.watchdog.is_some() && (place.container || !place.process_one) {
+            return Err(usage("`--watchdog` is for the init of a machine".into()));
+        }
         let settings = Settings {
             units,
             runtime_dir,
@@ -272,6 +282,7 @@ impl Options {
             container: place.container,
             foreground: place.foreground,
             process_one: place.process_one,
+            watchdog: self.watchdog,
         };
         let socket = settings.control_socket();
         let length = socket.as_os_str().len();
@@ -335,6 +346,14 @@ fn duration(name: &str, value: &OsStr) -> Result<Duration, SettingsError> {
     let text = value.to_string_lossy();
     read_duration(&text)
         .ok_or_else(|| usage(format!("`{name} {text}`: a time is written as in `9s`, `1m30s` or `500ms`")))
+}
+
+/// How long a hardware watchdog is to wait, if it is to; `None`: it was written wrongly.
+pub fn read_watchdog(text: &str) -> Option<Option<Duration>> {
+    match text {
+        "off" => Some(None),
+        _ => read_duration(text).filter(|timeout| timeout.as_secs() > 0).map(Some),
+    }
 }
 
 fn read_duration(text: &str) -> Option<Duration> {

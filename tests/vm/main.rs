@@ -6,6 +6,8 @@
 
 mod debian;
 mod guest;
+mod initramfs;
+mod power;
 mod root;
 #[path = "../e2e/skipped.rs"]
 mod skipped;

@@ -79,6 +79,8 @@ pub(super) enum Heirloom {
         /// Whose.
         run: Run,
     },
+    /// Armed; the machine is reset unless somebody feeds it.
+    HardwareWatchdog,
     /// Of a version before this one, which has no use for it.
     Unknown,
 }
@@ -102,6 +104,7 @@ impl Heirloom {
             Self::ManagerNote => (12, [0, 0]),
             Self::Kept { kind: Kept::NotifySocket, run } => (13, pack(run)),
             Self::Kept { kind: Kept::Readiness, run } => (14, pack(run)),
+            Self::HardwareWatchdog => (32, [0, 0]),
         };
         to.u8(tag).u64(detail[0]).u64(detail[1]);
     }
@@ -125,6 +128,7 @@ impl Heirloom {
             12 => Self::ManagerNote,
             13 => Self::Kept { kind: Kept::NotifySocket, run: unpack(detail) },
             14 => Self::Kept { kind: Kept::Readiness, run: unpack(detail) },
+            32 => Self::HardwareWatchdog,
             _ => Self::Unknown,
         })
     }
@@ -272,6 +276,7 @@ mod tests {
                 (Heirloom::ManagerNote, 18),
                 (Heirloom::Kept { kind: Kept::NotifySocket, run: RUN }, 19),
                 (Heirloom::Kept { kind: Kept::Readiness, run: RUN }, 20),
+                (Heirloom::HardwareWatchdog, 21),
             ],
         };
         for state in [state.clone(), State { nofile: None, listener_file: None, heirlooms: vec![], ..state }]
