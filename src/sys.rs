@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod clone;
 pub mod confine;
+pub mod fault;
 pub mod machine;
 pub mod memory;
 pub mod message;

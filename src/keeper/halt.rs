@@ -9,6 +9,8 @@ use crate::sys::process::{Which, kill, wait};
 use crate::wire::after::After;
 use crate::wire::run::Instant;
 
+pub(super) mod after_fault;
+
 /// How far the end has come.
 #[derive(Default)]
 pub(super) struct Halt {

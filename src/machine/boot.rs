@@ -2,7 +2,7 @@
 //!
 //! Nothing here is fatal: what cannot be done is told on the console, and boot goes on as far as it comes.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CString, OsString};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
@@ -13,7 +13,7 @@ use nix::unistd::{execv, sethostname};
 use super::words::{self, Shell, Words};
 use super::{console, mounts, rescue};
 use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
-use crate::sys::machine::stand_still_on_faults;
+use crate::sys::fault::{self, Arms, Deed, Resort};
 use crate::sys::process::executed_path;
 
 /// Makes the machine fit to run units; gives the options that it was started with. `arguments`: ours, the
@@ -49,14 +49,15 @@ pub fn prepare(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// What a signal's handler says, which can put nothing together.
-const FAULT: &CStr =
-    c"\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
+const FAULT: &str = "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
 Ctrl-alt-del restarts the machine\r\n";
 
-/// From here on a fault of our own stops PID 1 where it is, and does not end it.
+/// From here on a fault of our own stops PID 1 where it is, and does not end it. The keeper knows better.
 pub fn guard() {
     std::panic::set_hook(Box::new(|panic| super::halt::freeze(&format!("a fault of supd: {panic}"))));
-    if let Err(error) = stand_still_on_faults(FAULT) {
+    let resort = Resort { message: FAULT, deed: Deed::Stand { machine: true } };
+    let arms = Arms { heed: |_| None, heirlooms: |_| {}, came: &[], resort };
+    if let Err(error) = fault::arm(arms) {
         console::say(format_args!("a fault of supd would end the machine: {error}"));
     }
 }

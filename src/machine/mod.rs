@@ -8,6 +8,7 @@
 
 pub mod boot;
 mod console;
+pub mod fallen;
 pub mod halt;
 mod mounts;
 mod processes;

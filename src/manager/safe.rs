@@ -168,6 +168,7 @@ impl Safe {
             log_directory: self.settings.log_dir.clone(),
             state_directory: None,
             state_not_saved: None,
+            keeper_faults: self.snapshot.faults.count,
             warnings: vec![self.reason.clone()],
         })
     }

@@ -32,7 +32,7 @@ use crate::unit::model::{ProbeKind, Unit};
 use crate::unit::name::UnitName;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::message::Death;
+use crate::wire::message::{Death, Faults};
 use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
@@ -137,6 +137,7 @@ impl Manager {
             inbox,
             since: clock::now(),
             replaced: 0,
+            keeper_faults: Faults::default(),
             reexec: None,
             ending: false,
             hand: Hand::open(None, Death::None),
@@ -150,6 +151,7 @@ impl Manager {
         self.hand = Hand::open(note.as_ref(), snapshot.last_death);
         self.since = snapshot.since;
         self.replaced = snapshot.replaced;
+        self.keeper_faults = snapshot.faults;
         for finding in &recalled.findings {
             tracing::warn!("{finding}");
         }

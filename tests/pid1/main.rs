@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod codes;
+mod fault;
 mod places;
 mod pty;
 mod signals;

@@ -1,0 +1,65 @@
+//! What becomes of a machine whose init has faulted twice in a row: it stands still, or goes down, as its operator
+//! has chosen. In a program of its own, so that nothing that was broken is of any use for it.
+
+use std::time::{Duration, Instant};
+
+use super::{console, halt};
+use crate::limits::FAULT_REBOOT_MS;
+use crate::settings::OnFault;
+use crate::sys::process::{Which, wait};
+use crate::sys::signal;
+use crate::wire::after::After;
+
+/// Says why, and does it. `after`: how it was going down already, which comes first.
+pub fn run(why: &str, after: Option<After>, on_fault: OnFault) -> ! {
+    if let Some(after) = after {
+        console::say(format_args!("{why}; going down without order"));
+        halt::end(after)
+    }
+    match on_fault {
+        OnFault::Reboot => go_down(why, "restarts", After::Reboot),
+        OnFault::PowerOff => go_down(why, "is switched off", After::PowerOff),
+        // An init that exits is a kernel panic.
+        OnFault::Freeze | OnFault::Exit => stand_still(why),
+    }
+}
+
+fn go_down(why: &str, what: &str, after: After) -> ! {
+    let seconds = FAULT_REBOOT_MS / 1_000;
+    console::say(format_args!("{why}; the machine {what} in {seconds} s. Ctrl-alt-del hurries it"));
+    let deadline = Instant::now() + Duration::from_millis(FAULT_REBOOT_MS);
+    loop {
+        bury();
+        let left = deadline.saturating_duration_since(Instant::now());
+        match signal::next_within(left) {
+            Some(signal) if asks_for_an_end(signal) => halt::end(After::of_signal(signal)),
+            Some(_) => {}
+            None => halt::end(after),
+        }
+    }
+}
+
+/// What runs goes on without us; whoever asks for an end gets one in which all file systems are written.
+fn stand_still(why: &str) -> ! {
+    console::say(format_args!(
+        "{why}; PID 1 stands still. What runs goes on without it. Ctrl-alt-del restarts the machine"
+    ));
+    loop {
+        bury();
+        if let Ok(signal) = signal::next()
+            && asks_for_an_end(signal)
+        {
+            halt::end(After::of_signal(signal))
+        }
+    }
+}
+
+/// Those that a machine's init listens to: see supd(8).
+fn asks_for_an_end(signal: i32) -> bool {
+    use nix::libc::{SIGINT, SIGPWR, SIGTERM};
+    matches!(signal, SIGINT | SIGTERM | SIGPWR | 37..=39)
+}
+
+fn bury() {
+    while let Ok(Some(_)) = wait(Which::Any, true) {}
+}
