@@ -52,9 +52,14 @@ pub fn begin(settings: &Settings, will: i32) -> Story {
     }
 }
 
-/// What no logger has read of supd's own messages goes to standard error, if that takes it at once.
+/// What no logger has read of supd's own messages goes to standard error, if that takes it at once. What belongs
+/// to runs stays open for as long as we are there: they would meet a broken pipe. The rest is closed, by which the
+/// other roles know that their keeper is gone: manager and spawners end, and the logger reads on.
 fn print_last_lines() {
-    let heirlooms = will::claim();
+    let (of_runs, heirlooms): (Vec<_>, Vec<_>) = will::claim()
+        .into_iter()
+        .partition(|(heirloom, _)| matches!(heirloom, Heirloom::Pipe { .. } | Heirloom::Kept { .. }));
+    std::mem::forget(of_runs);
     let reader = heirlooms.iter().find(|(heirloom, _)| *heirloom == Heirloom::OwnLogReader);
     let Some((_, reader)) = reader else { return };
     let mut buffer = [0; 4096];

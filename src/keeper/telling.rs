@@ -104,6 +104,13 @@ impl Keeper {
         }
         let out = &mut self.outgoing;
         if self.manager.telling == Telling::SnapshotEnd {
+            // Before anything is judged: in a shutdown nothing starts that has just ended. One in safe mode starts
+            // nothing anyway, and hears it with the news.
+            let stop = self.manager.stop.filter(|stop| stop.told < stop.count && !self.manager.deaths.safe);
+            if let Some(stop) = stop {
+                KeeperToManager::StopRequest { signal: stop.signal, count: stop.count }.encode(out);
+                return Some(Step::StopTold);
+            }
             KeeperToManager::SnapshotEnd.encode(out);
             return Some(Step::Advance(Telling::News));
         }

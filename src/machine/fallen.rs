@@ -56,8 +56,8 @@ fn stand_still(why: &str) -> ! {
 
 /// Those that a machine's init listens to: see supd(8).
 fn asks_for_an_end(signal: i32) -> bool {
-    use nix::libc::{SIGINT, SIGPWR, SIGTERM};
-    matches!(signal, SIGINT | SIGTERM | SIGPWR | 37..=39)
+    use nix::libc::{SIGINT, SIGPWR, SIGQUIT, SIGTERM};
+    matches!(signal, SIGINT | SIGQUIT | SIGTERM | SIGPWR | 37..=39)
 }
 
 fn bury() {

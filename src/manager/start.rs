@@ -184,6 +184,10 @@ impl Manager {
         begin.quarantined = self.hand.quarantined();
         let mut ends = self.take_ends(&mut begin.adopted);
         self.take_in(Event::Begin(Box::new(begin)));
+        // What has ended meanwhile does not start again in a shutdown.
+        if let Some(count) = snapshot.stop {
+            self.stop(count)?;
+        }
         // Each end by itself: one that the manager dies of must be known.
         self.take_in_news(&mut ends)?;
         // What was said while there was no manager comes before any deadline is judged.

@@ -112,7 +112,14 @@ impl Invocation {
                     (None, None) => Before::Nothing,
                 },
             },
-            RoleName::Fallen => Role::Fallen { will: options.will.unwrap_or(-1) },
+            RoleName::Fallen => match options.will {
+                Some(will) => Role::Fallen { will },
+                None => {
+                    return Err(usage(
+                        "`fallen` is a part of supd, started by it; run `supd` instead".into(),
+                    ));
+                }
+            },
             RoleName::Trial => Role::Trial { opens: options.opens },
             RoleName::Spawner => Role::Spawner { number, stand_in: options.stand_in },
             RoleName::Manager => Role::Manager { safe: options.safe },

@@ -102,9 +102,10 @@ fn listen() -> io::Result<()> {
         }
         for fault in FAULTS {
             let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = on_fault as extern "C" fn(libc::c_int) as libc::sighandler_t;
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_fault;
+            action.sa_sigaction = handler as libc::sighandler_t;
             // The handler's own faults must reach it: the kernel ends whoever faults with the signal blocked.
-            action.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER;
+            action.sa_flags = libc::SA_ONSTACK | libc::SA_NODEFER | libc::SA_SIGINFO;
             libc::sigfillset(&mut action.sa_mask);
             for other in FAULTS {
                 libc::sigdelset(&mut action.sa_mask, other);
@@ -119,7 +120,7 @@ fn listen() -> io::Result<()> {
     Ok(())
 }
 
-extern "C" fn on_fault(fault: libc::c_int) {
+extern "C" fn on_fault(fault: libc::c_int, about: *mut libc::siginfo_t, _: *mut libc::c_void) {
     if !is_ours() {
         // A child that has yet to become something: it dies of its fault, as its parent expects of it.
         // SAFETY: plain calls.
@@ -130,6 +131,12 @@ extern "C" fn on_fault(fault: libc::c_int) {
         return;
     }
     let Some(arms) = arms() else { return };
+    // SAFETY: the kernel has put it on the handler's stack.
+    let sent = unsafe { about.as_ref() }.is_some_and(|about| about.si_code <= 0);
+    if sent && DEPTH.load(Ordering::Acquire) > 0 {
+        // Somebody sends more of them, while we do what the first one asks for.
+        return;
+    }
     match DEPTH.fetch_add(1, Ordering::AcqRel) {
         0 => go_on((arms.heed)(fault)),
         1 => do_last(&arms.resort),

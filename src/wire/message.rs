@@ -192,7 +192,8 @@ pub enum Kept {
 }
 
 /// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known`
-/// (or `Busy`) and, if it has ended, `Exited`, then what is `Kept`, then `SnapshotEnd`; then whatever happens.
+/// (or `Busy`) and, if it has ended, `Exited`, then what is `Kept`, `StopRequest` if all is to end, `SnapshotEnd`; then
+/// whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeeperToManager<'a> {
     /// The first message.

@@ -155,6 +155,7 @@ impl Keeper {
                 self.slots.end(slot);
             }
             KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            KeeperToManager::StopRequest { count, .. } => snapshot.stop = Some(count),
             // The keeper tells nothing else before the end of its snapshot.
             _ => {}
         }

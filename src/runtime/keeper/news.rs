@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub replaced: u32,
     /// Faults of its own that it has gone on after.
     pub faults: Faults,
+    /// It wants all to end: the requests so far.
+    pub stop: Option<u32>,
     /// What it holds for pods.
     pub kept: Vec<(Kept, RunId, OwnedFd)>,
 }
