@@ -329,9 +329,14 @@ pub const KERNEL_LOG_VICTIMS_MAX: usize = 64;
 
 /// Bytes of the kernel's command line: what the kernel itself takes, on every architecture.
 pub const KERNEL_LINE_BYTES_MAX: u64 = 4096;
+/// Numbers of descriptors that are gone through one by one, where the kernel has no call for all: its own default for
+/// the highest that a process may have.
+pub const DESCRIPTORS_SEARCHED_MAX: u64 = 1024 * 1024;
+/// Bytes of what a container manager writes about itself: its name is in the first line or two.
+pub const CONTAINER_MARK_BYTES_MAX: u64 = 4096;
 /// Bytes of a host's name: what the kernel takes.
 pub const HOST_NAME_BYTES_MAX: u64 = 64;
-/// Bytes of a table of the kernel that is read on the way down: some ten thousand mounts.
+/// Bytes of a table of the kernel that is read: some ten thousand mounts.
 pub const KERNEL_TABLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// How long a machine that goes down waits for its disks to take what is not written yet.
 pub const MACHINE_SYNC_MS: u64 = 30_000;

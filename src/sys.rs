@@ -6,7 +6,9 @@
 
 pub mod clock;
 pub mod clone;
+pub mod command;
 pub mod confine;
+pub mod early;
 pub mod fault;
 pub mod machine;
 pub mod memory;
@@ -14,8 +16,11 @@ pub mod message;
 pub mod mount;
 pub mod pidfd;
 pub mod pipe;
+pub mod probe;
 pub mod process;
+pub mod resident;
 pub mod signal;
+mod standard;
 pub mod terminal;
 
 use std::io;

@@ -9,6 +9,9 @@ use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
 use supd::{keeper, logs, look, machine, manager, spawner};
 
+// The init of one command is to be as light as those that are nothing else.
+supd::before_main!(keeper::solo::early);
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     if look::is_meant(&arguments) {

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, enable, events, exec,
-    explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown, status,
-    validate, version, wait,
+    act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, doctor, enable,
+    events, exec, explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown,
+    status, validate, version, wait,
 };
 
 /// What was typed.
@@ -126,6 +126,8 @@ pub enum Verb {
     IsFailed(ask::Options),
     /// Whether at least one unit is ready
     IsReady(ask::Options),
+    /// Whether all is well, in one word
+    IsSystemRunning(ask::SystemOptions),
     /// Load unit files, and change what differs
     Apply(apply::Options),
     /// What applying files would change
@@ -149,6 +151,9 @@ pub enum Verb {
     Reboot(shutdown::MachineOptions),
     /// Halt the machine, in order, and leave it switched on
     Halt(shutdown::MachineOptions),
+    /// What this place allows supd to do, and what is degraded; no supd is needed
+    #[command(long_about = doctor::ABOUT)]
+    Doctor(doctor::Options),
     /// The version of supctl and of supd
     Version(version::Options),
     /// The kinds of objects

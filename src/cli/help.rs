@@ -38,7 +38,7 @@ Configure
   export [NAME]         units as Kubernetes manifests; needs no supd
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
-  explain KEY|CODE      what a key or a fault means; needs no supd
+  explain KEY|CODE      what it means         doctor   what this place allows
   reexec   shutdown   poweroff, reboot, halt   version   api-resources
   completion SHELL      help VERB   help exit-codes
 

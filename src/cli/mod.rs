@@ -20,6 +20,7 @@ pub mod create;
 pub mod delete;
 pub mod describe;
 pub mod diff;
+pub mod doctor;
 pub mod enable;
 pub mod events;
 pub mod exec;
@@ -141,9 +142,11 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::IsActive(options) => ask::run(Question::Active, options, context),
         Verb::IsFailed(options) => ask::run(Question::Failed, options, context),
         Verb::IsReady(options) => ask::run(Question::Ready, options, context),
+        Verb::IsSystemRunning(options) => ask::system(options, context),
         Verb::Apply(options) => apply::run(options, context),
         Verb::Diff(options) => diff::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),
+        Verb::Doctor(options) => doctor::run(options, context),
         Verb::Validate(options) => validate::run(options, context),
         Verb::Export(options) => export::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),

@@ -435,6 +435,7 @@ fn the_daemon() {
             state_directory: None,
             state_not_saved: None,
             warnings: vec!["no writable state directory: nothing survives a restart".to_owned()],
+            place: None,
         }),
     );
 }

@@ -201,6 +201,7 @@ fn info(watchers: usize) -> Info {
         state_directory: None,
         state_not_saved: None,
         warnings: Vec::new(),
+        place: None,
     })
 }
 

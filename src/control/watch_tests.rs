@@ -133,6 +133,7 @@ fn what_has_no_name_is_not_watched() {
         state_directory: None,
         state_not_saved: None,
         warnings: Vec::new(),
+        place: None,
     });
     assert!(!Filter::default().matches(&info.into()));
 }

@@ -16,6 +16,8 @@ use nix::unistd::{AccessFlags, access};
 use super::Over;
 use super::heirloom::{Heir, Heirloom};
 use super::roles::Program;
+use crate::place::container;
+use crate::place::init::Init;
 use crate::settings::{Before, RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
 use crate::wire::fd;
@@ -73,6 +75,8 @@ fn prepare(settings: &Settings) -> Result<(Settings, File), Refusal> {
         }
     }
     let lock = lock(&settings)?;
+    // For other programs alone: where nobody may write it, they are no worse off than without us.
+    let _ = container::record(Init::of(&settings));
     Ok((settings, lock))
 }
 

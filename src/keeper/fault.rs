@@ -50,7 +50,7 @@ static CAME: OnceLock<Vec<(i32, &'static AtomicBool)>> = OnceLock::new();
 pub(super) fn arm(settings: &Settings, before: Before) -> io::Result<()> {
     let will = match before {
         Before::Faulted(number) => will::take_up(number).map(|()| number),
-        _ => will::begin(),
+        _ => will::begin().map_err(super::without_memory),
     };
     let will = match (will, before) {
         // Whoever wrote it is gone, and nobody else knows.

@@ -40,6 +40,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
+use crate::place::init::Init;
 use crate::settings::{Before, Settings};
 use crate::sys;
 use crate::wire::after::After;
@@ -214,7 +215,7 @@ impl Keeper {
         let (reader, writer) = own_log::pipe()?;
         let own_log = (Heir::new(Heirloom::OwnLogReader, reader), Heir::new(Heirloom::OwnLogWriter, writer));
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
-        let (table_fd, table) = takeover::table(&settings, &voice)?;
+        let (table_fd, table) = takeover::table(&settings, &voice).map_err(without_memory)?;
         let parts = Parts {
             signals,
             since: Instant::now(),
@@ -223,8 +224,8 @@ impl Keeper {
             table_fd: Heir::new(Heirloom::Table, table_fd),
             listener: boot::listen(&settings)?,
             own_log,
-            memory: memory::Memory::create()?,
-            effects: logger::Effects::create()?,
+            memory: memory::Memory::create().map_err(without_memory)?,
+            effects: logger::Effects::create().map_err(without_memory)?,
             lock,
         };
         let mut keeper = Self::assemble(settings, voice, parts)?;
@@ -261,7 +262,8 @@ impl Keeper {
 
     fn assemble(settings: Settings, voice: Voice, parts: Parts) -> io::Result<Self> {
         if !settings.process_one {
-            sys::process::become_subreaper()?;
+            sys::process::become_subreaper()
+                .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
         let keeper = Self {
             voice,
@@ -294,11 +296,7 @@ impl Keeper {
     }
 
     fn greet(&self) {
-        let place = match (self.settings.container, self.settings.process_one) {
-            (true, _) => "PID 1 of a container",
-            (false, true) => "PID 1 of the machine",
-            (false, false) => "a subreaper",
-        };
+        let place = place::in_words(Init::of(&self.settings));
         let version = env!("CARGO_PKG_VERSION");
         match self.settings.foreground {
             // The manager's greeting says what a person wants to know.
@@ -429,6 +427,16 @@ impl Keeper {
         ));
         self.manager.state_wanted = true;
     }
+}
+
+/// What cannot be had without memory that the roles share.
+fn without_memory(error: io::Error) -> io::Error {
+    named("memfd_create", error)
+}
+
+/// What a filter of system calls refuses is known by the call's name alone.
+fn named(call: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{call}: {error}; `supctl doctor` tells what this place allows"))
 }
 
 #[cfg(test)]

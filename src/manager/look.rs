@@ -110,8 +110,9 @@ impl Manager {
         let count =
             |states: &[UnitState]| view.units.iter().filter(|unit| states.contains(&unit.state)).count();
         let failed = count(&[UnitState::Failed, UnitState::CrashLoopBackOff]);
+        let shaky = count(&[UnitState::Degraded]);
         let on_their_way = count(&[UnitState::Starting, UnitState::Waiting]);
-        let state = match (self.ending, failed, on_their_way) {
+        let state = match (self.ending, failed + shaky, on_their_way) {
             (true, ..) => SystemState::Stopping,
             (_, 1.., _) => SystemState::Degraded,
             (_, 0, 1..) => SystemState::Starting,
@@ -137,6 +138,7 @@ impl Manager {
             state_not_saved: not_saved(self.store.place()),
             keeper_faults: self.keeper_faults.count,
             warnings: keeper_fault(&self.keeper_faults).into_iter().chain(self.sources.warnings()).collect(),
+            place: Some(self.place.clone()),
         })
         .into()
     }

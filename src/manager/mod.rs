@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::control::objects::PlaceStatus;
 use crate::control::request::{Answer, Call};
 use crate::control::watch::Watchers;
 use crate::engine::Engine;
@@ -58,6 +59,7 @@ mod objects;
 mod own_log;
 mod past;
 mod perform;
+mod place;
 mod probe_log;
 mod probes;
 mod publish;
@@ -81,6 +83,8 @@ use publish::Seen;
 /// Everything the manager has. Its methods are in the files of this folder, by subject.
 struct Manager {
     settings: Settings,
+    /// As it was found at our start.
+    place: PlaceStatus,
     engine: Engine,
     /// What is still to be performed; empty between turns.
     actions: Actions,

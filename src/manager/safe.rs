@@ -21,6 +21,7 @@ use crate::wire::note::Note;
 
 use super::ending::unmanaged_end;
 use super::hand::words;
+use super::place;
 use super::start::serve_on;
 
 /// The server's task, the connection's, and each of them once more.
@@ -139,6 +140,7 @@ impl Safe {
             | Request::Get { .. }
             | Request::Watch { .. }
             | Request::GetScale(_)
+            | Request::Health(_)
             | Request::Logs
             | Request::Log { .. } => {
                 Err(Status::failure(StatusReason::ServiceUnavailable, self.reason.clone()))
@@ -170,6 +172,7 @@ impl Safe {
             state_not_saved: None,
             keeper_faults: self.snapshot.faults.count,
             warnings: vec![self.reason.clone()],
+            place: Some(place::look(&self.settings)),
         })
     }
 }

@@ -41,7 +41,7 @@ use super::commit::Commits;
 use super::facts::{PodFacts, Running, process_of, speaks};
 use super::hand::{self, Hand};
 use super::publish::Seen;
-use super::{Inbox, Manager, fault, own_log, safe, usage};
+use super::{Inbox, Manager, fault, own_log, place, safe, usage};
 
 /// Probes that leave marks.
 const PROBES: [ProbeKind; 2] = [ProbeKind::Startup, ProbeKind::Readiness];
@@ -141,6 +141,7 @@ impl Manager {
             reexec: None,
             ending: false,
             hand: Hand::open(None, Death::None),
+            place: place::look(&settings),
             settings,
         })
     }
@@ -174,6 +175,7 @@ impl Manager {
                     return self.keeper.end(exit::CONFIGURATION);
                 }
                 self.greet(&loaded, log);
+                place::tell(&self.place, &self.settings.log_dir);
                 self.note_loaded(&loaded);
                 Some(loaded)
             }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::signal;
+use crate::limits::DESCRIPTORS_SEARCHED_MAX;
 
 /// A process that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +120,15 @@ pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
         let fd = libc::syscall(libc::SYS_pidfd_open, pid, 0);
         let fd = RawFd::try_from(fd).unwrap_or(-1);
         if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
+    }
+}
+
+/// The session of a process; 0 if it has none that can be seen from here, as the kernel's own threads.
+pub fn session_of(pid: i32) -> io::Result<i32> {
+    // SAFETY: a plain call.
+    match unsafe { libc::getsid(pid) } {
+        -1 => Err(io::Error::last_os_error()),
+        session => Ok(session),
     }
 }
 
@@ -329,13 +339,6 @@ pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks every descriptor from this one on as close-on-exec: those that we were started with and know nothing
-/// of. Kernels before 5.11 cannot; there they stay open.
-pub fn close_on_exec_from(first: RawFd) {
-    // SAFETY: a plain call.
-    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-}
-
 /// Says of a descriptor whether it is closed when we execute.
 pub fn close_on_exec(number: RawFd, close: bool) -> io::Result<()> {
     // SAFETY: a plain call; a number that is not open is refused.
@@ -345,21 +348,41 @@ pub fn close_on_exec(number: RawFd, close: bool) -> io::Result<()> {
     }
 }
 
-/// Closes every descriptor from 3 on but one. Kernels before 5.9 cannot; there they stay open.
-pub fn close_all_but(kept: Option<&impl AsFd>) {
-    let close = |first: libc::c_uint, last: libc::c_uint| {
-        if first <= last {
-            // SAFETY: descriptors that we were started with: nobody in this process owns one of them.
-            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-        }
-    };
-    match kept.and_then(|fd| libc::c_uint::try_from(fd.as_fd().as_raw_fd()).ok()) {
-        None => close(3, libc::c_uint::MAX),
-        Some(kept) => {
-            close(3, kept.saturating_sub(1));
-            close(kept.max(2) + 1, libc::c_uint::MAX);
+/// Marks every descriptor from this one on as close-on-exec: those that we were started with and know nothing
+/// of. Where the kernel or a filter has no call for it, one by one.
+pub fn close_on_exec_from(first: RawFd) {
+    // SAFETY: a plain call.
+    let done =
+        unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done != 0 {
+        for number in first..highest() {
+            // Refused for a number that is no descriptor.
+            let _ = close_on_exec(number, true);
         }
     }
+}
+
+/// Closes every descriptor from 3 on but one; one by one, where there is no call for it.
+pub fn close_all_but(kept: Option<&impl AsFd>) {
+    let kept = kept.map_or(-1, |fd| fd.as_fd().as_raw_fd());
+    let close = |first: RawFd, last: RawFd| {
+        // SAFETY: descriptors that we were started with: nobody in this process owns one of them.
+        first > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
+    };
+    if close(3, kept - 1) && close(kept.max(2) + 1, RawFd::MAX) {
+        return;
+    }
+    for number in (3..highest()).filter(|number| *number != kept) {
+        // SAFETY: as above.
+        unsafe { libc::close(number) };
+    }
+}
+
+/// No descriptor has this number or a higher one, unless somebody has lowered the limit since.
+fn highest() -> RawFd {
+    use nix::sys::resource::{Resource, getrlimit};
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    RawFd::try_from(soft.min(DESCRIPTORS_SEARCHED_MAX)).unwrap_or(RawFd::MAX)
 }
 
 /// The path by which we were executed, from the kernel; for when there is no /proc.

@@ -3,8 +3,10 @@
 // A test has no public face, and fails by panic.
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
+mod bare;
 mod codes;
 mod fault;
+mod filter;
 mod places;
 mod pty;
 mod signals;

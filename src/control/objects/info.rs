@@ -63,6 +63,52 @@ pub struct InfoStatus {
     pub state_not_saved: Option<StateNotSaved>,
     /// What an operator should know: files that were refused, what the host does not allow.
     pub warnings: Vec<String>,
+    /// Where it runs, and with which rights, as it found them at its start. For `supctl doctor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceStatus>,
+}
+
+/// Where supd runs, and with which rights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceStatus {
+    /// Whose init it is.
+    pub init_of: InitOf,
+    /// The container manager that made the place, where it is a container and tells its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_manager: Option<String>,
+    /// The user.
+    pub user: u32,
+    /// Capabilities in force, as `CAP_KILL` without `CAP_`.
+    pub capabilities: Vec<String>,
+    /// No program gives it more rights.
+    pub no_new_privileges: bool,
+    /// Which cgroups there are: none, v1, v2, hybrid; unknown without /proc.
+    pub cgroups: String,
+    /// Whether it may make cgroups below its own.
+    pub cgroups_delegated: bool,
+    /// Descriptors that one process may have.
+    pub open_files_max: u64,
+    /// Where its socket is.
+    #[serde(serialize_with = "lossy")]
+    pub runtime_directory: PathBuf,
+    /// Why nothing is kept in the log directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs_not_kept: Option<String>,
+    /// What it misses here, one sentence each.
+    pub missing: Vec<String>,
+}
+
+/// Whose init supd is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitOf {
+    /// PID 1 of a machine.
+    Machine,
+    /// PID 1 of a container.
+    Container,
+    /// Not PID 1.
+    Nobody,
 }
 
 /// What must survive is not on disk.
