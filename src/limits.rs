@@ -350,3 +350,25 @@ pub const MACHINE_KILL_ROUNDS_MAX: usize = 5;
 pub const MACHINE_UNMOUNT_MS: u64 = 30_000;
 /// Rounds of unmounting: each one frees what was below, and ten layers are more than anybody stacks.
 pub const MACHINE_UNMOUNT_ROUNDS_MAX: usize = 10;
+/// How long the kernel's last steps of a restart may take before a hardware watchdog that is armed resets the
+/// machine: drivers of many disks take their time, and a minute is beyond all of them.
+pub const MACHINE_WATCHDOG: std::time::Duration = std::time::Duration::from_secs(120);
+/// How long the device of the root may take to appear, where nobody has said so: disks that have to spin up, and
+/// initramfs-tools waits as long.
+pub const ROOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+/// Bytes of one message of the kernel about a device: what it makes at most is 2 KiB, and udev adds its own.
+pub const UEVENT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a small file in /sys.
+pub const KERNEL_FILE_BYTES_MAX: u64 = 4096;
+/// Disks and partitions that a root is looked for among.
+pub const BLOCK_DEVICES_MAX: usize = 10_000;
+/// Input devices that are watched for a power button.
+pub const INPUT_DEVICES_MAX: usize = 64;
+/// Levels of directories of an initramfs that are deleted: five times what the deepest has.
+pub const OLD_ROOT_DEPTH_MAX: usize = 64;
+/// Bytes of a wish for another root: two paths.
+pub const NEXT_ROOT_BYTES_MAX: u64 = 2 * 4096;
+/// How often a hardware watchdog is looked for that is not there yet: its driver may be loaded late in a boot.
+pub const WATCHDOG_TRIES_MAX: u32 = 60;
+/// How long until the next look.
+pub const WATCHDOG_TRY_MS: u64 = 1_000;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use parse::HELP;
+pub use parse::{HELP, read_watchdog};
 pub use solo::Solo;
 
 mod parse;
@@ -119,6 +119,8 @@ pub struct Settings {
     pub foreground: bool,
     /// We are PID 1: of a container, or of the machine. Else we are a subreaper.
     pub process_one: bool,
+    /// The machine's hardware watchdog resets it when supd is silent for so long.
+    pub watchdog: Option<Duration>,
 }
 
 /// Which of supd's own messages are written.
@@ -193,6 +195,9 @@ pub mod exit {
 /// Runtime directory of root, and of everybody in a container: its image has no accounts.
 pub const RUNTIME_DIR: &str = "/run/supd";
 
+/// Where whoever asks PID 1 for another root says which: the directory, and behind a NUL its init if one is meant.
+pub const NEXT_ROOT_FILE: &str = "/run/supd.next-root";
+
 /// The one instead of [`RUNTIME_DIR`], in a container whose root can only be read: what every container manager
 /// mounts there, so whoever uses it must look whose it is.
 pub fn substitute_runtime_dir(uid: u32) -> PathBuf {
@@ -259,6 +264,9 @@ impl Settings {
         pair("--log-dir", path(&self.log_dir));
         pair("--shutdown-timeout", format!("{}ms", self.shutdown_timeout.as_millis()).as_ref());
         pair("--on-fault", self.on_fault.name().as_ref());
+        if let Some(timeout) = self.watchdog {
+            pair("--watchdog", format!("{}ms", timeout.as_millis()).as_ref());
+        }
         pair("--log-level", self.log_level.name().as_ref());
         pair("--log-format", self.log_format.name().as_ref());
         arguments

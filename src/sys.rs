@@ -18,10 +18,12 @@ pub mod pidfd;
 pub mod pipe;
 pub mod probe;
 pub mod process;
+mod raw;
 pub mod resident;
 pub mod signal;
 mod standard;
 pub mod terminal;
+pub mod watchdog;
 
 use std::io;
 use std::os::fd::RawFd;

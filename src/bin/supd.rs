@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use supd::keeper::Over;
 use supd::keeper::place::Surroundings;
+use supd::machine::helper::Helper;
 use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
 use supd::{keeper, logs, look, machine, manager, spawner};
@@ -18,6 +19,11 @@ fn main() -> ExitCode {
         return ExitCode::from(look::run(&arguments[1..]));
     }
     let surroundings = Surroundings::look();
+    if let Some(helper) = Helper::named(&arguments)
+        && !surroundings.process_one
+    {
+        return ExitCode::from(helper.run());
+    }
     if surroundings.is_machine() && !Role::is_named(&arguments) {
         start_machine(arguments, &surroundings);
     }

@@ -8,7 +8,7 @@ use super::style::ColorChoice;
 use super::{
     act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, doctor, enable,
     events, exec, explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown,
-    status, validate, version, wait,
+    status, switch_root, validate, version, wait,
 };
 
 /// What was typed.
@@ -151,6 +151,8 @@ pub enum Verb {
     Reboot(shutdown::MachineOptions),
     /// Halt the machine, in order, and leave it switched on
     Halt(shutdown::MachineOptions),
+    /// Go on with another root, and the init there
+    SwitchRoot(switch_root::Options),
     /// What this place allows supd to do, and what is degraded; no supd is needed
     #[command(long_about = doctor::ABOUT)]
     Doctor(doctor::Options),

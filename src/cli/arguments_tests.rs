@@ -106,6 +106,8 @@ fn lines_that_work() {
         ("supctl poweroff", "Poweroff"),
         ("supctl reboot --timeout 5s", "Reboot"),
         ("supctl halt", "Halt"),
+        ("supctl switch-root", "SwitchRoot"),
+        ("supctl switch-root /mnt /sbin/supd", "SwitchRoot"),
         ("supctl reexec --binary ./supd", "Reexec"),
         ("supctl daemon-reexec", "Reexec"),
     ];

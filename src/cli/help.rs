@@ -20,7 +20,8 @@ Look
   ps [-a]               pods as docker shows containers
   logs NAME             -f to follow, -n LINES, -p for the run before
   history [NAME]        how runs ended, and why others were not started; -n, -f
-  is-active, is-ready, is-failed NAME     answer by exit code
+  is-active, is-ready, is-failed NAME     answer by exit code;
+  is-system-running     the whole in one word
 Act
   start, stop, restart NAME    wait until it is done; --no-block, --timeout 30s
   kill -s SIGNAL NAME   scale NAME N|+N|-N   suspend, resume NAME

@@ -60,6 +60,7 @@ pub mod socket;
 pub mod status;
 pub mod style;
 pub mod subject;
+pub mod switch_root;
 pub mod table;
 pub mod target;
 pub mod time_limit;
@@ -155,6 +156,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Poweroff(options) => shutdown::machine(MachineEnd::PowerOff, options, context),
         Verb::Reboot(options) => shutdown::machine(MachineEnd::Reboot, options, context),
         Verb::Halt(options) => shutdown::machine(MachineEnd::Halt, options, context),
+        Verb::SwitchRoot(options) => switch_root::run(options, context),
         Verb::Version(options) => version::run(options, context),
         Verb::Completion(options) => complete::run(options, context),
         Verb::Words(options) => complete::words(options, context),

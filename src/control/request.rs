@@ -9,7 +9,7 @@ use super::fields::FieldSelector;
 use super::health::{Check, Health};
 use super::objects::{
     ApplyFiles, ExecRequest, KillOptions, Object, ReexecOptions, RunRequest, Selector, ShutdownOptions,
-    Status, UndoOptions,
+    Status, SwitchRootOptions, UndoOptions,
 };
 use super::past::Past;
 use super::watch::WatchStream;
@@ -151,6 +151,8 @@ pub enum Request {
     Exec(ExecRequest),
     /// supd is to go on as another program. Answered only if it does not.
     Reexec(ReexecOptions),
+    /// The machine is to go on with another root.
+    SwitchRoot(SwitchRootOptions),
     /// supd is to end, in order.
     Shutdown(ShutdownOptions),
 }

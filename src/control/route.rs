@@ -13,7 +13,7 @@ use super::health::Check;
 use super::objects::{
     ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, PauseRequest,
     ReexecOptions, ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason,
-    SuspendRequest,
+    SuspendRequest, SwitchRootOptions,
 };
 use super::past::Past;
 use super::request::{Collection, Filter, PodVerb, Request, UnitVerb};
@@ -105,6 +105,7 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Run => run(parse(body)?)?,
         Route::Exec => exec(parse(body)?)?,
         Route::Reexec => reexec(options(body)?)?,
+        Route::SwitchRoot => switch_root(parse(body)?)?,
         Route::Shutdown => Request::Shutdown(options::<ShutdownOptions>(body)?),
     }))
 }
@@ -145,6 +146,7 @@ enum Route<'a> {
     Run,
     Exec,
     Reexec,
+    SwitchRoot,
     Shutdown,
 }
 
@@ -194,6 +196,7 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
             "run" => Route::Run,
             "exec" => Route::Exec,
             "reexec" => Route::Reexec,
+            "switch-root" => Route::SwitchRoot,
             "shutdown" => Route::Shutdown,
             _ => return None,
         },
@@ -318,6 +321,19 @@ fn kill_options(body: &[u8]) -> Result<KillOptions, Status> {
         }
         _ => Ok(options),
     }
+}
+
+fn switch_root(wish: SwitchRootOptions) -> Result<Request, Status> {
+    for (key, path) in [("root", Some(&wish.root)), ("init", wish.init.as_ref())] {
+        if path.is_some_and(|path| !path.starts_with('/') || path.contains('\0')) {
+            let path = path.map(|path| path.escape_debug().to_string()).unwrap_or_default();
+            return Err(invalid(format!("{key}: `{path}` is no absolute path")));
+        }
+    }
+    if wish.root.bytes().all(|byte| byte == b'/') {
+        return Err(invalid("root: it is the root already".to_owned()));
+    }
+    Ok(Request::SwitchRoot(wish))
 }
 
 fn reexec(wish: ReexecOptions) -> Result<Request, Status> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::control::health::Check;
 use crate::control::objects::{ApplyFile, MachineEnd, Time, UndoOptions};
 use crate::control::past::About;
 
@@ -88,7 +89,13 @@ fn a_part_of_the_history() {
 #[test]
 fn what_is_no_list() {
     assert_eq!(ask("GET", "/version", ""), Ok(Asked::Version));
-    assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health));
+    let check = |name, verbose| Check { name, of_units: name == "readyz", verbose };
+    assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health(check("healthz", false))));
+    assert_eq!(ask("GET", "/livez?verbose", ""), Ok(Asked::Health(check("livez", true))));
+    assert_eq!(asked("GET", "/readyz", ""), Request::Health(check("readyz", false)));
+    assert_eq!(asked("GET", "/readyz?verbose=true", ""), Request::Health(check("readyz", true)));
+    assert_eq!(refused("GET", "/readyz?watch", "").1, "unknown parameter `watch`");
+    assert_eq!(refused("GET", "/livez", "{}").0, 400);
     assert_eq!(asked("GET", &format!("{SUPD}/info"), ""), Request::Info);
     assert_eq!(asked("GET", &format!("{SUPD}/logs"), ""), Request::Logs);
     assert_eq!(asked("GET", &format!("{CORE}/pods/a-0/log"), ""), Request::Log { pod: "a-0".to_owned() });
@@ -180,6 +187,8 @@ fn requests_to_the_daemon() {
         let wish = ShutdownOptions { timeout_seconds: None, machine: Some(end) };
         assert_eq!(post("shutdown", &format!(r#"{{"machine":"{word}"}}"#)), Request::Shutdown(wish));
     }
+    let wish = SwitchRootOptions { root: "/sysroot".to_owned(), init: None };
+    assert_eq!(post("switch-root", r#"{"root":"/sysroot"}"#), Request::SwitchRoot(wish));
 }
 
 /// F84: a closed list of verbs, paths, parameters and fields.
@@ -190,6 +199,9 @@ fn what_is_not_known_is_refused() {
         ("POST", "/apis/supd/v1/units/web/supervisor.stopAll", "", 404, "no verb"),
         ("POST", "/apis/supd/v1/shutdown", r#"{"machine":"explode"}"#, 400, "unknown variant `explode`"),
         ("POST", "/apis/supd/v1/__class__", "", 404, "no path"),
+        ("POST", "/apis/supd/v1/switch-root", r#"{"root":"sysroot"}"#, 422, "root: `sysroot` is no absolute"),
+        ("POST", "/apis/supd/v1/switch-root", r#"{"root":"//"}"#, 422, "it is the root already"),
+        ("POST", "/apis/supd/v1/switch-root", "", 400, "body"),
         ("POST", "/apis/supd/v1/units/web/start", r#"{"force":true}"#, 400, "unknown field `force`"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":65}"#, 422, "no signal 65"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":0}"#, 422, "no signal 0"),

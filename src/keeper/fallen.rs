@@ -60,6 +60,10 @@ fn print_last_lines() {
         .into_iter()
         .partition(|(heirloom, _)| matches!(heirloom, Heirloom::Pipe { .. } | Heirloom::Kept { .. }));
     std::mem::forget(of_runs);
+    if let Some((_, device)) = heirlooms.iter().find(|(heirloom, _)| *heirloom == Heirloom::HardwareWatchdog)
+    {
+        super::watchdog::go_on_feeding(device);
+    }
     let reader = heirlooms.iter().find(|(heirloom, _)| *heirloom == Heirloom::OwnLogReader);
     let Some((_, reader)) = reader else { return };
     let mut buffer = [0; 4096];
@@ -95,11 +99,11 @@ pub fn run(settings: &Settings, story: &Story) -> u8 {
 fn stand_still() {
     loop {
         bury();
-        match signal::next() {
-            Ok(
-                libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGPWR | super::signals::HALT_REQUEST,
-            ) => return,
-            Ok(_) | Err(_) => {}
+        if let Ok(
+            libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGPWR | super::signals::HALT_REQUEST,
+        ) = signal::next()
+        {
+            return;
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) enum Heirloom {
         /// By which the table knows it.
         number: u8,
     },
+    /// Armed; the machine is reset unless somebody feeds it.
+    HardwareWatchdog,
     /// Of a version before this one, which has no use for it.
     Unknown,
 }
@@ -85,6 +87,7 @@ impl Heirloom {
             Self::ManagerChannel => (15, [0, 0]),
             Self::LoggerChannel => (16, [0, 0]),
             Self::SpawnerChannel { number } => (17, [u64::from(number), 0]),
+            Self::HardwareWatchdog => (32, [0, 0]),
         }
     }
 
@@ -107,6 +110,7 @@ impl Heirloom {
             14 => Self::Kept { kind: Kept::Readiness, run: unpack_run(detail) },
             15 => Self::ManagerChannel,
             16 => Self::LoggerChannel,
+            32 => Self::HardwareWatchdog,
             17 => Self::SpawnerChannel { number: u8::try_from(detail[0]).ok()? },
             _ => Self::Unknown,
         })
@@ -187,6 +191,7 @@ mod tests {
             Heirloom::ManagerChannel,
             Heirloom::LoggerChannel,
             Heirloom::SpawnerChannel { number: 255 },
+            Heirloom::HardwareWatchdog,
         ] {
             let (tag, detail) = heirloom.pack();
             assert_eq!(Heirloom::unpack(tag, detail), Some(heirloom));

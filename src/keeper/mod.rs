@@ -32,6 +32,7 @@ mod spawners;
 mod takeover;
 mod telling;
 mod trouble;
+mod watchdog;
 mod will;
 
 use std::io;
@@ -75,6 +76,7 @@ struct Keeper {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     reexec: reexec::Reexec,
+    watchdog: watchdog::Watchdog,
     /// Held for the life of the process.
     _lock: Heir,
 }
@@ -285,6 +287,7 @@ impl Keeper {
             incoming: vec![0; MESSAGE_BYTES_MAX],
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
             reexec: reexec::Reexec::default(),
+            watchdog: watchdog::Watchdog::new(&settings),
             _lock: parts.lock,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             settings,
@@ -354,6 +357,7 @@ impl Keeper {
         self.logger_on_time(now);
         self.reexec_on_time(now);
         self.halt_on_time(now);
+        self.watchdog_on_time(now);
     }
 
     /// Until the nearest deadline; without one, until something happens.
@@ -367,6 +371,7 @@ impl Keeper {
             self.logger.due().filter(|_| !draining),
             self.reexec.due(),
             self.halt.due(),
+            self.watchdog.due(),
         ];
         let Some(nearest) = deadlines.into_iter().flatten().min() else { return EpollTimeout::NONE };
         let left = nearest.saturating_sub(Instant::now().mono);

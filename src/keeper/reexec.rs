@@ -431,6 +431,7 @@ impl Keeper {
                     self.queue_for_logger(slot);
                 }
                 Heirloom::Kept { kind, run } => _ = self.kept.keep_heir(kind, run, fd),
+                Heirloom::HardwareWatchdog => super::watchdog::go_on_feeding(&fd),
                 _ => {}
             }
         }

@@ -15,12 +15,15 @@ use crate::sys::{self, process};
 /// What containers send as "SIGRTMIN+3": the number, since C libraries disagree about SIGRTMIN.
 pub(super) const HALT_REQUEST: i32 = 37;
 
+/// Asks the init of a machine for another root.
+const SWITCH_ROOT_REQUEST: i32 = 42;
+
 /// The next two numbers, which only the init of a machine is asked by. Elsewhere they keep their default.
 const POWER_OFF_REQUEST: i32 = 38;
 const REBOOT_REQUEST: i32 = 39;
 
 /// All that we listen to. The kernel drops signals for PID 1 that nobody handles.
-const WATCHED: [i32; 11] = [
+const WATCHED: [i32; 12] = [
     libc::SIGCHLD,
     libc::SIGTERM,
     libc::SIGINT,
@@ -32,6 +35,7 @@ const WATCHED: [i32; 11] = [
     HALT_REQUEST,
     POWER_OFF_REQUEST,
     REBOOT_REQUEST,
+    SWITCH_ROOT_REQUEST,
 ];
 
 /// The signals that came since the last look.
@@ -49,7 +53,9 @@ impl Signals {
             if signal == libc::SIGHUP && !settings.process_one && process::is_ignored(signal) {
                 continue;
             }
-            if matches!(signal, POWER_OFF_REQUEST | REBOOT_REQUEST) && !settings.is_machine() {
+            if matches!(signal, POWER_OFF_REQUEST | REBOOT_REQUEST | SWITCH_ROOT_REQUEST)
+                && !settings.is_machine()
+            {
                 continue;
             }
             let flag = Arc::new(AtomicBool::new(false));

@@ -16,7 +16,7 @@ use crate::settings::{Invocation, Place, Solo, exit};
 use crate::sys::command::Command;
 use crate::sys::early::Arguments;
 use crate::sys::process::{How, Which, become_subreaper, close_all_but, kill, set_name, wait};
-use crate::sys::resident::let_go;
+use crate::sys::resident::FromFile;
 use crate::sys::terminal::{Terminal, lead_group, our_group};
 use crate::sys::{signal, write_once};
 
@@ -99,6 +99,7 @@ struct Init<'a> {
 
 impl Init<'_> {
     fn serve(&self) -> io::Result<u8> {
+        let program = FromFile::find();
         loop {
             if let Some(how) = self.bury() {
                 return Ok(match how {
@@ -109,9 +110,8 @@ impl Init<'_> {
             if let (Some(terminal), Some(by)) = (&self.terminal, signal::stopped(self.command)) {
                 self.stop_with_it(terminal, by);
             }
-            // While the command runs there is nothing to do, and nothing of us needs to be in memory for it.
-            let_go();
-            match signal::next()? {
+            // While the command runs there is nothing to do, and next to nothing of us needs to be in memory.
+            match program.wait_without()? {
                 libc::SIGCHLD => {}
                 signal => self.pass_on(signal),
             }

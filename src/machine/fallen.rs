@@ -7,7 +7,7 @@ use super::{console, halt};
 use crate::limits::FAULT_REBOOT_MS;
 use crate::settings::OnFault;
 use crate::sys::process::{Which, wait};
-use crate::sys::signal;
+use crate::sys::{signal, watchdog};
 use crate::wire::after::After;
 
 /// Says why, and does it. `after`: how it was going down already, which comes first.
@@ -31,10 +31,14 @@ fn go_down(why: &str, what: &str, after: After) -> ! {
     loop {
         bury();
         let left = deadline.saturating_duration_since(Instant::now());
-        match signal::next_within(left) {
-            Some(signal) if asks_for_an_end(signal) => halt::end(After::of_signal(signal)),
-            Some(_) => {}
-            None => halt::end(after),
+        if left.is_zero() {
+            halt::end(after);
+        }
+        watchdog::feed();
+        if let Some(signal) = signal::next_within(watchdog::patience(left))
+            && asks_for_an_end(signal)
+        {
+            halt::end(After::of_signal(signal));
         }
     }
 }
@@ -44,6 +48,10 @@ fn stand_still(why: &str) -> ! {
     console::say(format_args!(
         "{why}; PID 1 stands still. What runs goes on without it. Ctrl-alt-del restarts the machine"
     ));
+    if watchdog::interval().is_some() {
+        // It was asked for to end just this.
+        console::say(format_args!("nobody feeds the hardware watchdog any more: it resets the machine"));
+    }
     loop {
         bury();
         if let Ok(signal) = signal::next()

@@ -14,13 +14,17 @@ use nix::unistd::sync;
 use super::{console, processes, unmount};
 use crate::limits::{
     MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_TERM_MS, MACHINE_UNMOUNT_MS,
+    MACHINE_WATCHDOG,
 };
 use crate::sys::process::{Which, fork, kill, pidfd_open, reset_signals, wait};
-use crate::sys::signal;
+use crate::sys::{signal, watchdog};
 use crate::wire::after::After;
 
 /// Takes the machine down. First come first served: nothing that happens from here on changes how.
 pub fn end(after: After) -> ! {
+    if after == After::SwitchRoot {
+        super::switch_root::leave();
+    }
     console::say(format_args!("all units have ended; {}", after.words()));
     step("writing to the disks", MACHINE_SYNC_MS, sync);
     // What the rounds take, and a second for looking around.
@@ -32,8 +36,14 @@ pub fn end(after: After) -> ! {
     let mode = match after {
         After::PowerOff => RebootMode::RB_POWER_OFF,
         After::Reboot => RebootMode::RB_AUTOBOOT,
-        After::Halt => RebootMode::RB_HALT_SYSTEM,
+        After::Halt | After::SwitchRoot => RebootMode::RB_HALT_SYSTEM,
     };
+    match after {
+        // It has all the time that the kernel's own last steps may take, and no more.
+        After::Reboot => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
+        // What is to stay off, or to stand still, must not be reset.
+        _ => watchdog::disarm(),
+    }
     console::say(format_args!("{}", after.words()));
     match reboot(mode) {
         Ok(never) => match never {},
@@ -54,7 +64,7 @@ pub fn freeze(why: &str) -> ! {
 }
 
 /// Does it in a child; says whether that has ended in time.
-fn step(what: &str, within_ms: u64, work: fn()) -> bool {
+pub(super) fn step(what: &str, within_ms: u64, work: fn()) -> bool {
     let child = match fork() {
         Ok(None) => {
             reset_signals();
@@ -83,8 +93,10 @@ fn ends_within(child: i32, within_ms: u64) -> bool {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-        let patience = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, patience) {
+        let patience = watchdog::patience(left);
+        watchdog::feed();
+        match poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
+            Ok(0) if patience < left => {}
             Ok(0) => return false,
             Ok(_) => {
                 bury();

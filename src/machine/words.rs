@@ -5,6 +5,8 @@
 
 use std::ffi::OsString;
 
+use crate::settings::read_watchdog;
+
 /// What somebody typed into the boot loader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
@@ -18,6 +20,10 @@ pub struct Words {
     pub on_fault: Option<String>,
     /// A shell before units start.
     pub shell: Shell,
+    /// `supd.watchdog=TIME`, or `off`; the last one holds.
+    pub watchdog: Option<String>,
+    /// `supd.break`: a shell in the initramfs, before the root is looked for.
+    pub breaks: bool,
     /// Words that begin with `supd.` and mean nothing, to be told.
     pub unknown: Vec<String>,
 }
@@ -48,11 +54,15 @@ pub fn parse(line: &str) -> Words {
             Some(("supd.on-fault", deed @ ("freeze" | "reboot" | "poweroff"))) => {
                 words.on_fault = Some(deed.to_owned());
             }
+            Some(("supd.watchdog", time)) if read_watchdog(time).is_some() => {
+                words.watchdog = Some(time.to_owned());
+            }
             _ => match word.as_str() {
                 "quiet" => words.quiet = true,
                 "debug" => words.log_level = Some("debug".to_owned()),
                 "single" | "rescue" | "s" | "S" | "1" => words.shell = words.shell.or(Shell::Rescue),
                 "emergency" | "-b" => words.shell = Shell::Emergency,
+                "supd.break" => words.breaks = true,
                 _ if word.starts_with("supd.") => words.unknown.push(word),
                 _ => {}
             },
@@ -73,6 +83,9 @@ impl Words {
         let mut arguments: Vec<OsString> = Vec::new();
         for directory in &self.units {
             arguments.extend(["--units".into(), directory.into()]);
+        }
+        if let Some(time) = &self.watchdog {
+            arguments.extend(["--watchdog".into(), time.into()]);
         }
         if let Some(level) = &self.log_level {
             arguments.extend(["--log-level".into(), level.into()]);
@@ -96,7 +109,7 @@ pub fn options_of(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString
 }
 
 /// Words, of which quotes may hold spaces as the kernel reads them.
-fn split(line: &str) -> impl Iterator<Item = String> {
+pub(super) fn split(line: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
     for character in line.chars() {
@@ -127,6 +140,7 @@ mod tests {
         assert_eq!(words.to_args(), expected.map(OsString::from));
         let expected = ["--on-fault", "reboot"].map(OsString::from);
         assert_eq!(parse("supd.on-fault=freeze supd.on-fault=reboot").to_args(), expected);
+        assert_eq!(parse("supd.watchdog=1m").to_args(), ["--watchdog", "1m"].map(OsString::from));
         assert_eq!(parse("quiet").to_args(), ["--quiet"].map(OsString::from));
         assert_eq!(parse("debug").to_args(), ["--log-level", "debug"].map(OsString::from));
         // Who asks for more wants to see it.
@@ -145,14 +159,16 @@ mod tests {
 
     #[test]
     fn what_is_written_wrongly_is_told_and_not_taken() {
-        let words =
-            parse("supd.units=relative supd.log-level=loud supd.frobnicate supd.units= supd.on-fault=exit");
+        let words = parse(
+            "supd.units=relative supd.log-level=loud supd.frobnicate supd.units= supd.on-fault=exit supd.watchdog=soon",
+        );
         let unknown = [
             "supd.units=relative",
             "supd.log-level=loud",
             "supd.frobnicate",
             "supd.units=",
             "supd.on-fault=exit",
+            "supd.watchdog=soon",
         ];
         assert_eq!(words, Words { unknown: unknown.map(str::to_owned).to_vec(), ..Words::default() });
     }

@@ -135,6 +135,10 @@ impl Manager {
                 verb("go on as another program");
                 return self.reexec(&options, answer);
             }
+            Request::SwitchRoot(options) => {
+                verb(&format!("switch to the root at {}", options.root));
+                self.switch_root(&options)?
+            }
             Request::Shutdown(options) => {
                 verb("shut down");
                 self.end_all(options)?

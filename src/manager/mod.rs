@@ -68,6 +68,7 @@ mod reexec;
 mod rollout;
 mod safe;
 mod start;
+mod switch_root;
 mod usage;
 
 pub use start::run;

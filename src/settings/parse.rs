@@ -43,9 +43,9 @@ Behaviour:
                                all jobs have finished (always so in a container)
       --shutdown-timeout TIME  bound of the whole shutdown, as `9s` or `1m30s`
                                [default: 9s in a container, 90s elsewhere]
-      --on-fault DEED          after two faults of supd in 10 s: freeze, reboot,
-                               poweroff (as a machine's init) or exit
-                               [default: freeze as a machine's init, else exit]
+      --on-fault DEED          after two faults of supd in 10 s: exit, freeze,
+                               reboot or poweroff
+      --watchdog TIME          arm the machine's hardware watchdog, or `off`
       --strict                 refuse to run with what is otherwise a warning
 
 With a command:
@@ -188,6 +188,7 @@ struct Options {
     resume: Option<i32>,
     will: Option<i32>,
     opens: bool,
+    watchdog: Option<Duration>,
 }
 
 impl Options {
@@ -214,6 +215,11 @@ impl Options {
             "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
             "--on-fault" => self.on_fault = Some(choice(name, &value()?, OnFault::parse)?),
             "--strict" => self.strict = true,
+            "--watchdog" => {
+                let text = value()?.to_string_lossy().into_owned();
+                let wrong = || usage(format!("`{name} {text}`: it is a time of a second or more, or `off`"));
+                self.watchdog = read_watchdog(&text).ok_or_else(wrong)?;
+            }
             "--log-level" => self.log_level = Some(choice(name, &value()?, LogLevel::parse)?),
             "--log-format" => self.log_format = Some(choice(name, &value()?, LogFormat::parse)?),
             "-q" | "--quiet" => self.quiet = true,
@@ -287,6 +293,9 @@ impl Options {
         if let Some(why) = on_fault.misplaced(place) {
             return Err(usage(format!("`--on-fault {}`: {why}", on_fault.name())));
         }
+        if self.watchdog.is_some() && (place.container || !place.process_one) {
+            return Err(usage("`--watchdog` is for the init of a machine".into()));
+        }
         let settings = Settings {
             units,
             runtime_dir,
@@ -306,6 +315,7 @@ impl Options {
             container: place.container,
             foreground: place.foreground,
             process_one: place.process_one,
+            watchdog: self.watchdog,
         };
         let socket = settings.control_socket();
         let length = socket.as_os_str().len();
@@ -369,6 +379,14 @@ fn duration(name: &str, value: &OsStr) -> Result<Duration, SettingsError> {
     let text = value.to_string_lossy();
     read_duration(&text)
         .ok_or_else(|| usage(format!("`{name} {text}`: a time is written as in `9s`, `1m30s` or `500ms`")))
+}
+
+/// How long a hardware watchdog is to wait, if it is to; `None`: it was written wrongly.
+pub fn read_watchdog(text: &str) -> Option<Option<Duration>> {
+    match text {
+        "off" => Some(None),
+        _ => read_duration(text).filter(|timeout| timeout.as_secs() > 0).map(Some),
+    }
 }
 
 fn read_duration(text: &str) -> Option<Duration> {

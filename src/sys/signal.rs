@@ -5,6 +5,8 @@
 
 use std::io;
 
+use super::raw;
+
 /// A set of signals in the kernel's own layout: bit n − 1 is signal n.
 type Set = u64;
 
@@ -29,12 +31,12 @@ pub fn let_through(signals: &[i32]) {
 /// No signal is handled or ignored any more; what waits goes on waiting.
 pub fn default_all() {
     /// SIG_DFL, no flags, no mask, in the kernel's own layout.
-    const DEFAULT: [u64; 4] = [0; 4];
-    for signal in 1..=libc::c_int::try_from(Set::BITS).unwrap_or(0) {
+    static DEFAULT: [u64; 4] = [0; 4];
+    for signal in 1..=SET_BYTES * 8 {
         // SAFETY: an action of the size that the kernel reads; KILL and STOP refuse.
         unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, &DEFAULT, std::ptr::null::<u64>(), SET_BYTES)
-        };
+            raw::call(libc::SYS_rt_sigaction, [signal, DEFAULT.as_ptr() as usize, 0, SET_BYTES]);
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub enum After {
     Reboot,
     /// It stands still, switched on.
     Halt,
+    /// It goes on, with another root and the init there.
+    SwitchRoot,
 }
 
 impl After {
@@ -21,6 +23,7 @@ impl After {
             Self::PowerOff => "the machine is being switched off",
             Self::Reboot => "the machine is being restarted",
             Self::Halt => "the machine is being halted",
+            Self::SwitchRoot => "the machine gets another root",
         }
     }
 
@@ -31,6 +34,7 @@ impl After {
         match signal {
             libc::SIGINT | 39 => Self::Reboot,
             37 => Self::Halt,
+            42 => Self::SwitchRoot,
             _ => Self::PowerOff,
         }
     }
@@ -41,6 +45,7 @@ impl After {
             Self::PowerOff => 38,
             Self::Reboot => 39,
             Self::Halt => 37,
+            Self::SwitchRoot => 42,
         }
     }
 
@@ -49,6 +54,7 @@ impl After {
             Self::PowerOff => 0,
             Self::Reboot => 1,
             Self::Halt => 2,
+            Self::SwitchRoot => 16,
         }
     }
 
@@ -57,6 +63,7 @@ impl After {
             0 => Self::PowerOff,
             1 => Self::Reboot,
             2 => Self::Halt,
+            16 => Self::SwitchRoot,
             _ => return Err(Malformed),
         })
     }
@@ -68,7 +75,7 @@ mod tests {
 
     #[test]
     fn each_end_has_a_signal_that_asks_for_it() {
-        for after in [After::PowerOff, After::Reboot, After::Halt] {
+        for after in [After::PowerOff, After::Reboot, After::Halt, After::SwitchRoot] {
             assert_eq!(After::of_signal(after.signal()), after);
         }
         assert_eq!(After::of_signal(libc::SIGINT), After::Reboot, "ctrl-alt-del");

@@ -29,8 +29,7 @@ fn example<'a>(podman: &'a Podman, name: &'static str) -> Container<'a> {
     }
     let image = format!("localhost/supd-{name}");
     podman.build(&image, &context, &["--format=docker", "--layers=false", &podman.base_argument()]).unwrap();
-    // Checks of health are asked for here; podman would have systemd ask.
-    let mut container = podman.start_image(&image, name, &["--health-interval=disable"], &[]);
+    let mut container = podman.start_image(&image, name, &[], &[]);
     container.until("runs as PID 1 of a container");
     container
 }
@@ -63,7 +62,10 @@ fn nginx_and_php_instead_of_supervisord(podman: &Podman) {
     // Sockets of the one are there when the other starts, and after a restart too.
     container.exec("supctl restart php web");
     assert!(container.exec("curl -sS http://localhost:8080/").contains("hello from PHP"));
+    // nginx goes first.
     container.ask_to_stop();
+    container.until("(SIGQUIT) received");
+    container.until("Finishing");
     container.until("exiting, bye-bye!");
     assert_eq!(container.code(), 0);
 }

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 use super::image::{make_context, packaging};
 use super::waiting::Stream;
 
-/// What every container gets: no network, and limits that this machine's own allow.
-const RUN: &[&str] = &["run", "--runtime=runc", "--network=none"];
+/// What every container gets: no network, and nobody but a test who asks for its health (podman has systemd do it).
+const RUN: &[&str] = &["run", "--runtime=runc", "--network=none", "--health-interval=disable"];
 
 /// What a container may have, and a step of a build: nothing beyond what this machine's own limits allow.
 const LIMITS: &[&str] = &["--ulimit=nofile=1024:20000", "--ulimit=nproc=1000:1000"];

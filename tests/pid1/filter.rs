@@ -1,4 +1,5 @@
 //! A filter of system calls, as container managers put on what they start.
+#![allow(unsafe_code, clippy::disallowed_types)] // A test has children of its own.
 
 use std::io;
 use std::os::unix::process::CommandExt;

@@ -7,6 +7,7 @@ mod bare;
 mod codes;
 mod fault;
 mod filter;
+mod health;
 mod places;
 mod pty;
 mod signals;

@@ -16,6 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// The package that is always the newest kernel for virtual machines.
 const KERNEL: &str = "linux-image-cloud-amd64";
 
+/// Drivers that are no part of the kernel itself.
+const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/modules/*/kernel/drivers/virtio/*' \
+    './lib/modules/*/kernel/drivers/*/virtio_blk.ko*' './lib/modules/*/kernel/drivers/acpi/button.ko*' \
+    './lib/modules/*/kernel/drivers/input/evdev.ko*'";
+
 /// What all machines are made from.
 pub struct Parts {
     kernel: PathBuf,
@@ -47,6 +52,7 @@ pub fn parts() -> Result<Parts, String> {
         ("busybox", "busybox-static"),
         ("mkfs.ext4", "e2fsprogs"),
     ];
+    let _alone = alone();
     for (program, package) in programs {
         if !is_there(program) {
             let install = ["install", "-y", "-qq", "--no-install-recommends", package];
@@ -63,7 +69,7 @@ pub fn parts() -> Result<Parts, String> {
 /// Debian's, taken out of its package: it is installed nowhere.
 fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let kernel = directory.join("vmlinuz");
-    if kernel.exists() {
+    if kernel.exists() && directory.join("modules").exists() {
         return Ok(kernel);
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;
@@ -71,10 +77,20 @@ fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let package = package.ok_or("the package of kernels names none")?.to_owned();
     run("apt-get", &["download", &package], directory)?;
     let script = format!(
-        "set -e; dpkg-deb --fsys-tarfile {package}_*.deb | tar -xO --wildcards './boot/vmlinuz-*' >new; rm {package}_*.deb; mv new vmlinuz"
+        "set -e; rm -rf new; mkdir -p new/modules
+        dpkg-deb --fsys-tarfile {package}_*.deb | tar -x -C new --wildcards './boot/vmlinuz-*' {MODULES}
+        find new/lib -name '*.ko.xz' -exec xz -d {{}} +
+        find new/lib -name '*.ko' -exec mv -t new/modules {{}} +
+        rm -rf {package}_*.deb modules; mv new/boot/vmlinuz-* vmlinuz; mv new/modules modules; rm -r new"
     );
     run("sh", &["-c", &script], directory)?;
     Ok(kernel)
+}
+
+/// Tests run beside one another, and what they make on the way has the same names.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_there(program: &str) -> bool {
@@ -100,6 +116,7 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
 
 /// The programs without what only a debugger reads, and the libraries that they name.
 fn programs(root: &mut Root, directory: &Path) {
+    let _alone = alone();
     let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
@@ -152,15 +169,39 @@ impl Parts {
         root
     }
 
+    /// A root of nothing but supd and the libraries that it is linked with, which a released one is not.
+    pub fn bare_root(&self) -> Root {
+        let mut root = Root::default();
+        root.directory("/sbin").directory("/bin");
+        programs(&mut root, &self.directory);
+        root
+    }
+
+    /// A driver of the kernel.
+    pub fn module(&self, name: &str) -> PathBuf {
+        self.directory.join("modules").join(format!("{name}.ko"))
+    }
+
+    /// Where a test may put files.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// They are in memory.
     pub fn initramfs(&self, root: &Root) -> PathBuf {
-        let path = self.directory.join("root.cpio");
+        self.archive("root", root)
+    }
+
+    /// The same, by a name of its own.
+    pub fn archive(&self, name: &str, root: &Root) -> PathBuf {
+        let path = self.directory.join(format!("{name}.cpio"));
         fs::write(&path, root.to_cpio()).unwrap();
         path
     }
 
     /// A new disk with these files.
     pub fn root_disk(&self, name: &str, root: &Root) -> PathBuf {
+        let _alone = alone();
         let tree = self.directory.join("tree");
         let _ = fs::remove_dir_all(&tree);
         root.write_to(&tree);
@@ -191,11 +232,18 @@ impl Parts {
             None => "root=/dev/nvme0n1 rw rootwait init=/sbin/supd",
         };
         let line = format!("console=ttyS0 {root} panic=-1 loglevel=4 {words}");
-        let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
+        self.start(initramfs, Some((disk, "nvme,drive=disk,serial=1")), &line)
+    }
+
+    /// Starts a machine with this line for its kernel, and perhaps with a disk on such a device.
+    pub fn start(&self, initramfs: Option<&Path>, disk: Option<(&Path, &str)>, line: &str) -> Guest {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nic", "none"]);
-        qemu.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=1"]);
-        qemu.arg("-kernel").arg(&self.kernel).args(["-append", &line]);
+        if let Some((disk, device)) = disk {
+            let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
+            qemu.args(["-drive", &drive, "-device", device]);
+        }
+        qemu.arg("-kernel").arg(&self.kernel).args(["-append", line]);
         if let Some(initramfs) = initramfs {
             qemu.arg("-initrd").arg(initramfs);
         }
@@ -237,6 +285,11 @@ impl Guest {
     pub fn type_in(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
         self.keyboard.flush().unwrap();
+    }
+
+    /// Says something to qemu itself, whose monitor shares the line with the machine.
+    pub fn monitor(&mut self, command: &str) {
+        self.type_in(&format!("\x01c{command}\n\x01c"));
     }
 
     /// Waits until it is off; gives all that it has printed.

@@ -6,6 +6,7 @@
 
 mod fault;
 mod guest;
+mod initramfs;
 mod root;
 #[path = "../e2e/skipped.rs"]
 mod skipped;

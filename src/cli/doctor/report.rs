@@ -158,8 +158,7 @@ mod tests {
           KILL        + yes        processes of other users can be
                                    signalled
           SYS_ADMIN   ! degraded   units with volumes are refused;
-                                   to have it: `--cap-add
-                                   SYS_ADMIN`
+                                   to have it: `--cap-add SYS_ADMIN`
           SYS_BOOT    o none       only the init of a machine needs
                                    it
 

@@ -93,6 +93,10 @@ impl Site {
         match self {
             Self::Container => format!("`--cap-add {name}`, in Kubernetes `capabilities.add`"),
             Self::Machine => "the kernel gives it to every init; something took it away".to_owned(),
+            // Root has them all, but those that somebody has taken away.
+            Self::Host if geteuid().is_root() => {
+                format!("`CapabilityBoundingSet=CAP_{name}` in supd's unit, or whoever else took it away")
+            }
             Self::Host => format!("supd as root, or `AmbientCapabilities=CAP_{name}` in its unit"),
         }
     }

@@ -157,6 +157,17 @@ pub enum MachineEnd {
     Halt,
 }
 
+/// With `switch-root`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SwitchRootOptions {
+    /// Where the new root is mounted: an absolute path.
+    pub root: String,
+    /// The program there to go on as; absent: what the kernel's command line says, else the usual names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+}
+
 /// With `reexec`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]

@@ -178,6 +178,7 @@ mod tests {
                 (Heirloom::ManagerNote, 18),
                 (Heirloom::Kept { kind: Kept::NotifySocket, run: RUN }, 19),
                 (Heirloom::Kept { kind: Kept::Readiness, run: RUN }, 20),
+                (Heirloom::HardwareWatchdog, 21),
             ],
         };
         for state in [state.clone(), State { nofile: None, listener_file: None, heirlooms: vec![], ..state }]

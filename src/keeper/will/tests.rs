@@ -3,7 +3,7 @@
 use std::os::fd::IntoRawFd;
 
 use super::*;
-use crate::sys::process::{Which, close_on_exec, fork, wait};
+use crate::sys::process::{Which, close_on_exec, fork, hand_over, wait};
 
 /// Runs it in a child, whose panics are ours.
 fn in_a_child(test: impl FnOnce()) {
@@ -61,7 +61,7 @@ fn only_who_is_who_it_was_is_claimed() {
         // Another file has come under this number.
         note_heirloom(other.as_fd(), Heirloom::Journal);
         drop(closed);
-        nix::unistd::dup2_raw(std::io::stderr(), other.into_raw_fd()).map(IntoRawFd::into_raw_fd).unwrap();
+        hand_over(std::io::stderr().as_fd().try_clone_to_owned().unwrap(), other.into_raw_fd()).unwrap();
         // What was written anywhere, by whoever was at fault.
         let wild = entry_of(another.as_raw_fd()).unwrap();
         store(wild + entry::WHAT, 1 << 8 | 6);
