@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     }
     let surroundings = Surroundings::look();
     if let Some(helper) = Helper::named(&arguments)
-        && !surroundings.process_one
+        && !surroundings.is_machine()
     {
         return ExitCode::from(helper.run());
     }

@@ -16,6 +16,7 @@ use super::{console, initramfs, mounts, rescue};
 use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
 use crate::sys::fault::{self, Arms, Deed, Resort};
 use crate::sys::process::executed_path;
+use crate::sys::terminal;
 
 /// Makes the machine fit to run units; gives the options that it was started with. `arguments`: ours, the
 /// program's own name left out.
@@ -24,11 +25,15 @@ pub fn prepare(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     if let Err(error) = console::take() {
         failures.push(format!("cannot open the console: {error}"));
     }
+    terminal::leave();
     let (mut words, root) = kernel_words(&mut failures);
     let initramfs = initramfs::is_here(&root);
     if initramfs {
         // They are meant for the init that comes, which reads them, too.
         words.shell = Shell::None;
+        if let Err(error) = initramfs::mark() {
+            failures.push(format!("cannot mark the initramfs as one: {error}"));
+        }
     }
     if words.shell == Shell::Emergency {
         rescue::shell("`emergency` on the kernel's command line");

@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
@@ -23,6 +24,9 @@ use crate::sys::process::executed_path;
 
 /// Where the root is mounted until it is the root; systemd's initramfs calls it so, too.
 pub(super) const SYSROOT: &str = "/sysroot";
+
+/// Every initramfs of systemd's kind has this file, and no root does.
+const MARK: &str = "/etc/initrd-release";
 
 /// Where supd keeps its state and its logs while its root is in memory: /run goes along.
 const STATE: [(&str, &str); 2] =
@@ -45,8 +49,18 @@ const RAMFS_MAGIC: u64 = 0x8584_58f6;
 /// memory names its init with `rdinit=`, or has no `root=`.
 pub(super) fn is_here(words: &RootWords) -> bool {
     is_in_memory(Path::new("/"))
-        && (Path::new("/etc/initrd-release").exists()
+        && (Path::new(MARK).exists()
             || executed_path().is_some_and(|path| path == Path::new("/init")) && words.device.is_some())
+}
+
+/// Leaves the mark there, for programs that look for it, and for a supd that has to execute itself once more: that
+/// one is `/init` no longer.
+pub(super) fn mark() -> io::Result<()> {
+    if Path::new(MARK).exists() {
+        return Ok(());
+    }
+    fs::create_dir_all("/etc")?;
+    fs::write(MARK, "")
 }
 
 /// Whether a file system ends with the machine.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::guest::{self, Parts, run};
 use crate::root::Root;
-use crate::say;
+use crate::skipped::skipped;
 
 const UUID: &str = "4f0a9c01-2233-4455-6677-8899aabbccdd";
 
@@ -21,14 +21,8 @@ const VIRTIO_MODULES: [&str; 6] =
 
 const GUIDE: &str = "exec = ['/bin/guide']\n[job]\nbackoff_limit = 0\n";
 
-fn parts() -> Option<Parts> {
-    match guest::parts() {
-        Ok(parts) => Some(parts),
-        Err(why) => {
-            say(&format!("SKIPPED: no machine can be made here: {why}"));
-            None
-        }
-    }
+fn parts(test: &str) -> Option<Parts> {
+    guest::parts().map_err(|why| skipped(test, format!("no machine can be made here: {why}"))).ok()
 }
 
 /// Puts modules of the kernel there.
@@ -66,7 +60,11 @@ echo 1 >/sys/fs/cgroup/ice/cgroup.freeze
 /// goes on there. Later it hangs, and the watchdog resets the machine.
 #[test]
 fn pid_one_changes_to_a_root_that_was_mounted_by_hand_and_a_watchdog_ends_its_hanging() {
-    let Some(parts) = parts() else { return };
+    let Some(parts) =
+        parts("pid_one_changes_to_a_root_that_was_mounted_by_hand_and_a_watchdog_ends_its_hanging")
+    else {
+        return;
+    };
     let mut initramfs = parts.root(&[]);
     initramfs.link("/init", "/sbin/supd");
     let initramfs = parts.archive("by-hand", &initramfs);
@@ -134,12 +132,17 @@ for process in /proc/[0-9]*; do
     fi
 done
 mount -o remount,rw /
+# It leaves supd a terminal whose keys are signals, and which stops who is in the background.
+exec </dev/ttyS0
+stty tostop
+echo "@@ terminal of PID 1: $(cut -d' ' -f7 /proc/1/stat)"
 exec /usr/sbin/supd
 "#;
 
 const BUTTON: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
 echo "@@ PID 1 is $(tr '\0' ' ' </proc/1/cmdline)"
+echo "@@ its session and terminal: $(cut -d' ' -f6,7 /proc/1/stat)"
 insmod /modules/watchdog.ko && insmod /modules/softdog.ko
 until [ "$(cat /sys/class/watchdog/watchdog0/state)" = active ]; do sleep 0.1; done
 insmod /modules/evdev.ko && insmod /modules/button.ko
@@ -167,7 +170,10 @@ fn partitioned(parts: &Parts, name: &str, file_system: &Path) -> PathBuf {
 /// root's init is another program, and supd comes after that; its power button works.
 #[test]
 fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off() {
-    let Some(parts) = parts() else { return };
+    let Some(parts) = parts("units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off")
+    else {
+        return;
+    };
     let mut initramfs = parts.root(&[
         ("/etc/initrd-release", "ID=test\n"),
         ("/etc/supd/units/late.toml", LATE),
@@ -187,7 +193,7 @@ fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off()
         ("/bin/other", OTHER),
     ]);
     root.directory("/usr").directory("/usr/sbin").link("/usr/sbin/supd", "/sbin/supd");
-    for applet in ["insmod", "tr"] {
+    for applet in ["insmod", "stty", "tr"] {
         root.link(&format!("/bin/{applet}"), "/bin/busybox");
     }
     for place in ["/proc", "/sys", "/dev", "/run"] {
@@ -205,9 +211,12 @@ fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off()
     machine.expect("@@ another init: pid 1, given first --log-level debug, root /dev/vda1 ext4 ro");
     let found = machine.expect("@@ kept @keep power-button , and of the old root 0 entries");
     assert!(found.contains("the drivers are there"), "what units print goes along in /run:\n{found}");
+    // 4:64 is ttyS0.
+    machine.expect("@@ terminal of PID 1: 1088");
     let found = machine.expect("@@ PID 1 is ");
     assert!(!found.contains("cannot mount") && !found.contains("had to be killed"), "{found}");
-    let arguments = machine.expect("@@ the button is watched");
+    let arguments = machine.expect("@@ its session and terminal: 1 0");
+    machine.expect("@@ the button is watched");
     assert!(
         arguments.contains("--log-level debug") && arguments.contains("--watchdog 60000ms"),
         "{arguments}"
@@ -223,7 +232,9 @@ fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off()
 /// F95, F100: nothing but the program, no console, so no descriptor is open; and the kernel's keys.
 #[test]
 fn a_machine_with_nothing_but_supd_comes_up_and_restarts_by_its_keys() {
-    let Some(parts) = parts() else { return };
+    let Some(parts) = parts("a_machine_with_nothing_but_supd_comes_up_and_restarts_by_its_keys") else {
+        return;
+    };
     let mut root = parts.bare_root();
     // The kernel has a node of that name by itself: this is in its place.
     root.directory("/dev").directory("/dev/console");
