@@ -434,6 +434,7 @@ fn the_daemon() {
             log_directory: "/var/log/supd/pods".into(),
             state_directory: None,
             state_not_saved: None,
+            planned_shutdown: None,
             warnings: vec!["no writable state directory: nothing survives a restart".to_owned()],
             place: None,
         }),

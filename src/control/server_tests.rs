@@ -200,6 +200,7 @@ fn info(watchers: usize) -> Info {
         log_directory: "/".into(),
         state_directory: None,
         state_not_saved: None,
+        planned_shutdown: None,
         warnings: Vec::new(),
         place: None,
     })

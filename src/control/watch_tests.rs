@@ -132,6 +132,7 @@ fn what_has_no_name_is_not_watched() {
         log_directory: "/".into(),
         state_directory: None,
         state_not_saved: None,
+        planned_shutdown: None,
         warnings: Vec::new(),
         place: None,
     });

@@ -18,7 +18,6 @@ use super::{Keeper, Token, boot};
 use crate::limits::{MANAGER_SILENCE_MS, MESSAGES_PER_TURN, SLOTS};
 use crate::settings::Role;
 use crate::sys::process::How;
-use crate::wire::after::After;
 use crate::wire::channel::{Channel, FDS_MAX};
 use crate::wire::fd;
 use crate::wire::message::ManagerToKeeper;
@@ -325,6 +324,7 @@ impl Keeper {
             ManagerToKeeper::Logger(bytes) => self.relay_to_logger(bytes),
             ManagerToKeeper::End { code } => self.begin_halt(code),
             ManagerToKeeper::Ending { after, within_ms } => self.on_ending(after, within_ms),
+            ManagerToKeeper::Tell { text } => self.tell_terminals(text),
             ManagerToKeeper::Alive => {}
             ManagerToKeeper::Reexec { path } => self.on_reexec_wanted(path),
             ManagerToKeeper::Keep { kind, run } => self.keep(kind, run, fds.into_iter().flatten().next()),
@@ -337,22 +337,6 @@ impl Keeper {
         let writable = if self.manager.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
         let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Manager.pack());
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
-    }
-
-    /// TERM, INT, QUIT, PWR or 37; to a machine's init 38 and 39, too.
-    pub(super) fn on_stop_request(&mut self, signal: i32) {
-        self.give_up_reexec();
-        let before = match self.is_first_signal() {
-            true => None,
-            false => self.manager.stop,
-        };
-        let count = before.map_or(0, |stop| stop.count).saturating_add(1);
-        let told = before.map_or(0, |stop| stop.told);
-        self.manager.stop = Some(StopRequest { signal, count, told });
-        self.choose_after(After::of_signal(signal));
-        self.begin_stop();
-        // A fault in what follows must not undo it.
-        self.note_halt();
     }
 
     /// USR1: the socket's file may have been removed.

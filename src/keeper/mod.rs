@@ -392,7 +392,8 @@ impl Keeper {
                 libc::SIGCHLD => self.reaping.request(Instant::now().mono),
                 libc::SIGHUP => self.manager.reload_wanted = true,
                 libc::SIGUSR1 => self.renew_listener(),
-                libc::SIGUSR2 => {
+                // WINCH is a keyboard request: whoever is at the console wants to know how things are.
+                libc::SIGUSR2 | libc::SIGWINCH => {
                     self.show_state();
                     trouble::point("usr2");
                 }

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
+use super::Keeper;
+use crate::limits::TERMINAL_TEXT_BYTES_MAX;
 use crate::settings::{Role, Settings};
 use crate::sys::pidfd::send_signal;
 use crate::sys::process::{Image, Inheritance, executed_path, kill, pidfd_open, start_role};
@@ -58,6 +60,22 @@ impl Program {
         let ends_with_us = role != Role::Logger;
         let pid = start_role(&self.image(settings, role)?, &Inheritance { fds, nofile, ends_with_us })?;
         Ok(Process { pid, pidfd: pidfd_open(pid).ok(), ours: true })
+    }
+}
+
+impl Keeper {
+    /// Has a helper tell this to everybody who sits at a terminal. Nobody waits for it: it is reaped as a
+    /// stranger.
+    pub(super) fn tell_terminals(&self, text: &[u8]) {
+        let text = OsString::from_vec(text.get(..TERMINAL_TEXT_BYTES_MAX).unwrap_or(text).to_vec());
+        let started = self.program.fd.try_clone().and_then(|program| {
+            let arguments = ["supd".into(), "tell".into(), text].map(string).into();
+            let image = Image::new(program, self.program.path.clone(), arguments);
+            start_role(&image, &Inheritance { fds: &[], nofile: None, ends_with_us: false })
+        });
+        if let Err(error) = started {
+            self.voice.warn(format_args!("cannot tell those who are logged in: {error}"));
+        }
     }
 }
 

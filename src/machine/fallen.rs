@@ -3,28 +3,29 @@
 
 use std::time::{Duration, Instant};
 
+use super::child::bury;
+use super::halt::Places;
 use super::{console, halt};
 use crate::limits::FAULT_REBOOT_MS;
 use crate::settings::OnFault;
-use crate::sys::process::{Which, wait};
 use crate::sys::{signal, watchdog};
 use crate::wire::after::After;
 
 /// Says why, and does it. `after`: how it was going down already, which comes first.
-pub fn run(why: &str, after: Option<After>, on_fault: OnFault) -> ! {
+pub fn run(why: &str, after: Option<After>, on_fault: OnFault, places: &Places) -> ! {
     if let Some(after) = after {
         console::say(format_args!("{why}; going down without order"));
-        halt::end(after)
+        halt::end(after, places)
     }
     match on_fault {
-        OnFault::Reboot => go_down(why, "restarts", After::Reboot),
-        OnFault::PowerOff => go_down(why, "is switched off", After::PowerOff),
+        OnFault::Reboot => go_down(why, ("restarts", After::Reboot), places),
+        OnFault::PowerOff => go_down(why, ("is switched off", After::PowerOff), places),
         // An init that exits is a kernel panic.
-        OnFault::Freeze | OnFault::Exit => stand_still(why),
+        OnFault::Freeze | OnFault::Exit => stand_still(why, places),
     }
 }
 
-fn go_down(why: &str, what: &str, after: After) -> ! {
+fn go_down(why: &str, (what, after): (&str, After), places: &Places) -> ! {
     let seconds = FAULT_REBOOT_MS / 1_000;
     console::say(format_args!("{why}; the machine {what} in {seconds} s. Ctrl-alt-del hurries it"));
     let deadline = Instant::now() + Duration::from_millis(FAULT_REBOOT_MS);
@@ -32,19 +33,19 @@ fn go_down(why: &str, what: &str, after: After) -> ! {
         bury();
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            halt::end(after);
+            halt::end(after, places);
         }
         watchdog::feed();
         if let Some(signal) = signal::next_within(watchdog::patience(left))
             && asks_for_an_end(signal)
         {
-            halt::end(After::of_signal(signal));
+            halt::end(After::of_signal(signal), places);
         }
     }
 }
 
 /// What runs goes on without us; whoever asks for an end gets one in which all file systems are written.
-fn stand_still(why: &str) -> ! {
+fn stand_still(why: &str, places: &Places) -> ! {
     console::say(format_args!(
         "{why}; PID 1 stands still. What runs goes on without it. Ctrl-alt-del restarts the machine"
     ));
@@ -57,7 +58,7 @@ fn stand_still(why: &str) -> ! {
         if let Ok(signal) = signal::next()
             && asks_for_an_end(signal)
         {
-            halt::end(After::of_signal(signal))
+            halt::end(After::of_signal(signal), places)
         }
     }
 }
@@ -65,9 +66,5 @@ fn stand_still(why: &str) -> ! {
 /// Those that a machine's init listens to: see supd(8).
 fn asks_for_an_end(signal: i32) -> bool {
     use nix::libc::{SIGINT, SIGPWR, SIGQUIT, SIGTERM};
-    matches!(signal, SIGINT | SIGQUIT | SIGTERM | SIGPWR | 37..=39)
-}
-
-fn bury() {
-    while let Ok(Some(_)) = wait(Which::Any, true) {}
+    matches!(signal, SIGINT | SIGQUIT | SIGTERM | SIGPWR | 37..=40 | 47..=50)
 }

@@ -137,6 +137,7 @@ impl Manager {
                 .then(|| self.settings.state_dir.clone()),
             state_not_saved: not_saved(self.store.place()),
             keeper_faults: self.keeper_faults.count,
+            planned_shutdown: self.planned.shown(),
             warnings: keeper_fault(&self.keeper_faults).into_iter().chain(self.sources.warnings()).collect(),
             place: Some(self.place.clone()),
         })

@@ -60,6 +60,7 @@ mod own_log;
 mod past;
 mod perform;
 mod place;
+mod planned;
 mod probe_log;
 mod probes;
 mod publish;
@@ -125,6 +126,7 @@ struct Manager {
     /// Who wants supd to go on as another program.
     reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,
+    planned: planned::Planned,
     hand: hand::Hand,
 }
 
@@ -201,6 +203,7 @@ impl Manager {
     fn turn(&mut self) -> io::Result<Turn> {
         self.keeper.flush()?;
         let notes = self.take_in_all()?;
+        self.plan_on_time()?;
         self.settle()?;
         self.keeper.check(clock::mono())?;
         let calls = self.answer_calls()?;
@@ -211,6 +214,7 @@ impl Manager {
             self.keeper.next_check(),
             self.held.next_deadline(),
             self.next_commit(),
+            self.planned.next_deadline(),
         ];
         let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;

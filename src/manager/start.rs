@@ -41,7 +41,7 @@ use super::commit::Commits;
 use super::facts::{PodFacts, Running, process_of, speaks};
 use super::hand::{self, Hand};
 use super::publish::Seen;
-use super::{Inbox, Manager, fault, own_log, place, safe, usage};
+use super::{Inbox, Manager, fault, own_log, place, planned, safe, usage};
 
 /// Probes that leave marks.
 const PROBES: [ProbeKind; 2] = [ProbeKind::Startup, ProbeKind::Readiness];
@@ -140,6 +140,7 @@ impl Manager {
             keeper_faults: Faults::default(),
             reexec: None,
             ending: false,
+            planned: planned::Planned::open(&settings.runtime_dir),
             hand: Hand::open(None, Death::None),
             place: place::look(&settings),
             settings,
@@ -177,6 +178,7 @@ impl Manager {
                 self.greet(&loaded, log);
                 place::tell(&self.place, &self.settings.log_dir);
                 self.note_loaded(&loaded);
+                self.tell_who_was_killed();
                 Some(loaded)
             }
         };

@@ -149,16 +149,21 @@ pub enum ManagerToKeeper<'a> {
         /// The code.
         code: u8,
     },
-    /// Somebody wants all to end, and says how the machine is to go down; the first who does is heard. `End`
-    /// follows in time, or the keeper ends what is left.
+    /// Somebody wants all to end, and says what comes after; the first who does is heard. `End` follows in
+    /// time, or the keeper ends what is left.
     Ending {
-        /// The machine, where supd is its init.
+        /// What becomes of the machine, or of supd.
         after: After,
         /// Bound of the stop of all units, in milliseconds.
         within_ms: u64,
     },
     /// Nothing to say: an answer to what was sent, for the watchdog.
     Alive,
+    /// Tell this to everybody who sits at a terminal: a helper does, which nobody waits for.
+    Tell {
+        /// Lines.
+        text: &'a [u8],
+    },
     /// Go on as the program at this path, or as what is now where ours was, if that is empty. Answered by
     /// [`KeeperToManager::NotReplaced`], or by the end of this manager.
     Reexec {

@@ -4,9 +4,11 @@
 // The rules are for the daemon: a test has children of its own.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
 
+mod debian;
 mod fault;
 mod guest;
 mod initramfs;
+mod power;
 mod root;
 #[path = "../e2e/skipped.rs"]
 mod skipped;
@@ -61,13 +63,19 @@ fn say(line: &str) {
 }
 
 /// Needs the disk to be as it was left: nothing to be replayed, nothing to be mended.
-fn assert_clean(disk: &Path) {
+fn assert_file_system_clean(disk: &Path) {
     let disk = disk.to_str().unwrap();
     let found = guest::run("dumpe2fs", &["-h", disk], Path::new("/")).unwrap();
     let state = found.lines().find_map(|line| line.strip_prefix("Filesystem state:"));
     assert_eq!(state.map(str::trim), Some("clean"), "{found}");
     assert!(!found.contains("needs_recovery"), "{found}");
     guest::run("e2fsck", &["-fn", disk], Path::new("/")).unwrap();
+}
+
+/// And what was written there is there.
+fn assert_clean(disk: &Path) {
+    assert_file_system_clean(disk);
+    let disk = disk.to_str().unwrap();
     let kept = guest::run("debugfs", &["-R", "cat /file", disk], Path::new("/")).unwrap();
     assert_eq!(kept, "kept\n");
 }

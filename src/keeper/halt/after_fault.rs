@@ -13,7 +13,7 @@ impl Keeper {
         will::set(Fact::HaltDeadline, halt.deadline.unwrap_or(0));
         will::set(Fact::HaltLatest, halt.latest);
         will::set(Fact::HaltCode, halt.code.into());
-        will::set(Fact::HaltAfter, halt.after.map_or(0, |after| u64::from(after.signal().unsigned_abs())));
+        will::set(Fact::HaltAfter, halt.after.map_or(0, After::to_word));
         will::set(Fact::HaltByClient, halt.by_client.into());
         let stop = self.manager.stop;
         will::set(Fact::StopSignal, stop.map_or(0, |stop| u64::from(stop.signal.unsigned_abs())));
@@ -27,7 +27,7 @@ impl Keeper {
             let count = u32::try_from(will::get(Fact::StopCount)).unwrap_or(u32::MAX).max(1);
             self.manager.stop = Some(StopRequest { signal, count, told: 0 });
         }
-        self.halt.after = number(Fact::HaltAfter).map(After::of_signal);
+        self.halt.after = After::of_word(will::get(Fact::HaltAfter));
         self.halt.by_client = will::get(Fact::HaltByClient) != 0;
         self.halt.latest = will::get(Fact::HaltLatest);
         let deadline = Some(will::get(Fact::HaltDeadline)).filter(|deadline| *deadline != 0);
@@ -47,7 +47,7 @@ impl Keeper {
 /// How the machine was going down, if it was.
 pub(in crate::keeper) fn noted_after() -> Option<After> {
     let going_down = will::get(Fact::HaltStage) != Stage::None as u64;
-    going_down.then(|| number(Fact::HaltAfter).map(After::of_signal).unwrap_or_default())
+    going_down.then(|| After::of_word(will::get(Fact::HaltAfter)).unwrap_or_default())
 }
 
 /// The exit code, if all had ended.

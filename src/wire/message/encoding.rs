@@ -153,7 +153,11 @@ impl<'a> ManagerToKeeper<'a> {
                 &mut to
             }
             Self::Reexec { path } => to.u8(10).bytes(path),
-            Self::Ending { after, within_ms } => to.u8(11).u8(after.to_wire()).u64(*within_ms),
+            Self::Ending { after, within_ms } => {
+                after.put(to.u8(11));
+                to.u64(*within_ms)
+            }
+            Self::Tell { text } => to.u8(12).bytes(text),
         };
     }
 
@@ -177,7 +181,8 @@ impl<'a> ManagerToKeeper<'a> {
             8 => Self::Keep { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             9 => Self::LetGo { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             10 => Self::Reexec { path: from.bytes()? },
-            11 => Self::Ending { after: After::from_wire(from.u8()?)?, within_ms: from.u64()? },
+            11 => Self::Ending { after: After::get(&mut from)?, within_ms: from.u64()? },
+            12 => Self::Tell { text: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
