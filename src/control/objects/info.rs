@@ -38,6 +38,9 @@ pub struct InfoStatus {
     /// How often it has gone on as another program since, without an end.
     #[serde(default)]
     pub replaced: u32,
+    /// How often the keeper has gone on after a fault of its own, since it was started or replaced.
+    #[serde(default)]
+    pub keeper_faults: u32,
     /// In one word.
     pub state: SystemState,
     /// Units that are loaded.
