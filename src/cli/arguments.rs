@@ -145,12 +145,20 @@ pub enum Verb {
     Reexec(reexec::Options),
     /// End supd in order
     Shutdown(shutdown::Options),
+    /// End supd in order, with an exit code: of a container, or below another init
+    Exit(shutdown::ExitOptions),
     /// Switch the machine off, in order
-    Poweroff(shutdown::MachineOptions),
+    Poweroff(shutdown::machine::MachineOptions),
     /// Start the machine anew, in order
-    Reboot(shutdown::MachineOptions),
+    Reboot(shutdown::machine::RebootOptions),
     /// Halt the machine, in order, and leave it switched on
-    Halt(shutdown::MachineOptions),
+    Halt(shutdown::machine::MachineOptions),
+    /// Start the machine anew, in order, with the kernel that `kexec -l` has loaded
+    Kexec(shutdown::machine::MachineOptions),
+    /// Start everything but the kernel anew, in order; from /run/nextroot if that is mounted
+    SoftReboot(shutdown::machine::MachineOptions),
+    /// Stop everything, in order, for a shell on the console; then as `soft-reboot`
+    Rescue(shutdown::machine::MachineOptions),
     /// Go on with another root, and the init there
     SwitchRoot(switch_root::Options),
     /// What this place allows supd to do, and what is degraded; no supd is needed

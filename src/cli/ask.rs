@@ -81,7 +81,7 @@ pub fn run(question: Question, options: &Options, context: &Context) -> Outcome 
 /// Arguments of `is-system-running`: none.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "It prints starting, running, degraded, stopping or safe mode.\n\nExit codes: 0 running, 1 anything else, 69 supd cannot be reached"
+    after_help = "Examples:\n  supctl is-system-running\n  supctl is-system-running -q && echo all is well\n\nIt prints starting, running, degraded, stopping or safe mode.\n\nExit codes: 0 running, 1 anything else, 69 supd cannot be reached"
 )]
 pub struct SystemOptions {}
 

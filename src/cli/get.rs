@@ -18,7 +18,7 @@ use crate::unit::model::Kind;
 /// Arguments of `get`.
 #[derive(clap::Args, Debug, Default)]
 #[command(
-    after_help = "Examples:\n  supctl get pods -w\n  supctl get jobs import -o json\n  supctl get --raw /readyz?verbose\n\nExit codes: 0 done, 2 no such noun, 4 no such object, 69 supd cannot be reached"
+    after_help = "Examples:\n  supctl get pods -w\n  supctl get --raw /readyz?verbose\n\nExit codes: 0 done, 1 `--raw`: not ready, 2 no such noun, 4 no such object, 69 supd cannot be reached"
 )]
 pub struct Options {
     /// pods, jobs, cronjobs, services, units, targets, events, runs, history or all, then names; or NOUN/NAME

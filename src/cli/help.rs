@@ -20,8 +20,7 @@ Look
   ps [-a]               pods as docker shows containers
   logs NAME             -f to follow, -n LINES, -p for the run before
   history [NAME]        how runs ended, and why others were not started; -n, -f
-  is-active, is-ready, is-failed NAME     answer by exit code;
-  is-system-running     the whole in one word
+  is-active, is-ready, is-failed NAME, is-system-running   answer by exit code
 Act
   start, stop, restart NAME    wait until it is done; --no-block, --timeout 30s
   kill -s SIGNAL NAME   scale NAME N|+N|-N   suspend, resume NAME
@@ -40,8 +39,8 @@ Configure
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
   explain KEY|CODE      what it means         doctor   what this place allows
-  reexec   shutdown   poweroff, reboot, halt   version   api-resources
-  completion SHELL      help VERB   help exit-codes
+  shutdown, exit [CODE]   poweroff, reboot, halt, kexec, soft-reboot, rescue
+  reexec, switch-root, version, api-resources, completion SHELL, help [TOPIC]
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes

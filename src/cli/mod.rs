@@ -79,6 +79,7 @@ use self::arguments::{Arguments, Verb};
 use self::ask::Question;
 use self::context::Context;
 use self::exit::{Exit, Failure, Outcome};
+use self::shutdown::machine;
 use crate::control::objects::MachineEnd;
 
 /// Reads the arguments, does what they say, and tells how to end.
@@ -153,9 +154,13 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Calendar(options) => calendar::run(options, context),
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
-        Verb::Poweroff(options) => shutdown::machine(MachineEnd::PowerOff, options, context),
-        Verb::Reboot(options) => shutdown::machine(MachineEnd::Reboot, options, context),
-        Verb::Halt(options) => shutdown::machine(MachineEnd::Halt, options, context),
+        Verb::Exit(options) => shutdown::exit(options, context),
+        Verb::Poweroff(options) => machine::run(MachineEnd::PowerOff, options, context),
+        Verb::Reboot(options) => machine::restart(options, context),
+        Verb::Halt(options) => machine::run(MachineEnd::Halt, options, context),
+        Verb::Kexec(options) => machine::run(MachineEnd::Kexec, options, context),
+        Verb::SoftReboot(options) => machine::run(MachineEnd::SoftReboot, options, context),
+        Verb::Rescue(options) => machine::run(MachineEnd::Rescue, options, context),
         Verb::SwitchRoot(options) => switch_root::run(options, context),
         Verb::Version(options) => version::run(options, context),
         Verb::Completion(options) => complete::run(options, context),

@@ -105,7 +105,9 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Run => run(parse(body)?)?,
         Route::Exec => exec(parse(body)?)?,
         Route::Reexec => reexec(options(body)?)?,
-        Route::SwitchRoot => switch_root(parse(body)?)?,
+        Route::SwitchRoot => {
+            Request::SwitchRoot(parse::<SwitchRootOptions>(body)?.checked().map_err(invalid)?)
+        }
         Route::Shutdown => Request::Shutdown(options::<ShutdownOptions>(body)?),
     }))
 }
@@ -321,19 +323,6 @@ fn kill_options(body: &[u8]) -> Result<KillOptions, Status> {
         }
         _ => Ok(options),
     }
-}
-
-fn switch_root(wish: SwitchRootOptions) -> Result<Request, Status> {
-    for (key, path) in [("root", Some(&wish.root)), ("init", wish.init.as_ref())] {
-        if path.is_some_and(|path| !path.starts_with('/') || path.contains('\0')) {
-            let path = path.map(|path| path.escape_debug().to_string()).unwrap_or_default();
-            return Err(invalid(format!("{key}: `{path}` is no absolute path")));
-        }
-    }
-    if wish.root.bytes().all(|byte| byte == b'/') {
-        return Err(invalid("root: it is the root already".to_owned()));
-    }
-    Ok(Request::SwitchRoot(wish))
 }
 
 fn reexec(wish: ReexecOptions) -> Result<Request, Status> {

@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::uevent::Uevents;
 use crate::limits::{INPUT_DEVICES_MAX, KERNEL_FILE_BYTES_MAX};
 use crate::sys::process::kill;
-use crate::wire::after::After;
+use crate::wire::after::POWER_OFF_SIGNAL;
 
 /// From the kernel's input-event-codes.h.
 const EV_KEY: u16 = 1;
@@ -47,7 +47,7 @@ pub(super) fn watch() -> Result<(), String> {
         buttons.retain_mut(|button| button.read(&mut pressed).is_ok());
         if pressed {
             println!("the power button was pressed: the machine is to be switched off");
-            kill(1, After::PowerOff.signal()).map_err(|error| failed("ask PID 1", error))?;
+            kill(1, POWER_OFF_SIGNAL).map_err(|error| failed("ask PID 1", error))?;
         }
         if events.has_come("SUBSYSTEM=input").map_err(|error| failed("hear of new devices", error))? {
             look(&mut buttons);

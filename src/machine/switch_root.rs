@@ -14,13 +14,11 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{chdir, chroot, execv};
 
-use super::halt::{freeze, step};
+use super::halt::{Places, end_processes, freeze};
 use super::initramfs::{SYSROOT, is_in_memory};
 use super::mounts::is_mount_point;
-use super::{boot, console, old_root, processes, rescue, root_words};
-use crate::limits::{
-    KERNEL_LINE_BYTES_MAX, MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_TERM_MS, NEXT_ROOT_BYTES_MAX,
-};
+use super::{boot, console, old_root, rescue, root_words};
+use crate::limits::{KERNEL_LINE_BYTES_MAX, NEXT_ROOT_BYTES_MAX};
 use crate::settings::NEXT_ROOT_FILE;
 use crate::sys::process::{close_on_exec_from, reset_signals};
 use crate::sys::watchdog;
@@ -32,14 +30,13 @@ const ALONG: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 const INITS: [&str; 5] = ["/sbin/init", "/etc/init", "/bin/init", "/sbin/supd", "/bin/sh"];
 
 /// The keeper has stopped all units because somebody wants another root.
-pub(super) fn leave() -> ! {
+pub(super) fn leave(places: &Places) -> ! {
     let (root, init) = wanted();
     let line = super::read(Path::new("/proc/cmdline"), KERNEL_LINE_BYTES_MAX).unwrap_or_default();
     let words = root_words::parse(&line);
     console::say(format_args!("all units have ended; {} becomes the root", root.display()));
-    let patience = MACHINE_TERM_MS + MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64 + 1_000;
     // Storage daemons, whose names begin with `@`, are left alone: the new root may be theirs.
-    step("ending other processes", patience, processes::end_all);
+    end_processes(places);
     let why = to(&root, init.as_deref().or(words.init.as_deref()), &words.arguments);
     rescue::shell(&format!("cannot switch to the root at {}: {why}", root.display()));
     // What was stopped starts again.

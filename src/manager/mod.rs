@@ -38,6 +38,7 @@ use crate::settings::Settings;
 use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::ProbeKind;
+use crate::wire::message::Faults;
 
 mod about;
 mod answer;
@@ -59,6 +60,7 @@ mod own_log;
 mod past;
 mod perform;
 mod place;
+mod planned;
 mod probe_log;
 mod probes;
 mod publish;
@@ -119,9 +121,12 @@ struct Manager {
     since: Now,
     /// How often supd has gone on as another program since.
     replaced: u32,
+    /// Faults that the keeper has gone on after.
+    keeper_faults: Faults,
     /// Who wants supd to go on as another program.
     reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,
+    planned: planned::Planned,
     hand: hand::Hand,
 }
 
@@ -198,6 +203,7 @@ impl Manager {
     fn turn(&mut self) -> io::Result<Turn> {
         self.keeper.flush()?;
         let notes = self.take_in_all()?;
+        self.plan_on_time()?;
         self.settle()?;
         self.keeper.check(clock::mono())?;
         let calls = self.answer_calls()?;
@@ -208,6 +214,7 @@ impl Manager {
             self.keeper.next_check(),
             self.held.next_deadline(),
             self.next_commit(),
+            self.planned.next_deadline(),
         ];
         let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;

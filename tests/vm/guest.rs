@@ -19,13 +19,17 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 /// Drivers that are no part of the kernel itself.
 const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/modules/*/kernel/drivers/virtio/*' \
     './lib/modules/*/kernel/drivers/*/virtio_blk.ko*' './lib/modules/*/kernel/drivers/acpi/button.ko*' \
-    './lib/modules/*/kernel/drivers/input/evdev.ko*'";
+    './lib/modules/*/kernel/drivers/input/evdev.ko*' './lib/modules/*/kernel/drivers/block/loop.ko*'";
 
 /// What all machines are made from.
 pub struct Parts {
     kernel: PathBuf,
     directory: PathBuf,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One test at a time has machines: their files have the same names, and each takes a processor.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A machine that runs. Dropped, it is switched off.
 pub struct Guest {
@@ -43,28 +47,29 @@ pub fn parts() -> Result<Parts, String> {
     if !cfg!(target_arch = "x86_64") {
         return Err("the test knows machines of x86-64 only".into());
     }
+    let _alone = alone();
     let programs = [
         ("qemu-system-x86_64", "qemu-system-x86"),
         ("busybox", "busybox-static"),
         ("mkfs.ext4", "e2fsprogs"),
     ];
-    let _alone = alone();
     for (program, package) in programs {
         if !is_there(program) {
             let install = ["install", "-y", "-qq", "--no-install-recommends", package];
             run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
         }
     }
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     let kernel = kernel(&directory).map_err(|why| format!("no kernel: {why}"))?;
-    Ok(Parts { kernel, directory })
+    Ok(Parts { kernel, directory, _alone: alone })
 }
 
 /// Debian's, taken out of its package: it is installed nowhere.
 fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let kernel = directory.join("vmlinuz");
-    if kernel.exists() && directory.join("modules").exists() {
+    if kernel.exists() && directory.join("modules/loop.ko").exists() {
         return Ok(kernel);
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;
@@ -88,7 +93,7 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is_there(program: &str) -> bool {
+pub fn is_there(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     path.split(':').any(|directory| Path::new(directory).join(program).exists())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Time, lossy, lossy_all, lossy_some};
+use super::{MachineEnd, Time, is_default, lossy, lossy_all, lossy_some};
 
 /// The daemon itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct InfoStatus {
     /// How often it has gone on as another program since, without an end.
     #[serde(default)]
     pub replaced: u32,
+    /// How often the keeper has gone on after a fault of its own, since it was started or replaced.
+    #[serde(default)]
+    pub keeper_faults: u32,
     /// In one word.
     pub state: SystemState,
     /// Units that are loaded.
@@ -58,6 +61,9 @@ pub struct InfoStatus {
     /// Why not, while it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_not_saved: Option<StateNotSaved>,
+    /// When the machine goes down, where that is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_shutdown: Option<PlannedShutdown>,
     /// What an operator should know: files that were refused, what the host does not allow.
     pub warnings: Vec<String>,
     /// Where it runs, and with which rights, as it found them at its start. For `supctl doctor`.
@@ -109,6 +115,19 @@ pub enum InitOf {
     Container,
     /// Not PID 1.
     Nobody,
+}
+
+/// The machine is to go down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedShutdown {
+    /// How.
+    pub machine: MachineEnd,
+    /// When, by the wall clock as it is now.
+    pub at: Time,
+    /// What those who are logged in are told beside it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub message: String,
 }
 
 /// What must survive is not on disk.
