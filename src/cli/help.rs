@@ -40,7 +40,7 @@ Configure
 More
   explain KEY|CODE      what it means         doctor   what this place allows
   shutdown, exit [CODE]   poweroff, reboot, halt, kexec, soft-reboot, rescue
-  reexec   version   api-resources   completion SHELL   help VERB|exit-codes
+  reexec, switch-root, version, api-resources, completion SHELL, help [TOPIC]
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes

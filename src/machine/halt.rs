@@ -123,10 +123,10 @@ fn reboot_argument(path: &Path) -> Option<CString> {
 }
 
 /// The hardware watchdog has all the time that the kernel's own last steps of a restart may take, and no more; what
-/// is to stay off, or to stand still, must not be reset.
+/// is to stay off, or to stand still, must not be reset, nor another kernel that may not know of it.
 fn set_watchdog(after: After) {
     match after {
-        After::Reboot | After::Kexec => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
+        After::Reboot => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
         _ => watchdog::disarm(),
     }
 }

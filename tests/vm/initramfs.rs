@@ -119,8 +119,12 @@ echo the drivers are there'''
 backoff_limit = 0
 "#;
 
-/// Leaves a process behind that is to survive: by the name that it is called by.
-const KEEP: &str = "shell = 'setsid sh -c \"@keep power-button </dev/null >/dev/null 2>&1 &\"'\nbefore = ['switch-root']\n[job]\n";
+/// Leaves a process behind that is to survive: by the name that it is called by, and in no pod's session or cgroup.
+const KEEP: &str = r#"shell = '''
+setsid sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs; @keep power-button </dev/null >/dev/null 2>&1 &''''
+before = ['switch-root']
+[job]
+"#;
 
 /// An init of somebody else, which in the end gives way to supd.
 const OTHER: &str = r#"#!/bin/sh
