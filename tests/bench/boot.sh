@@ -7,7 +7,8 @@
 #
 # Up means the same for all: a program that the init starts early asks until sshd and nginx take connections, PostgreSQL
 # answers with a request for a password or lets one in, and a getty stands on the console. Each boot is the first one of
-# its disk, and they take turns. As root; needs debootstrap, qemu-system-x86, e2fsprogs, go-md2man and the network.
+# its disk, and they take turns. The machine's clock counts instructions, a thousand million to the second, so that what
+# else this host does changes little. As root; needs debootstrap, qemu-system-x86, e2fsprogs, go-md2man and the network.
 set -euo pipefail
 programs=$(cd "${1:?the directory of the programs}" && pwd)
 times=${2:-3}
@@ -137,7 +138,7 @@ image() {
 boot() {
     local line
     mkfifo "$place/screen"
-    timeout 400 qemu-system-x86_64 -accel tcg -m 512 -nographic -no-reboot -nic none \
+    timeout 1200 qemu-system-x86_64 -accel tcg -icount shift=0 -m 512 -nographic -no-reboot -nic none \
         -drive "file=$place/$1.ext4,if=none,id=disk,format=raw,snapshot=on" -device nvme,drive=disk,serial=1 \
         -kernel "$cache/vmlinuz" -append "console=ttyS0 root=/dev/nvme0n1 ro rootwait quiet panic=-1 init=/sbin/init" \
         </dev/null >"$place/screen" 2>&1 &
