@@ -39,6 +39,18 @@ pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
+/// How long after a fault of the keeper the next one is the second in a row, which leads to what the operator has
+/// chosen: a fault that comes again at once comes within milliseconds, one in a day is worth going on after.
+pub const FAULT_AGAIN_MS: u64 = 10_000;
+/// Bytes kept of what a panic of the keeper says: a place and a sentence.
+pub const FAULT_TEXT_BYTES_MAX: usize = 512;
+/// Descriptors that the keeper's will can name: two pipes, a readiness pipe and a notify socket of each run beside
+/// its pidfd.
+pub const WILL_DESCRIPTORS_MAX: usize = 5 * SLOTS;
+/// How long spawners may take to die at a fault of the keeper: longer ones hang in the kernel, and say nothing.
+pub const SPAWNER_DEATH_MS: u64 = 1_000;
+/// How long a machine waits between the message and the restart that the operator has chosen: a look at the console.
+pub const FAULT_REBOOT_MS: u64 = 10_000;
 /// Managers that die before their first reconcile is done, within this time, until one comes in safe mode.
 pub const SAFE_MODE_DEATHS: usize = 5;
 /// See above. Four back-offs of 1, 2, 4 and 8 s fit well.

@@ -9,6 +9,7 @@ pub mod clone;
 pub mod command;
 pub mod confine;
 pub mod early;
+pub mod fault;
 pub mod machine;
 pub mod memory;
 pub mod message;

@@ -9,7 +9,6 @@ use supd::machine::halt::Places;
 use supd::machine::helper::Helper;
 use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
-use supd::wire::after::After;
 use supd::{keeper, logs, look, machine, manager, spawner};
 
 // The init of one command is to be as light as those that are nothing else.
@@ -43,24 +42,28 @@ fn main() -> ExitCode {
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
         Ok(Invocation::Solo(solo)) => keeper::solo::run(&solo),
-        Ok(Invocation::Role(Role::Keeper { resume }, settings)) => {
+        Ok(Invocation::Role(Role::Keeper { before }, settings)) => {
             let is_machine = settings.is_machine();
             let places = Places::of(&settings);
             if is_machine {
                 machine::boot::guard();
             }
-            match keeper::run(settings, resume) {
+            match keeper::run(settings, before) {
                 over if !is_machine => over.report(),
                 Over::Done { after, .. } => machine::halt::end(after, &places),
                 Over::NotBegun(why, _) => {
                     machine::boot::failed(&why);
                     machine::boot::again()
                 }
-                // What it ran is nobody's now: a machine in order needs a new start.
-                Over::Broken(why) => {
-                    machine::boot::failed(&why);
-                    machine::halt::end(After::Reboot, &places)
+            }
+        }
+        Ok(Invocation::Role(Role::Fallen { will }, settings)) => {
+            let story = keeper::fallen::begin(&settings, will);
+            match settings.is_machine() {
+                true => {
+                    machine::fallen::run(&story.why, story.after, settings.on_fault, &Places::of(&settings))
                 }
+                false => keeper::fallen::run(&settings, &story),
             }
         }
         Ok(Invocation::Role(Role::Trial { opens }, settings)) => {
@@ -94,7 +97,7 @@ fn start_machine(arguments: Vec<OsString>, surroundings: &Surroundings) -> ! {
         let variable = |name: &str| std::env::var_os(name);
         let why = match Invocation::parse(std::mem::take(&mut options), &surroundings.place(&variable)) {
             Ok(Invocation::Start(settings)) => match keeper::boot::start(&settings) {
-                Over::NotBegun(why, _) | Over::Broken(why) => why,
+                Over::NotBegun(why, _) => why,
                 Over::Done { after, .. } => machine::halt::end(after, &Places::of(&settings)),
             },
             Ok(_) => "the options given to init ask for something else than an init".to_owned(),

@@ -425,6 +425,7 @@ fn the_daemon() {
             host_name: "host7".to_owned(),
             started_at: at(0).into(),
             replaced: 2,
+            keeper_faults: 0,
             state: SystemState::Degraded,
             units: 6,
             failed_units: 1,

@@ -123,6 +123,7 @@ fn what_has_no_name_is_not_watched() {
         host_name: String::new(),
         started_at: crate::control::objects::Time(0),
         replaced: 0,
+        keeper_faults: 0,
         state: SystemState::Running,
         units: 0,
         failed_units: 0,

@@ -9,6 +9,8 @@ use crate::sys::process::{Which, kill, wait};
 use crate::wire::after::After;
 use crate::wire::run::Instant;
 
+pub(super) mod after_fault;
+
 /// How far the end has come.
 #[derive(Default)]
 pub(super) struct Halt {
@@ -151,6 +153,8 @@ impl Keeper {
         self.manager.stop = Some(StopRequest { signal, count, told });
         self.choose_after(After::of_signal(signal));
         self.begin_stop();
+        // A fault in what follows must not undo it.
+        self.note_halt();
     }
 
     /// Units are killed, and nobody is asked.
@@ -224,6 +228,9 @@ impl Keeper {
             Some(After::Exit(code)) => code,
             _ => code,
         };
+        if !self.settings.is_machine() {
+            self.voice.info(format_args!("supd ends with code {}", self.halt.code));
+        }
         self.bound_last_lines();
         self.halt.enter(Stage::Runs, HALT_STAGE_MS);
         self.kill_spawners();

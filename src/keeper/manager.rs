@@ -8,9 +8,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
+use super::adopted::identity_of;
 use super::deaths::{Deaths, Next};
+use super::heirloom::{Heir, Heirloom};
 use super::roles::{Process, back_off_ns};
 use super::telling::Telling;
+use super::will::{self, Fact};
 use super::{Keeper, Token, boot};
 use crate::limits::{MANAGER_SILENCE_MS, MESSAGES_PER_TURN, SLOTS};
 use crate::settings::Role;
@@ -23,7 +26,9 @@ use crate::wire::run::Instant;
 /// One manager after the other, and what the present one has still to be told.
 pub(super) struct Manager {
     process: Option<Process>,
-    pub(super) channel: Option<Channel>,
+    pub(super) channel: Option<Heir<Channel>>,
+    /// It is of the program before us, and is being ended: it is told nothing.
+    pub(super) of_before: bool,
     pub(super) listener: boot::Listener,
     pub(super) deaths: Deaths,
     /// How long it may be silent.
@@ -61,6 +66,7 @@ impl Manager {
         Self {
             process: None,
             channel: None,
+            of_before: false,
             listener,
             deaths: Deaths::default(),
             patience_ns: patience_ms() * 1_000_000,
@@ -82,6 +88,13 @@ impl Manager {
 
     pub(super) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// One that the program before us has started, and that is being ended.
+    pub(super) fn inherit(&mut self, process: Process, channel: Option<Heir<Channel>>) {
+        self.process = Some(process);
+        self.channel = channel;
+        self.of_before = true;
     }
 
     /// It has said that it is ready, and lives.
@@ -129,7 +142,7 @@ impl Keeper {
         self.manager.ready = false;
         // From here on no Spawn of the last manager can succeed.
         self.table.next_epoch();
-        let started = || -> io::Result<(Process, Channel, OwnedFd)> {
+        let started = || -> io::Result<(Process, Heir<Channel>, OwnedFd)> {
             let (queue, spawners_end) = Channel::pair()?;
             let (channel, theirs) = Channel::pair()?;
             let fds = [
@@ -144,9 +157,14 @@ impl Keeper {
             let process = self.program.start(&self.settings, role, &fds, None)?;
             self.watch(channel.as_fd(), Token::Manager, EpollFlags::EPOLLIN)?;
             if let Some(pidfd) = process.pidfd() {
+                will::note_process(
+                    Fact::ManagerPid,
+                    Fact::ManagerIdentity,
+                    (process.pid, identity_of(process.pid, pidfd)),
+                );
                 self.watch(pidfd, Token::ManagerEnded, EpollFlags::EPOLLIN)?;
             }
-            Ok((process, channel, spawners_end.into()))
+            Ok((process, Heir::new(Heirloom::ManagerChannel, channel), spawners_end.into()))
         };
         match started() {
             Ok((process, channel, queue)) => {
@@ -196,12 +214,19 @@ impl Keeper {
         {
             self.unwatch(pidfd);
         }
+        will::note_process(Fact::ManagerPid, Fact::ManagerIdentity, (0, 0));
         self.close_queue();
         self.manager.unanswered_since = None;
         self.manager.snapshot_waits_since = None;
         self.manager.telling = Telling::Welcome;
+        let of_before = std::mem::take(&mut self.manager.of_before);
         if self.halt.is_halting() || self.reexec.is_draining() {
             return;
+        }
+        if of_before {
+            // We have ended it ourselves; the next one knows that it is not the first.
+            self.manager.deaths.total = self.manager.deaths.total.saturating_add(1);
+            return self.start_manager();
         }
         let now = Instant::now().mono;
         let next = self.manager.deaths.count(how, self.manager.ready, now);

@@ -12,8 +12,11 @@ mod adopted;
 mod books;
 pub mod boot;
 mod deaths;
+pub mod fallen;
+mod fault;
 mod halt;
 mod handover;
+mod heirloom;
 mod kept;
 mod logger;
 mod manager;
@@ -28,22 +31,25 @@ pub mod solo;
 mod spawners;
 mod takeover;
 mod telling;
+mod trouble;
 mod watchdog;
+mod will;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
 use crate::place::init::Init;
-use crate::settings::{Settings, exit};
+use crate::settings::{Before, Settings};
 use crate::sys;
 use crate::wire::after::After;
 use crate::wire::own_log::{self, OwnLog};
 use crate::wire::run::Instant;
 use crate::wire::table::Table;
 use crate::wire::voice::Voice;
+use heirloom::{Heir, Heirloom};
 
 /// Everything the keeper has.
 struct Keeper {
@@ -56,14 +62,14 @@ struct Keeper {
     /// The soft limit of descriptors that we were started with, which runs get back.
     nofile: Option<u64>,
     table: Table,
-    table_fd: OwnedFd,
+    table_fd: Heir,
     books: books::Books,
     spawners: spawners::Spawners,
     manager: manager::Manager,
     memory: memory::Memory,
     kept: kept::Keepsakes,
     logger: logger::Logger,
-    own_log: (OwnedFd, OwnedFd),
+    own_log: (Heir, Heir),
     reaping: reap::Reaping,
     halt: halt::Halt,
     /// One message at a time is read and written.
@@ -72,7 +78,7 @@ struct Keeper {
     reexec: reexec::Reexec,
     watchdog: watchdog::Watchdog,
     /// Held for the life of the process.
-    lock: OwnedFd,
+    _lock: Heir,
 }
 
 /// What a keeper begins with.
@@ -81,12 +87,12 @@ struct Parts {
     since: Instant,
     nofile: Option<u64>,
     table: Table,
-    table_fd: OwnedFd,
+    table_fd: Heir,
     listener: boot::Listener,
-    own_log: (OwnedFd, OwnedFd),
+    own_log: (Heir, Heir),
     memory: memory::Memory,
     effects: logger::Effects,
-    lock: OwnedFd,
+    lock: Heir,
 }
 
 /// Whose descriptor is ready.
@@ -147,8 +153,6 @@ pub enum Over {
         /// What becomes of the machine, where we are its init.
         after: After,
     },
-    /// It cannot go on; what it ran may still run.
-    Broken(String),
 }
 
 impl Over {
@@ -163,44 +167,55 @@ impl Over {
                 let _ = writeln!(io::stderr(), "supd: {why}");
                 code
             }
-            // The log has it already.
-            Self::Broken(_) => exit::INTERNAL,
         }
     }
 }
 
-/// Runs the role. `resume`: where the program that this process was before has left its state.
-pub fn run(settings: Settings, resume: Option<i32>) -> Over {
+/// Runs the role. `before`: which program this process was.
+pub fn run(settings: Settings, before: Before) -> Over {
     sys::process::set_name(c"supd-keeper");
+    if let Err(error) = fault::arm(&settings, before) {
+        return boot::Refusal::internal(format!("cannot begin: {error}")).into_over();
+    }
     let failed = |error: io::Error| boot::Refusal::internal(format!("cannot begin: {error}"));
-    let begun = match resume {
-        None => boot::claimed_lock(&settings).and_then(|lock| Keeper::new(settings, lock).map_err(failed)),
-        Some(number) => Keeper::resume(settings, number).map_err(failed),
+    let begun = match before {
+        Before::Nothing => {
+            boot::claimed_lock(&settings).and_then(|lock| Keeper::new(settings, lock).map_err(failed))
+        }
+        Before::Replaced(number) => Keeper::resume(settings, number).map_err(failed),
+        Before::Faulted(_) => Keeper::resume_after_fault(settings)
+            .map_err(|error| fault::give_up(format!("it cannot go on after a fault: {error}"))),
     };
     let mut keeper = match begun {
         Ok(keeper) => keeper,
         Err(refusal) => return refusal.into_over(),
     };
-    keeper.start_manager();
+    keeper.note_beginning();
+    if keeper.manager.pid().is_none() && !keeper.halt.is_halting() {
+        keeper.start_manager();
+    }
     // Whoever was our child before we were, and whose signal went to the program that we were then.
     keeper.reaping.request(Instant::now().mono);
-    let served = keeper.serve();
-    if let Err(error) = &served {
-        keeper.voice.error(format_args!("cannot go on: {error}"));
-    }
-    keeper.last_words();
-    match served {
-        Ok(code) => Over::Done { code, after: keeper.halt.after() },
-        Err(error) => Over::Broken(format!("the keeper cannot go on: {error}")),
+    match keeper.serve() {
+        Ok(code) => {
+            keeper.note_halt();
+            keeper.last_words();
+            Over::Done { code, after: keeper.halt.after() }
+        }
+        Err(error) => {
+            keeper.voice.error(format_args!("cannot go on: {error}; beginning anew"));
+            fault::give_up(format!("the loop cannot go on: {error}"))
+        }
     }
 }
 
 impl Keeper {
     /// The first of its process. What a keeper before it has left is taken over.
-    fn new(settings: Settings, lock: OwnedFd) -> io::Result<Self> {
+    fn new(settings: Settings, lock: Heir) -> io::Result<Self> {
         // Handlers before anything else: from here on no signal is lost.
         let signals = signals::Signals::listen(&settings)?;
-        let own_log = own_log::pipe()?;
+        let (reader, writer) = own_log::pipe()?;
+        let own_log = (Heir::new(Heirloom::OwnLogReader, reader), Heir::new(Heirloom::OwnLogWriter, writer));
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
         let (table_fd, table) = takeover::table(&settings, &voice).map_err(without_memory)?;
         let parts = Parts {
@@ -208,7 +223,7 @@ impl Keeper {
             since: Instant::now(),
             nofile: sys::process::raise_nofile().ok(),
             table,
-            table_fd,
+            table_fd: Heir::new(Heirloom::Table, table_fd),
             listener: boot::listen(&settings)?,
             own_log,
             memory: memory::Memory::create().map_err(without_memory)?,
@@ -232,6 +247,18 @@ impl Keeper {
         let voice = Voice::new(OwnLog::to(own_log::forever(parts.own_log.1.as_fd())), "keeper", &settings);
         let mut keeper = Self::assemble(settings, voice, parts)?;
         keeper.remember(legacy);
+        Ok(keeper)
+    }
+
+    /// The same program of the same process, after a fault.
+    fn resume_after_fault(settings: Settings) -> io::Result<Self> {
+        let signals = signals::Signals::listen(&settings)?;
+        trouble::point("resume");
+        let mut legacy = reexec::Legacy::of_will();
+        let parts = legacy.parts(signals)?;
+        let voice = Voice::new(OwnLog::to(own_log::forever(parts.own_log.1.as_fd())), "keeper", &settings);
+        let mut keeper = Self::assemble(settings, voice, parts)?;
+        keeper.remember_after_fault(legacy);
         Ok(keeper)
     }
 
@@ -261,10 +288,11 @@ impl Keeper {
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
             reexec: reexec::Reexec::default(),
             watchdog: watchdog::Watchdog::new(&settings),
-            lock: parts.lock,
+            _lock: parts.lock,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             settings,
         };
+        fault::arm_signals(&keeper.settings, keeper.signals.flags())?;
         keeper.watch(keeper.signals.as_fd(), Token::Signals, EpollFlags::EPOLLIN)?;
         keeper.watch(keeper.own_log.0.as_fd(), Token::OwnLog, EpollFlags::EPOLLIN)?;
         Ok(keeper)
@@ -298,6 +326,7 @@ impl Keeper {
             if let Some(code) = self.halt_step() {
                 return Ok(code);
             }
+            self.note_turn();
             self.pump_manager();
             self.pump_logger();
         }
@@ -363,8 +392,11 @@ impl Keeper {
                 libc::SIGCHLD => self.reaping.request(Instant::now().mono),
                 libc::SIGHUP => self.manager.reload_wanted = true,
                 libc::SIGUSR1 => self.renew_listener(),
-                // A keyboard request: whoever is at the console wants to know how things are.
-                libc::SIGUSR2 | libc::SIGWINCH => self.show_state(),
+                // WINCH is a keyboard request: whoever is at the console wants to know how things are.
+                libc::SIGUSR2 | libc::SIGWINCH => {
+                    self.show_state();
+                    trouble::point("usr2");
+                }
                 _ => self.on_stop_request(signal),
             }
         }

@@ -90,6 +90,11 @@ fn arguments(settings: &Settings, role: Role) -> Vec<CString> {
 }
 
 impl Process {
+    /// A role that the program before us has started, in the same process.
+    pub(super) fn child(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd: Some(pidfd), ours: true }
+    }
+
     /// A role that a keeper before us has started.
     pub(super) fn adopted(pid: i32, pidfd: OwnedFd) -> Self {
         Self { pid, pidfd: Some(pidfd), ours: false }

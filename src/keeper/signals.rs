@@ -60,6 +60,14 @@ impl Signals {
         Ok(Self { wake, came })
     }
 
+    /// What says for each signal that it came.
+    pub(super) fn flags(&self) -> Vec<(i32, &'static AtomicBool)> {
+        // For ever, as the handlers that set them.
+        let leak =
+            |(signal, flag): &(i32, Arc<AtomicBool>)| (*signal, &**Box::leak(Box::new(Arc::clone(flag))));
+        self.came.iter().map(leak).collect()
+    }
+
     /// Readable when a signal came.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()

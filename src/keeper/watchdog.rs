@@ -1,9 +1,11 @@
 //! The hardware watchdog, fed by the keeper's own loop: a keeper that hangs is one that the machine is reset for.
 //! The manager has a watchdog of its own, in the keeper.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::Keeper;
+use super::heirloom::Heirloom;
+use super::{Keeper, will};
 use crate::limits::{WATCHDOG_TRIES_MAX, WATCHDOG_TRY_MS};
 use crate::settings::Settings;
 use crate::sys::watchdog;
@@ -27,6 +29,21 @@ impl Watchdog {
     }
 }
 
+/// It was armed by the program before us. The copy is for ever, as all of this is.
+pub(super) fn go_on_feeding(device: &OwnedFd) {
+    if let Ok(device) = device.try_clone() {
+        watchdog::adopt(device);
+        note();
+    }
+}
+
+/// It goes along, whatever happens.
+fn note() {
+    if let Some(device) = watchdog::fd() {
+        will::note_heirloom(device, Heirloom::HardwareWatchdog);
+    }
+}
+
 impl Keeper {
     pub(super) fn watchdog_on_time(&mut self, now: u64) {
         if self.watchdog.due.is_none_or(|due| due > now) {
@@ -45,6 +62,7 @@ impl Keeper {
         self.watchdog.tries += 1;
         self.watchdog.due = match watchdog::arm(wanted) {
             Ok(taken) => {
+                note();
                 self.voice.info(format_args!(
                     "the hardware watchdog is armed: it resets the machine if supd hangs for {} s",
                     taken.as_secs()

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is fatal: what cannot be done is told on the console, and boot goes on as far as it comes.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CString, OsString};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::root_words::{self, RootWords};
 use super::words::{self, Shell, Words};
 use super::{console, initramfs, mounts, rescue};
 use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
-use crate::sys::machine::stand_still_on_faults;
+use crate::sys::fault::{self, Arms, Deed, Resort};
 use crate::sys::process::executed_path;
 use crate::sys::terminal;
 
@@ -73,14 +73,15 @@ fn tell(failures: &mut Vec<String>) {
 }
 
 /// What a signal's handler says, which can put nothing together.
-const FAULT: &CStr =
-    c"\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
+const FAULT: &str = "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
 Ctrl-alt-del restarts the machine\r\n";
 
-/// From here on a fault of our own stops PID 1 where it is, and does not end it.
+/// From here on a fault of our own stops PID 1 where it is, and does not end it. The keeper knows better.
 pub fn guard() {
     std::panic::set_hook(Box::new(|panic| super::halt::freeze(&format!("a fault of supd: {panic}"))));
-    if let Err(error) = stand_still_on_faults(FAULT) {
+    let resort = Resort { message: FAULT, deed: Deed::Stand { machine: true } };
+    let arms = Arms { heed: |_| None, heirlooms: |_| {}, came: &[], resort };
+    if let Err(error) = fault::arm(arms) {
         console::say(format_args!("a fault of supd would end the machine: {error}"));
     }
 }

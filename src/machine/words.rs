@@ -16,6 +16,8 @@ pub struct Words {
     pub log_level: Option<String>,
     /// `quiet`: only errors of our own on the console.
     pub quiet: bool,
+    /// `supd.on-fault=DEED`: what follows two faults of supd in a row; the last one holds.
+    pub on_fault: Option<String>,
     /// A shell before units start.
     pub shell: Shell,
     /// `supd.watchdog=TIME`, or `off`; the last one holds.
@@ -48,6 +50,9 @@ pub fn parse(line: &str) -> Words {
             }
             Some(("supd.log-level", level @ ("error" | "warn" | "info" | "debug"))) => {
                 words.log_level = Some(level.to_owned());
+            }
+            Some(("supd.on-fault", deed @ ("freeze" | "reboot" | "poweroff"))) => {
+                words.on_fault = Some(deed.to_owned());
             }
             Some(("supd.watchdog", time)) if read_watchdog(time).is_some() => {
                 words.watchdog = Some(time.to_owned());
@@ -84,6 +89,9 @@ impl Words {
         }
         if let Some(level) = &self.log_level {
             arguments.extend(["--log-level".into(), level.into()]);
+        }
+        if let Some(deed) = &self.on_fault {
+            arguments.extend(["--on-fault".into(), deed.into()]);
         }
         if self.quiet && self.log_level.is_none() {
             arguments.push("--quiet".into());
@@ -130,6 +138,8 @@ mod tests {
         let words = parse("ro supd.units=/a supd.log-level=warn \"supd.units=/with space\"");
         let expected = ["--units", "/a", "--units", "/with space", "--log-level", "warn"];
         assert_eq!(words.to_args(), expected.map(OsString::from));
+        let expected = ["--on-fault", "reboot"].map(OsString::from);
+        assert_eq!(parse("supd.on-fault=freeze supd.on-fault=reboot").to_args(), expected);
         assert_eq!(parse("supd.watchdog=1m").to_args(), ["--watchdog", "1m"].map(OsString::from));
         assert_eq!(parse("quiet").to_args(), ["--quiet"].map(OsString::from));
         assert_eq!(parse("debug").to_args(), ["--log-level", "debug"].map(OsString::from));
@@ -149,13 +159,15 @@ mod tests {
 
     #[test]
     fn what_is_written_wrongly_is_told_and_not_taken() {
-        let words =
-            parse("supd.units=relative supd.log-level=loud supd.frobnicate supd.units= supd.watchdog=soon");
+        let words = parse(
+            "supd.units=relative supd.log-level=loud supd.frobnicate supd.units= supd.on-fault=exit supd.watchdog=soon",
+        );
         let unknown = [
             "supd.units=relative",
             "supd.log-level=loud",
             "supd.frobnicate",
             "supd.units=",
+            "supd.on-fault=exit",
             "supd.watchdog=soon",
         ];
         assert_eq!(words, Words { unknown: unknown.map(str::to_owned).to_vec(), ..Words::default() });

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 
+use nix::sys::signal::Signal;
+
 use crate::control::objects::{
     Event, Info, InfoStatus, LogLocation, LostWith, Object, Pod, Run, RunLog, Scale, StateNotSaved, Status,
     StatusReason, SystemState, Time, Unit,
 };
 use crate::control::request::{Collection, Filter};
+use crate::engine::time::Wall;
 use crate::engine::view::{JobView, PodView, ProcessState, UnitState, UnitView, View};
 use crate::runtime::plan;
 use crate::store::{Place, StoredEvent};
 use crate::unit::model::Kind;
 use crate::unit::name::UnitName;
+use crate::wire::message::{Cause, Faults};
 
 use super::Manager;
 
@@ -132,8 +136,9 @@ impl Manager {
             state_directory: matches!(self.store.place(), Place::Disk)
                 .then(|| self.settings.state_dir.clone()),
             state_not_saved: not_saved(self.store.place()),
+            keeper_faults: self.keeper_faults.count,
             planned_shutdown: self.planned.shown(),
-            warnings: self.sources.warnings(),
+            warnings: keeper_fault(&self.keeper_faults).into_iter().chain(self.sources.warnings()).collect(),
             place: Some(self.place.clone()),
         })
         .into()
@@ -251,4 +256,21 @@ fn pid(pod: &PodView) -> Option<u32> {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What is told of a keeper that has gone on after a fault.
+fn keeper_fault(faults: &Faults) -> Option<String> {
+    let last = match faults.last {
+        Cause::Signal(number) => match Signal::try_from(i32::from(number)) {
+            Ok(signal) => signal.as_str().to_owned(),
+            Err(_) => format!("signal {number}"),
+        },
+        Cause::Panic => "a panic".to_owned(),
+        Cause::Broken => "something it needs has failed".to_owned(),
+    };
+    let at = Time::from(Wall(faults.at.wall));
+    let times = if faults.count == 1 { String::new() } else { format!(" ({} times so far)", faults.count) };
+    (faults.count > 0).then(|| {
+        format!("supd's keeper went on after a fault, {last}, at {at}{times}; what ran went on, and its log says more")
+    })
 }

@@ -38,6 +38,7 @@ use crate::settings::Settings;
 use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::ProbeKind;
+use crate::wire::message::Faults;
 
 mod about;
 mod answer;
@@ -120,6 +121,8 @@ struct Manager {
     since: Now,
     /// How often supd has gone on as another program since.
     replaced: u32,
+    /// Faults that the keeper has gone on after.
+    keeper_faults: Faults,
     /// Who wants supd to go on as another program.
     reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,

@@ -34,6 +34,7 @@ pub(super) fn look(settings: &Settings) -> PlaceStatus {
         open_files_max: getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(_, hard)| hard),
         runtime_directory: settings.runtime_dir.clone(),
         logs_not_kept: cannot_write(&settings.log_dir),
+        watchdog_seconds: settings.watchdog.map(|timeout| timeout.as_secs()),
         missing: kernel_files::missing().map(|part| part.words()).collect(),
     }
 }

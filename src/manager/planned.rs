@@ -199,6 +199,10 @@ impl Manager {
 
     /// Does what the time demands.
     pub(super) fn plan_on_time(&mut self) -> io::Result<()> {
+        if self.ending {
+            // A signal was quicker.
+            self.planned.forget();
+        }
         let now = clock::now();
         let Some(plan) = &mut self.planned.plan else { return Ok(()) };
         match plan.step(now) {

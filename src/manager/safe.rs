@@ -176,6 +176,7 @@ impl Safe {
             log_directory: self.settings.log_dir.clone(),
             state_directory: None,
             state_not_saved: None,
+            keeper_faults: self.snapshot.faults.count,
             planned_shutdown: None,
             warnings: vec![self.reason.clone()],
             place: Some(place::look(&self.settings)),

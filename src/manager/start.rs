@@ -32,7 +32,7 @@ use crate::unit::model::{ProbeKind, Unit};
 use crate::unit::name::UnitName;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::message::Death;
+use crate::wire::message::{Death, Faults};
 use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
@@ -137,6 +137,7 @@ impl Manager {
             inbox,
             since: clock::now(),
             replaced: 0,
+            keeper_faults: Faults::default(),
             reexec: None,
             ending: false,
             planned: planned::Planned::open(&settings.runtime_dir),
@@ -152,6 +153,7 @@ impl Manager {
         self.hand = Hand::open(note.as_ref(), snapshot.last_death);
         self.since = snapshot.since;
         self.replaced = snapshot.replaced;
+        self.keeper_faults = snapshot.faults;
         for finding in &recalled.findings {
             tracing::warn!("{finding}");
         }
@@ -186,6 +188,10 @@ impl Manager {
         begin.quarantined = self.hand.quarantined();
         let mut ends = self.take_ends(&mut begin.adopted);
         self.take_in(Event::Begin(Box::new(begin)));
+        // What has ended meanwhile does not start again in a shutdown.
+        if let Some(count) = snapshot.stop {
+            self.stop(count)?;
+        }
         // Each end by itself: one that the manager dies of must be known.
         self.take_in_news(&mut ends)?;
         // What was said while there was no manager comes before any deadline is judged.

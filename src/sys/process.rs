@@ -174,34 +174,44 @@ pub fn is_ignored(signal: i32) -> bool {
     }
 }
 
-/// A program and its arguments, ready to be executed without another allocation.
+/// A program and its arguments, ready to be executed without another allocation: from a signal's handler, too.
 pub struct Image {
     program: OwnedFd,
     path: CString,
-    arguments: Vec<CString>,
+    by_path: bool,
+    /// What `pointers` point to.
+    _arguments: Vec<CString>,
+    /// To each argument, then to nothing.
+    pointers: Vec<*const libc::c_char>,
 }
+
+// SAFETY: the pointers lead to strings that the value owns and nobody changes.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
 
 impl Image {
     /// Of an open program file; `path` is used where execution by descriptor is refused.
     pub fn new(program: OwnedFd, path: CString, arguments: Vec<CString>) -> Self {
-        Self { program, path, arguments }
+        let mut pointers: Vec<*const libc::c_char> = arguments.iter().map(|word| word.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        Self { program, path, by_path: false, _arguments: arguments, pointers }
+    }
+
+    /// To be executed by its path alone, which the program then finds as [`executed_path`].
+    #[must_use]
+    pub fn by_path(mut self) -> Self {
+        self.by_path = true;
+        self
     }
 
     /// Becomes it. Comes back only with an error.
     pub fn execute(&self) -> io::Error {
-        self.execute_by(self.program.as_raw_fd())
-    }
-
-    /// Becomes it by its path, which the program then finds as [`executed_path`]. Comes back only with an error.
-    pub fn execute_path(&self) -> io::Error {
         // A number that is no descriptor is refused, and the path is next.
-        self.execute_by(-1)
+        self.execute_by(if self.by_path { -1 } else { self.program.as_raw_fd() })
     }
 
     fn execute_by(&self, program: RawFd) -> io::Error {
-        let mut pointers: Vec<*const libc::c_char> =
-            self.arguments.iter().map(|word| word.as_ptr()).collect();
-        pointers.push(std::ptr::null());
         unsafe extern "C" {
             static environ: *const *const libc::c_char;
         }
@@ -210,10 +220,10 @@ impl Image {
         unsafe {
             let empty = c"".as_ptr();
             let flags = libc::AT_EMPTY_PATH;
-            libc::syscall(libc::SYS_execveat, program, empty, pointers.as_ptr(), environ, flags);
+            libc::syscall(libc::SYS_execveat, program, empty, self.pointers.as_ptr(), environ, flags);
             let error = io::Error::last_os_error();
             if !self.path.is_empty() {
-                libc::execve(self.path.as_ptr(), pointers.as_ptr(), environ);
+                libc::execve(self.path.as_ptr(), self.pointers.as_ptr(), environ);
             }
             error
         }
@@ -329,6 +339,15 @@ pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Says of a descriptor whether it is closed when we execute.
+pub fn close_on_exec(number: RawFd, close: bool) -> io::Result<()> {
+    // SAFETY: a plain call; a number that is not open is refused.
+    match unsafe { libc::fcntl(number, libc::F_SETFD, if close { libc::FD_CLOEXEC } else { 0 }) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Marks every descriptor from this one on as close-on-exec: those that we were started with and know nothing
 /// of. Where the kernel or a filter has no call for it, one by one.
 pub fn close_on_exec_from(first: RawFd) {
@@ -337,8 +356,8 @@ pub fn close_on_exec_from(first: RawFd) {
         unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if done != 0 {
         for number in first..highest() {
-            // SAFETY: a plain call; a number that is no descriptor is refused.
-            unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) };
+            // Refused for a number that is no descriptor.
+            let _ = close_on_exec(number, true);
         }
     }
 }

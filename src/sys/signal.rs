@@ -23,6 +23,11 @@ pub fn hold_none() {
     mask(libc::SIG_SETMASK, 0);
 }
 
+/// These wait no more.
+pub fn let_through(signals: &[i32]) {
+    mask(libc::SIG_UNBLOCK, signals.iter().fold(0, |set, signal| set | 1 << (signal - 1)));
+}
+
 /// No signal is handled or ignored any more; what waits goes on waiting.
 pub fn default_all() {
     /// SIG_DFL, no flags, no mask, in the kernel's own layout.
@@ -50,6 +55,20 @@ pub fn next() -> io::Result<i32> {
             return Err(error);
         }
     }
+}
+
+/// Waits for the next signal, no longer than that; its number.
+pub fn next_within(patience: std::time::Duration) -> Option<i32> {
+    let patience = libc::timespec {
+        tv_sec: libc::time_t::try_from(patience.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: patience.subsec_nanos().into(),
+    };
+    let none = std::ptr::null::<u8>();
+    // SAFETY: the set and the time live through the call; details are not asked for.
+    let signal = unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const ALL_SET, none, &raw const patience, SET_BYTES)
+    };
+    i32::try_from(signal).ok().filter(|signal| *signal > 0)
 }
 
 /// Where the kernel reads [`ALL`].

@@ -64,38 +64,76 @@ impl After {
         matches!(signal, 47..=50)
     }
 
+    /// As one number that is not 0.
+    pub fn to_word(self) -> u64 {
+        let [kind, code] = self.pack();
+        1 << 16 | u64::from(kind) << 8 | u64::from(code)
+    }
+
+    /// `None`: it is the number of none.
+    pub fn of_word(word: u64) -> Option<Self> {
+        let bytes = [(word >> 8) as u8, word as u8];
+        Self::unpack(bytes).filter(|after| after.to_word() == word)
+    }
+
+    fn pack(self) -> [u8; 2] {
+        match self {
+            Self::PowerOff => [0, 0],
+            Self::Reboot => [1, 0],
+            Self::Halt => [2, 0],
+            Self::Kexec => [3, 0],
+            Self::SoftReboot => [4, 0],
+            Self::Rescue => [5, 0],
+            Self::Exit(code) => [6, code],
+            Self::SwitchRoot => [16, 0],
+        }
+    }
+
+    fn unpack(bytes: [u8; 2]) -> Option<Self> {
+        Some(match bytes {
+            [0, 0] => Self::PowerOff,
+            [1, 0] => Self::Reboot,
+            [2, 0] => Self::Halt,
+            [3, 0] => Self::Kexec,
+            [4, 0] => Self::SoftReboot,
+            [5, 0] => Self::Rescue,
+            [6, code] => Self::Exit(code),
+            [16, 0] => Self::SwitchRoot,
+            _ => return None,
+        })
+    }
+
     pub(super) fn put(self, to: &mut Writer<'_>) {
-        let (kind, code) = match self {
-            Self::PowerOff => (0, 0),
-            Self::Reboot => (1, 0),
-            Self::Halt => (2, 0),
-            Self::Kexec => (3, 0),
-            Self::SoftReboot => (4, 0),
-            Self::Rescue => (5, 0),
-            Self::Exit(code) => (6, code),
-            Self::SwitchRoot => (16, 0),
-        };
+        let [kind, code] = self.pack();
         to.u8(kind).u8(code);
     }
 
     pub(super) fn get(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(match (from.u8()?, from.u8()?) {
-            (0, 0) => Self::PowerOff,
-            (1, 0) => Self::Reboot,
-            (2, 0) => Self::Halt,
-            (3, 0) => Self::Kexec,
-            (4, 0) => Self::SoftReboot,
-            (5, 0) => Self::Rescue,
-            (6, code) => Self::Exit(code),
-            (16, 0) => Self::SwitchRoot,
-            _ => return Err(Malformed),
-        })
+        Self::unpack([from.u8()?, from.u8()?]).ok_or(Malformed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_read_back() {
+        for after in [
+            After::PowerOff,
+            After::Reboot,
+            After::Halt,
+            After::Kexec,
+            After::SoftReboot,
+            After::Rescue,
+            After::SwitchRoot,
+            After::Exit(0),
+            After::Exit(255),
+        ] {
+            assert_eq!(After::of_word(after.to_word()), Some(after));
+        }
+        assert_eq!([0, 1, u64::MAX, 1 << 16 | 0xff00].map(After::of_word), [None; 4]);
+    }
 
     #[test]
     fn each_signal_asks_for_its_end() {

@@ -5,6 +5,7 @@
 
 mod bare;
 mod codes;
+mod fault;
 mod filter;
 mod health;
 mod places;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::root::Root;
 
 /// Far longer than anything takes in an emulated machine on a busy host.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The package that is always the newest kernel for virtual machines.
 const KERNEL: &str = "linux-image-cloud-amd64";
@@ -25,7 +25,11 @@ const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/module
 pub struct Parts {
     kernel: PathBuf,
     directory: PathBuf,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One test at a time has machines: their files have the same names, and each takes a processor.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A machine that runs. Dropped, it is switched off.
 pub struct Guest {
@@ -55,10 +59,11 @@ pub fn parts() -> Result<Parts, String> {
             run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
         }
     }
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     let kernel = kernel(&directory).map_err(|why| format!("no kernel: {why}"))?;
-    Ok(Parts { kernel, directory })
+    Ok(Parts { kernel, directory, _alone: alone })
 }
 
 /// Debian's, taken out of its package: it is installed nowhere.

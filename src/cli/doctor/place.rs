@@ -18,6 +18,7 @@ fn init(survey: &Survey) -> Check {
         Some(UNKNOWN) | None => String::new(),
         Some(manager) => format!(" ({manager})"),
     };
+    let user = survey.supd().map_or(0, |supd| supd.user);
     let words = match (survey.supd().map(|supd| supd.init_of), survey.site) {
         (Some(InitOf::Machine), _) => {
             "PID 1 of the machine: all its processes are supd's in the end".to_owned()
@@ -26,6 +27,7 @@ fn init(survey: &Survey) -> Check {
         (Some(InitOf::Nobody), Site::Container) => {
             format!("a subreaper in a container{by}: somebody else is PID 1")
         }
+        (Some(InitOf::Nobody), _) if user != 0 => format!("a subreaper: the manager of user {user}'s units"),
         (Some(InitOf::Nobody), _) => "a subreaper: somebody else is PID 1".to_owned(),
         (None, Site::Container) => format!("this is a container{by}"),
         (None, _) => "this is a machine".to_owned(),

@@ -38,6 +38,9 @@ pub struct InfoStatus {
     /// How often it has gone on as another program since, without an end.
     #[serde(default)]
     pub replaced: u32,
+    /// How often the keeper has gone on after a fault of its own, since it was started or replaced.
+    #[serde(default)]
+    pub keeper_faults: u32,
     /// In one word.
     pub state: SystemState,
     /// Units that are loaded.
@@ -95,6 +98,9 @@ pub struct PlaceStatus {
     /// Why nothing is kept in the log directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs_not_kept: Option<String>,
+    /// It was told to have the machine reset when it is silent for so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog_seconds: Option<u64>,
     /// What it misses here, one sentence each.
     pub missing: Vec<String>,
 }

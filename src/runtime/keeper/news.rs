@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use crate::engine::event::{Adopted, Exit};
 use crate::engine::id::RunId;
 use crate::engine::time::Now;
-use crate::wire::message::{Death, Kept};
+use crate::wire::message::{Death, Faults, Kept};
 
 /// What the keeper told at the start.
 #[derive(Debug, Default)]
@@ -30,6 +30,10 @@ pub struct Snapshot {
     pub since: Now,
     /// How often the keeper has gone on as another program since.
     pub replaced: u32,
+    /// Faults of its own that it has gone on after.
+    pub faults: Faults,
+    /// It wants all to end: the requests so far.
+    pub stop: Option<u32>,
     /// What it holds for pods.
     pub kept: Vec<(Kept, RunId, OwnedFd)>,
 }

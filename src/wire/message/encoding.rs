@@ -1,8 +1,8 @@
 //! Messages to bytes and back.
 
 use super::{
-    Death, Exited, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper, ManagerToKeeper,
-    PlanAt, Spawn, SpawnerToKeeper, ToSpawner,
+    Cause, Death, Exited, Faults, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper,
+    ManagerToKeeper, PlanAt, Spawn, SpawnerToKeeper, ToSpawner,
 };
 use crate::wire::after::After;
 use crate::wire::codec::{Malformed, Reader, Writer};
@@ -195,7 +195,16 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, last_death, since, replaced } => {
+            Self::Welcome {
+                epoch,
+                pod_highest,
+                deaths,
+                deaths_unready,
+                last_death,
+                since,
+                replaced,
+                faults,
+            } => {
                 to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
                 match last_death {
                     Death::None => to.u8(0),
@@ -204,7 +213,8 @@ impl<'a> KeeperToManager<'a> {
                     Death::Silent => to.u8(3),
                 };
                 since.put(&mut to);
-                to.u32(*replaced);
+                to.u32(*replaced).u32(faults.count).u8(faults.last.to_wire());
+                faults.at.put(&mut to);
             }
             Self::Known { slot, run, pid, started, asked, label } => {
                 to.u8(2).u16(*slot);
@@ -263,6 +273,11 @@ impl<'a> KeeperToManager<'a> {
                 last_death: Death::get(&mut from)?,
                 since: Instant::get(&mut from)?,
                 replaced: from.u32()?,
+                faults: Faults {
+                    count: from.u32()?,
+                    last: Cause::from_wire(from.u8()?),
+                    at: Instant::get(&mut from)?,
+                },
             },
             2 => Self::Known {
                 slot: from.u16()?,

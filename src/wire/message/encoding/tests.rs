@@ -90,6 +90,7 @@ fn all_messages_read_back() {
             last_death,
             since: AT,
             replaced: 4,
+            faults: Faults { count: 5, last: Cause::Signal(11), at: AT },
         }
     };
     both_ways!(
