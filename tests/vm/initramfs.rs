@@ -121,7 +121,9 @@ backoff_limit = 0
 
 /// Leaves a process behind that is to survive: by the name that it is called by, and in no pod's session or cgroup.
 const KEEP: &str = r#"shell = '''
-setsid sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs; @keep power-button </dev/null >/dev/null 2>&1 &''''
+setsid sh -c 'echo $$ >/sys/fs/cgroup/cgroup.procs; @keep power-button </dev/null >/dev/null 2>&1 &'
+# Not the last command, which the shell would become: as the leader of its group setsid could not be waited for.
+echo it is on its own'''
 before = ['switch-root']
 [job]
 "#;
