@@ -18,6 +18,12 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next();
     let arguments: Vec<_> = arguments.collect();
+    // Before the names of an init: in an initramfs our program is called so by its units, too.
+    if let Some(helper) = Helper::named(&arguments)
+        && std::process::id() != 1
+    {
+        return ExitCode::from(helper.run());
+    }
     if machine::client::is_meant(name.as_deref()) {
         return ExitCode::from(machine::client::run(&arguments));
     }
@@ -28,11 +34,6 @@ fn main() -> ExitCode {
         return ExitCode::from(machine::tell::run(&arguments[1..]));
     }
     let surroundings = Surroundings::look();
-    if let Some(helper) = Helper::named(&arguments)
-        && !surroundings.is_machine()
-    {
-        return ExitCode::from(helper.run());
-    }
     if surroundings.is_machine() && !Role::is_named(&arguments) {
         start_machine(arguments, &surroundings);
     }

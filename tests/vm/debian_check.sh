@@ -6,16 +6,16 @@ say() { echo "@@ $*"; }
 wait_for() {
     exec 3< <(exec tail -n +1 -F "$1" 2>/dev/null)
     tail=$!
-    timeout 120 grep -q -m 1 "$2" <&3
+    timeout 300 grep -q -m 1 "$2" <&3
     code=$?
     kill "$tail"
     return "$code"
 }
 
-supctl wait udev syslog ssh nginx postgresql@15-main hwclock getty-console getty-tty1 --for=ready --timeout=150s >/dev/null 2>&1 ||
+supctl wait udev syslog ssh nginx postgresql@15-main hwclock getty-console getty-tty1 --for=ready --timeout=500s >/dev/null 2>&1 ||
     say "not all services are ready"
 supctl wait job/filesystems job/tmpfiles job/modules job/sysctl job/loopback job/udev-coldplug job/random-seed \
-    --for=complete --timeout=100s >/dev/null 2>&1 || say "not all jobs are complete"
+    --for=complete --timeout=300s >/dev/null 2>&1 || say "not all jobs are complete"
 say "up $(cut -d' ' -f1 /proc/uptime) s"
 supctl status --color never
 say "status ends"

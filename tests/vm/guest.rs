@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::root::Root;
 
 /// Far longer than anything takes in an emulated machine on a busy host.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The package that is always the newest kernel for virtual machines.
 const KERNEL: &str = "linux-image-cloud-amd64";
