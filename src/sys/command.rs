@@ -34,10 +34,9 @@ impl Command {
     /// must leave it as it is; we stand still until it has executed or ended.
     pub fn start(&self, shared: bool, body: &dyn Fn() -> u8) -> io::Result<i32> {
         if shared && self.words.len() <= WORDS_SHARED_MAX {
-            match child(body) {
-                Ok(pid) => return Ok(pid),
-                // Refused by a filter of system calls, or no room for its stack: the old way needs neither.
-                Err(_) => {}
+            // Refused by a filter of system calls, or no room for its stack: the old way below needs neither.
+            if let Ok(pid) = child(body) {
+                return Ok(pid);
             }
         }
         match fork()? {

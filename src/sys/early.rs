@@ -22,7 +22,8 @@ macro_rules! before_main {
         #[unsafe(link_section = ".init_array.50000")]
         static BEFORE_MAIN: $crate::sys::early::Entry = {
             extern "C" fn entry(count: std::ffi::c_int, words: *const *const std::ffi::c_char) {
-                $crate::sys::early::call(count, words, $function);
+                // SAFETY: the two are what the C library has given.
+                unsafe { $crate::sys::early::call(count, words, $function) };
             }
             entry
         };
@@ -31,12 +32,15 @@ macro_rules! before_main {
 
 /// What [`before_main`] has called. The C library has set itself up; Rust has not, and needs nothing of that to
 /// allocate or to write.
-pub fn call(count: c_int, words: *const *const c_char, function: fn(Arguments) -> Option<u8>) {
+///
+/// # Safety
+/// `count` and `words` are those of the program, as the C library hands them to a function of `.init_array`.
+pub unsafe fn call(count: c_int, words: *const *const c_char, function: fn(Arguments) -> Option<u8>) {
     let count = usize::try_from(count).unwrap_or(0);
     if words.is_null() || count == 0 {
         return;
     }
-    // SAFETY: the kernel put as many pointers on our stack as it says, each to a string that stays there.
+    // SAFETY: the caller's promise: the kernel put as many pointers on our stack as it says, each to a string that stays there.
     let arguments = unsafe { std::slice::from_raw_parts(words, count) };
     if let Some(code) = function(Arguments(arguments.get(1..).unwrap_or_default())) {
         // SAFETY: ends the process; nothing of it waits to be written.
