@@ -228,6 +228,9 @@ impl Keeper {
             Some(After::Exit(code)) => code,
             _ => code,
         };
+        if !self.settings.is_machine() {
+            self.voice.info(format_args!("supd ends with code {}", self.halt.code));
+        }
         self.bound_last_lines();
         self.halt.enter(Stage::Runs, HALT_STAGE_MS);
         self.kill_spawners();
