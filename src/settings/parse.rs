@@ -556,7 +556,7 @@ mod tests {
             panic!()
         };
         assert_eq!(settings.watchdog, Some(Duration::from_secs(60)));
-        let role = Role::Keeper { resume: None };
+        let role = Role::Keeper { before: Before::Nothing };
         assert_eq!(
             Invocation::parse(settings.to_args(role), &place),
             Ok(Invocation::Role(role, settings.clone()))

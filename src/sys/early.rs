@@ -15,9 +15,11 @@ pub type Entry = extern "C" fn(c_int, *const *const c_char);
 #[macro_export]
 macro_rules! before_main {
     ($function:path) => {
+        // With a number it comes before what has none: `sys::standard` opens what is closed, and the one command
+        // is to find it closed.
         #[cfg(target_env = "gnu")]
         #[used]
-        #[unsafe(link_section = ".init_array")]
+        #[unsafe(link_section = ".init_array.50000")]
         static BEFORE_MAIN: $crate::sys::early::Entry = {
             extern "C" fn entry(count: std::ffi::c_int, words: *const *const std::ffi::c_char) {
                 // SAFETY: the C library passes on what the kernel put on the stack of this process.

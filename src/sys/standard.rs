@@ -6,7 +6,7 @@
 
 use libc::c_int;
 
-/// The C library runs it before `main`, in every program of ours.
+/// The C library runs it before `main`, in every program of ours, and after [`super::early`].
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEFORE_MAIN: extern "C" fn() = fill;
