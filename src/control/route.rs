@@ -53,9 +53,7 @@ const PASSED_OVER: [&str; 8] = [
 pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> Result<Asked, Status> {
     let steps = steps(path)?;
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
-    let Some(route) = find(method.as_str(), &steps) else {
-        return Err(not_found(method, path, &steps));
-    };
+    let route = find(method.as_str(), &steps).ok_or_else(|| not_found(method, path, &steps))?;
     if let Route::Health(check) = route {
         let check = health(check, query.unwrap_or_default(), body)?;
         return Ok(if check.of_units {
