@@ -112,7 +112,9 @@ impl Engine {
                 Condition::Started | Condition::Ready => entry.wanted,
                 Condition::Completed | Condition::Succeeded => calendar.last_success.is_some(),
             },
-            KindState::Job { .. } => {
+            // The one that is there is of before the boot, or of before an operator's word.
+            KindState::Job { again: true } => false,
+            KindState::Job { again: false } => {
                 let Some(job) = self.jobs.get(entry.unit.name.as_str()) else { return false };
                 match condition {
                     Condition::Started => job.has_started(),
@@ -186,7 +188,8 @@ fn note(
     let condition = condition.unwrap_or(kind.default_condition());
     let reached = entry.is_some_and(|entry| engine.has_reached(entry, condition));
     let hopeless = entry.is_none_or(|entry| {
-        !entry.wanted || matches!(entry.state, UnitState::Failed | UnitState::Complete | UnitState::Suspended)
+        let at_rest = matches!(entry.state, UnitState::Failed | UnitState::Complete | UnitState::Suspended);
+        !entry.wanted || (at_rest && !matches!(entry.kind, KindState::Job { again: true }))
     });
     let waits = !reached && (strength == Strength::Requires || !hopeless);
     if waits && !waiting.iter().any(|w| &w.unit == unit) {

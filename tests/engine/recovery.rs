@@ -229,6 +229,26 @@ fn a_job_may_run_again_at_each_boot() {
         .state("import", UnitState::Complete);
 }
 
+/// What was done before the last boot is not done in this one: who needs it waits for the new job.
+#[test]
+fn a_job_of_the_boot_before_is_nothing_to_go_on() {
+    for relation in ["requires", "wants", "after"] {
+        let log = format!("exec = ['/y']\n{relation} = ['disks']\n");
+        world("order at each boot")
+            .unit("disks", "exec = ['/x']\nrestart_policy = 'Never'\n[job]\nat_boot = 'again'\n")
+            .unit("log", &log)
+            .begin()
+            .spawned(1)
+            .exit("disks-0", 0)
+            .spawned(2)
+            .stored()
+            .machine_dies("1m")
+            .spawned(3)
+            .exit("disks-0", 0)
+            .spawned(4);
+    }
+}
+
 fn scale(unit: &str, replicas: u32) -> supd::engine::event::Command {
     supd::engine::event::Command::Scale { unit: super::world::name(unit), replicas }
 }
