@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Some("single") => single(),
         _ => match Invocation::parse(std::env::args_os().skip(1), &place) {
             Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
-            Ok(Invocation::Role(Role::Keeper { resume }, settings)) => keeper::run(settings, resume).report(),
+            Ok(Invocation::Role(Role::Keeper { before }, settings)) => keeper::run(settings, before).report(),
             Ok(Invocation::Role(Role::Spawner { number, stand_in }, settings)) => {
                 spawner::run(&settings, number, stand_in)
             }
