@@ -11,6 +11,7 @@ pub mod fields;
 pub mod health;
 pub mod objects;
 pub mod past;
+mod path;
 mod places;
 pub mod request;
 pub mod route;

@@ -16,6 +16,7 @@ use super::objects::{
     SuspendRequest, SwitchRootOptions,
 };
 use super::past::Past;
+use super::path::{decode, steps};
 use super::request::{Collection, Filter, PodVerb, Request, UnitVerb};
 use crate::limits::{REPLICAS_MAX, REQUEST_BYTES_MAX, REQUEST_SMALL_BYTES_MAX};
 use crate::unit::name::UnitName;
@@ -31,8 +32,6 @@ pub enum Asked {
     Manager(Request),
 }
 
-/// The deepest path has this many steps (`/apis/apps/v1/namespaces/default/deployments/NAME/scale`).
-const STEPS_MAX: usize = 8;
 /// The methods that some path knows.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 /// The highest signal of Linux.
@@ -388,36 +387,6 @@ fn truth(key: &str, value: &str) -> Result<bool, Status> {
     }
 }
 
-/// A path in its steps, each decoded.
-fn steps(path: &str) -> Result<Vec<String>, Status> {
-    let path = path.strip_prefix('/').ok_or_else(|| bad_request("a path begins with `/`"))?;
-    let path = path.strip_suffix('/').unwrap_or(path);
-    if path.split('/').count() > STEPS_MAX {
-        return Err(Status::failure(StatusReason::NotFound, "there is no path of so many steps"));
-    }
-    path.split('/').map(decode).collect()
-}
-
-/// `%40` → `@`. What is no text after that is refused.
-fn decode(text: &str) -> Result<String, Status> {
-    if !text.contains('%') {
-        return Ok(text.to_owned());
-    }
-    let bad = || bad_request("a `%` is followed by two hexadecimal digits, and all of it is UTF-8");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut parts = text.split('%');
-    bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2).ok_or_else(bad)?;
-        if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(bad());
-        }
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| bad())?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).map_err(|_| bad())
-}
-
 fn checked_name(collection: Collection, name: &str) -> Result<String, Status> {
     if collection.has_unit_names() {
         return unit_name(collection.kind(), name).map(String::from);
@@ -462,7 +431,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Status> {
     serde_json::from_slice(body).map_err(|error| bad_request(format!("the body cannot be read: {error}")))
 }
 
-fn bad_request(message: impl Into<String>) -> Status {
+pub(super) fn bad_request(message: impl Into<String>) -> Status {
     Status::failure(StatusReason::BadRequest, message)
 }
 
