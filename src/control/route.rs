@@ -102,9 +102,7 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Run => run(parse(body)?)?,
         Route::Exec => exec(parse(body)?)?,
         Route::Reexec => reexec(options(body)?)?,
-        Route::SwitchRoot => {
-            Request::SwitchRoot(parse::<SwitchRootOptions>(body)?.checked().map_err(invalid)?)
-        }
+        Route::SwitchRoot => Request::SwitchRoot(SwitchRootOptions::checked(parse(body)?).map_err(invalid)?),
         Route::Shutdown => Request::Shutdown(options::<ShutdownOptions>(body)?),
     }))
 }
