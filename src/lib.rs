@@ -19,7 +19,8 @@
 //! The *manager* is the part that decides, and may die at any instant. The *logger* moves bytes.
 //!
 //! Who may use whom: `sys` (the system calls that need `unsafe`) and `settings` (what supd was told at its
-//! start) nothing of ours; `unit` nothing; `engine` only `unit`; `wire` only those two first; `store`,
+//! start) nothing of ours; `place` (where we are, and what that allows) those two, and keeper, spawner, manager and cli
+//! `place`; `unit` nothing; `engine` only `unit`; `wire` only those two first; `store`,
 //! `logs`, `control`, `runtime` the unit and the engine's event, action and view types, never each other's
 //! insides; `manager` all but `keeper` and `spawner`; those two only `wire` and the system; `cli` `control`,
 //! `kubernetes`, `logs`, `unit` and `engine`; `kubernetes` (units as manifests) only `unit`; `look`, a helper in
@@ -42,8 +43,9 @@ pub mod store;
 pub mod keeper;
 pub mod spawner;
 pub mod wire;
-// What PID 1 does before there is a keeper, and after.
+// What PID 1 does before there is a keeper, and after; and what the place allows.
 pub mod machine;
+pub mod place;
 // 5. Bytes, and the helper that looks at what others must not touch.
 pub mod logs;
 pub mod look;

@@ -88,6 +88,8 @@ pub struct Settings {
     pub foreground: bool,
     /// We are PID 1: of a container, or of the machine. Else we are a subreaper.
     pub process_one: bool,
+    /// The cgroup below which supd has its own and those of all pods; the keeper finds it.
+    pub tree: Option<PathBuf>,
 }
 
 /// Which of supd's own messages are written.
@@ -220,6 +222,9 @@ impl Settings {
         pair("--runtime-dir", path(&self.runtime_dir));
         pair("--state-dir", path(&self.state_dir));
         pair("--log-dir", path(&self.log_dir));
+        if let Some(tree) = &self.tree {
+            pair("--tree", path(tree));
+        }
         pair("--shutdown-timeout", format!("{}ms", self.shutdown_timeout.as_millis()).as_ref());
         pair("--log-level", self.log_level.name().as_ref());
         pair("--log-format", self.log_format.name().as_ref());

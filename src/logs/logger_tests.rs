@@ -39,6 +39,7 @@ fn settings(log_dir: std::path::PathBuf) -> Settings {
         container: true,
         foreground: false,
         process_one: true,
+        tree: None,
     }
 }
 

@@ -148,6 +148,7 @@ struct Options {
     container: bool,
     foreground: bool,
     process_one: bool,
+    tree: Option<PathBuf>,
     number: Option<u8>,
     stand_in: bool,
     safe: bool,
@@ -174,6 +175,7 @@ impl Options {
             "--units" => self.units.push(directory()?),
             "--runtime-dir" => self.runtime_dir = Some(directory()?),
             "--state-dir" => self.state_dir = Some(directory()?),
+            "--tree" if role => self.tree = Some(directory()?),
             "--log-dir" => self.log_dir = Some(directory()?),
             "--exit-when-done" => self.exit_when_done = true,
             "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
@@ -261,6 +263,7 @@ impl Options {
             container: place.container,
             foreground: place.foreground,
             process_one: place.process_one,
+            tree: self.tree,
         };
         let socket = settings.control_socket();
         let length = socket.as_os_str().len();
@@ -424,6 +427,7 @@ mod tests {
         let mut settings = start(&said, true, &[]);
         settings.container = true;
         settings.process_one = true;
+        settings.tree = Some("/sys/fs/cgroup".into());
         for role in [
             Role::Keeper { resume: None },
             Role::Keeper { resume: Some(17) },

@@ -8,6 +8,7 @@ use super::prepare::{Prepared, Trouble};
 use super::{Next, Spawner, child, volumes};
 use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
 use crate::sys::clone::Parent;
+use crate::wire::cgroup::{Unmade, door, is_group};
 use crate::wire::channel::Received;
 use crate::wire::message::{FromSpawner, PlanAt, Spawn, SpawnerToKeeper};
 use crate::wire::plan::{Output, Plan};
@@ -34,11 +35,17 @@ impl Spawner {
             false => read_plan(spawn, &mut given),
         };
         let sinks = plan.as_ref().map(|plan| sinks(plan, spawn)).unwrap_or_default();
-        let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
+        // A guest's end is nothing to its group.
+        let group = plan.as_ref().ok().filter(|_| self.tree.is_some()).and_then(|plan| plan.cgroup.as_ref());
+        let group = group.filter(|group| group.owner && is_group(&group.path));
+        let group = group.map_or(&b""[..], |group| group.path.as_bytes());
+        let about =
+            Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks, group };
         self.table.describe(slot, &about);
         let done = plan.and_then(|plan| {
             let mut prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
             prepared.binds = volumes::prepare(&plan, spawn.run.pod, &self.runtime_dir)?;
+            self.enter_group(slot, &plan, &mut prepared)?;
             self.give_pipes(slot, &prepared)?;
             let parent = self.clone_child(slot, &plan, &prepared)?;
             Ok((plan, prepared, parent))
@@ -49,6 +56,31 @@ impl Spawner {
                 self.table.set_fault(slot, trouble.step, trouble.errno, &trouble.detail);
                 self.tell(&SpawnerToKeeper::StillBorn { slot }, &[]);
                 Next::GoOn
+            }
+        }
+    }
+
+    /// Makes the cgroup that the run is to be born in. Where that cannot be, a run that is to have limits is none;
+    /// another one does without.
+    fn enter_group(&mut self, slot: u16, plan: &Plan, prepared: &mut Prepared) -> Result<(), Trouble> {
+        let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup) else { return Ok(()) };
+        match tree.enter(&group.path, &group.settings) {
+            Ok(entered) => {
+                if entered.used && group.owner {
+                    self.table.set_oom_before(slot, tree.oom_kills(&group.path).unwrap_or(0));
+                }
+                // Where no process is born in a group, or not as it is now.
+                prepared.door = door(entered.directory.as_fd()).ok();
+                prepared.group = Some(entered.directory);
+                Ok(())
+            }
+            Err(unmade) if group.settings.is_empty() => {
+                let Unmade { what, error } = unmade;
+                self.voice.warn(format_args!("no cgroup {what}: {error}; going on without"));
+                Ok(())
+            }
+            Err(Unmade { what, error }) => {
+                Err(Trouble::new(Step::Cgroup, error.raw_os_error().unwrap_or(libc::EIO), what))
             }
         }
     }
@@ -74,10 +106,12 @@ impl Spawner {
         let (table, stack) = (&self.table, &mut self.stack);
         // The time of birth is written before the birth: a record without it would be one without a child.
         table.set_started(slot, Instant::now());
+        let group = prepared.group.as_ref().map(AsFd::as_fd);
         prepared
             .with_child_plan(plan, table, slot, |child_plan| {
-                child::clone(stack, table.pid_cell(slot), child_plan)
+                child::clone(stack, table.pid_cell(slot), group, child_plan)
             })
+            .map(|birth| birth.parent)
             .map_err(|error| Trouble::new(Step::Clone, error.raw_os_error().unwrap_or(libc::EIO), ""))
     }
 

@@ -18,6 +18,10 @@ impl<'a> ToSpawner<'a> {
                 to.u8(2).u64(*pod);
                 return;
             }
+            Self::Leave { group } => {
+                to.u8(3).bytes(group);
+                return;
+            }
         };
         to.u8(1).u64(spawn.epoch).u16(spawn.slot).u32(spawn.ticket);
         spawn.run.put(&mut to);
@@ -36,6 +40,10 @@ impl<'a> ToSpawner<'a> {
             2 => {
                 let discard = Self::Discard { pod: from.u64()? };
                 return from.end().map(|()| discard);
+            }
+            3 => {
+                let leave = Self::Leave { group: from.bytes()? };
+                return from.end().map(|()| leave);
             }
             _ => return Err(Malformed),
         }
@@ -201,12 +209,12 @@ impl<'a> KeeperToManager<'a> {
                 since.put(&mut to);
                 to.u32(*replaced);
             }
-            Self::Known { slot, run, pid, started, asked, label } => {
+            Self::Known { slot, run, pid, started, asked, label, group } => {
                 to.u8(2).u16(*slot);
                 run.put(&mut to);
                 to.i32(*pid);
                 started.put(&mut to);
-                to.bool(*asked).bytes(label);
+                to.bool(*asked).bytes(label).bytes(group);
             }
             Self::SnapshotEnd => {
                 to.u8(3);
@@ -243,6 +251,11 @@ impl<'a> KeeperToManager<'a> {
                 to.u8(14).bytes(reason);
             }
             Self::Kept { kind, run } => run.put(to.u8(13).u8(kind.to_wire())),
+            Self::Lingers { slot, run, left, pid, state } => {
+                to.u8(15).u16(*slot);
+                run.put(&mut to);
+                to.u32(*left).i32(*pid).u8(*state);
+            }
         }
     }
 
@@ -266,6 +279,7 @@ impl<'a> KeeperToManager<'a> {
                 started: Instant::get(&mut from)?,
                 asked: from.bool()?,
                 label: from.bytes()?,
+                group: from.bytes()?,
             },
             3 => Self::SnapshotEnd,
             4 => Self::Running {
@@ -284,6 +298,13 @@ impl<'a> KeeperToManager<'a> {
             12 => Self::SpawnerGone,
             13 => Self::Kept { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             14 => Self::NotReplaced { reason: from.bytes()? },
+            15 => Self::Lingers {
+                slot: from.u16()?,
+                run: Run::get(&mut from)?,
+                left: from.u32()?,
+                pid: from.i32()?,
+                state: from.u8()?,
+            },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -329,7 +350,7 @@ impl<'a> Exited<'a> {
         self.usage.put(to);
         self.started.put(to);
         self.at.put(to);
-        to.u32(self.limits_refused);
+        to.u32(self.limits_refused).bool(self.out_of_memory);
     }
 
     fn get(from: &mut Reader<'a>) -> Result<Self, Malformed> {
@@ -343,6 +364,7 @@ impl<'a> Exited<'a> {
             started: Instant::get(from)?,
             at: Instant::get(from)?,
             limits_refused: from.u32()?,
+            out_of_memory: from.bool()?,
         })
     }
 }
