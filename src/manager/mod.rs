@@ -54,6 +54,7 @@ mod groups;
 mod hand;
 mod hear;
 mod hold;
+mod limits;
 mod look;
 mod objects;
 mod own_log;

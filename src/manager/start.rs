@@ -179,6 +179,7 @@ impl Manager {
                 }
                 self.greet(&loaded, log);
                 self.note_loaded(&loaded);
+                self.warn_of_unenforced(loaded.units.iter().map(AsRef::as_ref));
                 Some(loaded)
             }
         };

@@ -113,6 +113,11 @@ impl Planner {
         Self { container, default_output, own, controllers, base_same_user, base_other_user, plan }
     }
 
+    /// What cgroups of pods can limit here.
+    pub fn controllers(&self) -> &[String] {
+        &self.controllers
+    }
+
     /// The plan of a process of a pod, and the path of its log below the log directory (empty: it has
     /// none).
     pub fn process(

@@ -35,6 +35,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         supplementary_groups: None,
         umask: None,
         rlimits: Vec::new(),
+        limits: Limits::default(),
         success_exit: vec![0],
         mounts: Box::default(),
         part: Part::Application,
