@@ -48,7 +48,7 @@ pub fn settings() -> Result<Settings, Failure> {
         variable: &|name| std::env::var_os(name),
         root: nix::unistd::geteuid().is_root(),
         container: false,
-        process_one: false,
+        process_one: is_init(),
         foreground: false,
     };
     match Invocation::parse(std::iter::empty(), &place) {
@@ -56,4 +56,9 @@ pub fn settings() -> Result<Settings, Failure> {
         Ok(_) => Err(Failure::new(Exit::UNREACHABLE, "supd has no directories here")),
         Err(error) => Err(Failure::new(Exit::UNREACHABLE, error.message)),
     }
+}
+
+/// Whether supd is this machine's init. Only root may see that, and only root's supd is one.
+fn is_init() -> bool {
+    std::fs::read_link("/proc/1/exe").is_ok_and(|path| path.file_name().is_some_and(|name| name == "supd"))
 }

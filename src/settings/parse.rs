@@ -9,6 +9,17 @@ use super::solo::parse_rewrite;
 use super::{Invocation, LogFormat, LogLevel, Place, RUNTIME_DIR, Role, Settings, SettingsError, Solo, exit};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
+/// Where root's units are, strongest first, and whether only the init of a machine reads them there: the same host may
+/// boot under another init, which has its own ways to udev and to logins.
+const SHARED_UNITS: [(&str, bool); 6] = [
+    ("/etc/supd/units", false),
+    ("/etc/supd/machine", true),
+    ("/run/supd/units", false),
+    ("/usr/local/lib/supd/units", false),
+    ("/usr/lib/supd/units", false),
+    ("/usr/lib/supd/machine", true),
+];
+
 /// What `supd --help` prints; fits 80 columns and 40 lines.
 pub const HELP: &str = "\
 supd runs native processes as pods, with the workload semantics of Kubernetes.
@@ -239,9 +250,9 @@ impl Options {
         let units = if !self.units.is_empty() {
             self.units
         } else if shared {
-            ["/etc/supd/units", "/run/supd/units", "/usr/local/lib/supd/units", "/usr/lib/supd/units"]
-                .map(PathBuf::from)
-                .to_vec()
+            let is_machine = place.process_one && !place.container;
+            let directories = SHARED_UNITS.iter().filter(|(_, of_a_machine)| is_machine || !of_a_machine);
+            directories.map(|(path, _)| PathBuf::from(path)).collect()
         } else {
             vec![place.xdg("XDG_CONFIG_HOME", ".config", "--units")?.join("supd/units")]
         };
@@ -392,6 +403,22 @@ mod tests {
         let bare = start(&[], false, &[("HOME", "/home/eve"), ("XDG_STATE_HOME", "relative")]);
         assert_eq!(bare.runtime_dir, Path::new("/home/eve/.local/state/supd/run"));
         assert_eq!(parse(&[], false, &[]).unwrap_err().code, exit::CONFIGURATION);
+    }
+
+    #[test]
+    fn the_init_of_a_machine_reads_the_units_of_machines_too() {
+        let place =
+            Place { variable: &|_| None, root: true, container: false, process_one: true, foreground: false };
+        let Ok(Invocation::Start(settings)) = Invocation::parse([], &place) else { panic!() };
+        let expected = [
+            "/etc/supd/units",
+            "/etc/supd/machine",
+            "/run/supd/units",
+            "/usr/local/lib/supd/units",
+            "/usr/lib/supd/units",
+            "/usr/lib/supd/machine",
+        ];
+        assert_eq!(settings.units, expected.map(PathBuf::from));
     }
 
     #[test]

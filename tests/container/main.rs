@@ -6,6 +6,8 @@
 mod image;
 mod podman;
 mod promises;
+#[path = "../e2e/skipped.rs"]
+mod skipped;
 #[allow(dead_code, reason = "what only other tests use")]
 #[path = "../e2e/waiting.rs"]
 mod waiting;
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
     let podman = match Podman::new() {
         Ok(podman) => podman,
         Err(reason) => {
-            println!("SKIPPED: {reason}");
+            tests.iter().for_each(|(name, _)| skipped::skipped(name, &reason));
             println!("\ntest result: ok. 0 passed; 0 failed; {} skipped\n", tests.len());
             return ExitCode::SUCCESS;
         }

@@ -30,6 +30,7 @@ mod reexec;
 mod roles;
 mod rollout;
 mod shipped;
+mod skipped;
 mod software;
 mod space;
 mod transient;

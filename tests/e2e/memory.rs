@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::skipped::skipped;
 use super::space::Space;
 
 /// A cgroup with little memory, of either kind; gone at the end.
@@ -41,7 +42,8 @@ fn cst_002_pfp_who_was_out_of_memory_is_told_so() {
         (true, Ok(_), Ok(group)) => group,
         (first, log, group) => {
             let (log, group) = (log.err(), group.err());
-            return eprintln!("SKIPPED: first namespace {first}, kernel's log {log:?}, cgroup {group:?}");
+            let why = format!("first namespace {first}, kernel's log {log:?}, cgroup {group:?}");
+            return skipped("want of memory", why);
         }
     };
     let procs = group.0.join("cgroup.procs");

@@ -12,6 +12,8 @@ mod models;
 mod round;
 mod rules;
 mod schema;
+#[path = "../e2e/skipped.rs"]
+mod skipped;
 
 use std::path::{Path, PathBuf};
 

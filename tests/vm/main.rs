@@ -6,8 +6,12 @@
 
 mod guest;
 mod root;
+#[path = "../e2e/skipped.rs"]
+mod skipped;
 
 use std::path::Path;
+
+use skipped::skipped;
 
 const WEB: &str = "exec = ['/bin/sleep', 'infinity']\n";
 const HELLO: &str = "shell = 'echo hello from a job'\n[job]\n";
@@ -71,7 +75,7 @@ fn assert_clean(disk: &Path) {
 fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     let parts = match guest::parts() {
         Ok(parts) => parts,
-        Err(why) => return say(&format!("SKIPPED: no machine can be made here: {why}")),
+        Err(why) => return skipped("a machine that boots", format!("none can be made here: {why}")),
     };
     let root = parts.root(FILES);
     let initramfs = parts.initramfs(&root);
