@@ -9,6 +9,8 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::limits::{GROUPS_SWEPT_MAX, ROLES_MEMORY_LOW_BYTES};
 use crate::place::cgroups::{Cgroup, Delegation, Layout, Mode};
 use crate::settings::Settings;
@@ -76,6 +78,9 @@ pub(super) fn set_up(settings: &Settings, voice: &Voice) -> Option<PathBuf> {
 
 fn make(own: &Cgroup, settings: &Settings) -> io::Result<PathBuf> {
     let own = own.own.as_deref().ok_or(ErrorKind::NotFound)?;
+    // systemd's DelegateSubgroup=, or a supd before us that became this one.
+    let above = own.parent().filter(|_| own.file_name().is_some_and(|name| name == ROLES));
+    let own = above.filter(|above| is_deserted(above)).unwrap_or(own);
     let top = match settings.is_machine() || is_alone(own)? {
         true => own.to_owned(),
         false => {
@@ -93,7 +98,10 @@ fn make(own: &Cgroup, settings: &Settings) -> io::Result<PathBuf> {
     }
     // Only a cgroup without processes can hand controllers down.
     write(&roles, "cgroup.procs", "0")?;
-    for level in [own, &top, &units] {
+    // A systemd that starts us anew beside pods that live on puts us where we were, and where controllers were
+    // handed down it cannot.
+    let may_hand_down = !is_service_of_systemd() || above.is_some();
+    for level in [own, &top, &units].into_iter().filter(|_| may_hand_down) {
         for controller in CONTROLLERS {
             // What is not there, or was not handed to us, is not to be had.
             let _ = write(level, "cgroup.subtree_control", &format!("+{controller}"));
@@ -108,6 +116,17 @@ fn make(own: &Cgroup, settings: &Settings) -> io::Result<PathBuf> {
 fn is_alone(group: &Path) -> io::Result<bool> {
     let us = std::process::id().to_string();
     Ok(fs::read_to_string(group.join("cgroup.procs"))?.lines().all(|pid| pid == us))
+}
+
+/// Whether nobody is in a cgroup itself, and it is ours to order.
+fn is_deserted(group: &Path) -> bool {
+    let procs = group.join("cgroup.procs");
+    fs::read_to_string(&procs).is_ok_and(|text| text.is_empty()) && access(&procs, AccessFlags::W_OK).is_ok()
+}
+
+/// It has told us so, and it is our parent.
+fn is_service_of_systemd() -> bool {
+    std::env::var_os("INVOCATION_ID").is_some() && nix::unistd::getppid().as_raw() == 1
 }
 
 /// No other supd of this machine has the same directory in the same namespace of processes.

@@ -47,7 +47,13 @@ impl Spawner {
             prepared.binds = volumes::prepare(&plan, spawn.run.pod, &self.runtime_dir)?;
             self.enter_group(slot, &plan, &mut prepared)?;
             self.give_pipes(slot, &prepared)?;
-            let parent = self.clone_child(slot, &plan, &prepared)?;
+            let parent = match self.clone_child(slot, &plan, &prepared) {
+                Err(trouble) if prepared.group.is_some() && is_of_group(&trouble) => {
+                    self.enter_group_again(slot, &plan, &mut prepared)?;
+                    self.clone_child(slot, &plan, &prepared)?
+                }
+                other => other?,
+            };
             Ok((plan, prepared, parent))
         });
         match done {
@@ -83,6 +89,15 @@ impl Spawner {
                 Err(Trouble::new(Step::Cgroup, error.raw_os_error().unwrap_or(libc::EIO), what))
             }
         }
+    }
+
+    /// The cgroup was removed under us by a spawner that was late, or a process that was in it has made others
+    /// below it, among which none can be born.
+    fn enter_group_again(&mut self, slot: u16, plan: &Plan, prepared: &mut Prepared) -> Result<(), Trouble> {
+        if let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup) {
+            tree.renew(&group.path);
+        }
+        self.enter_group(slot, plan, prepared)
     }
 
     /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost. And
@@ -163,6 +178,11 @@ impl Spawner {
         message.encode(&mut self.out);
         let _ = self.queue.send(&self.out, fds);
     }
+}
+
+/// Whether a clone has failed for its cgroup's sake.
+fn is_of_group(trouble: &Trouble) -> bool {
+    trouble.step == Step::Clone && matches!(trouble.errno, libc::ENODEV | libc::EBUSY)
 }
 
 fn read_plan(spawn: &Spawn<'_>, given: &mut Vec<OwnedFd>) -> Result<Plan, Trouble> {

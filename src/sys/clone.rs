@@ -149,10 +149,7 @@ fn is_refusal(error: &io::Error) -> bool {
 
 /// Whether a child cannot be born in a cgroup here (an older kernel), or not in this one; it may yet enter it.
 fn is_refusal_of_group(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::E2BIG | libc::EBUSY | libc::EACCES | libc::EOPNOTSUPP | libc::EBADF)
-    )
+    matches!(error.raw_os_error(), Some(libc::E2BIG | libc::EACCES | libc::EOPNOTSUPP | libc::EBADF))
 }
 
 fn outcome(result: isize) -> io::Result<()> {

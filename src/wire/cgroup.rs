@@ -15,11 +15,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{UnlinkatFlags, faccessat, unlinkat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::limits::{GROUP_BYTES_MAX, GROUP_FILE_BYTES_MAX, GROUP_KILL_ROUNDS_MAX, GROUP_PROCESSES_MAX};
+use crate::limits::{
+    GROUP_BYTES_MAX, GROUP_FILE_BYTES_MAX, GROUP_KILL_ROUNDS_MAX, GROUP_PROCESSES_MAX, GROUPS_SWEPT_MAX,
+};
 use crate::sys::process::kill;
 
 pub mod setting;
@@ -210,21 +212,39 @@ impl Tree {
         if !is_group(group) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let below = match std::fs::read_dir(self.path(group)) {
-            Ok(below) => below,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in below.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
-            let name = entry.file_name();
-            unlinkat(&self.units, &Path::new(group).join(name), UnlinkatFlags::RemoveDir)?;
+        self.remove_below(group)?;
+        match unlinkat(&self.units, group, UnlinkatFlags::RemoveDir) {
+            Ok(()) | Err(nix::errno::Errno::ENOENT) => {}
+            Err(errno) => return Err(errno.into()),
         }
-        unlinkat(&self.units, group, UnlinkatFlags::RemoveDir)?;
         // The unit's own level, with its last pod.
         if let Some(unit) = levels(group).next() {
             let _ = unlinkat(&self.units, unit, UnlinkatFlags::RemoveDir);
         }
         Ok(())
+    }
+
+    /// Makes a group fit for processes again, where one that was in it has made cgroups of its own below it. A
+    /// spawner only.
+    pub fn renew(&self, group: &str) {
+        let _ = self.remove_below(group);
+        for controller in self.read(group, "cgroup.subtree_control").unwrap_or_default().split_whitespace() {
+            let _ = self.write(group, "cgroup.subtree_control", &format!("-{controller}"));
+        }
+    }
+
+    fn remove_below(&self, group: &str) -> io::Result<()> {
+        let mut found = vec![self.path(group)];
+        let mut looked = 0;
+        while let Some(directory) = found.get(looked).filter(|_| found.len() < GROUPS_SWEPT_MAX) {
+            let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+            let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            let below: Vec<PathBuf> = below.map(|entry| entry.path()).collect();
+            found.extend(below);
+            looked += 1;
+        }
+        // The deepest last found, first removed.
+        found.iter().skip(1).rev().try_for_each(std::fs::remove_dir)
     }
 
     fn directory(&self, group: &str) -> io::Result<OwnedFd> {
@@ -248,11 +268,6 @@ const DIRECTORY: OFlag =
 /// The file by which a process enters a group; for kernels where none is born in one.
 pub fn door(directory: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(openat(directory, "cgroup.procs", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?)
-}
-
-/// Whether a group has this file, and we may write it.
-pub fn can_set(directory: BorrowedFd<'_>, file: &str) -> bool {
-    faccessat(directory, file, nix::unistd::AccessFlags::W_OK, AtFlags::empty()).is_ok()
 }
 
 fn write_at(directory: BorrowedFd<'_>, name: &str, text: &str) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::skipped::skipped;
 use super::space::{Space, Supd};
 
 /// What every pod leaves behind that nothing but its cgroup knows of.
@@ -26,7 +27,12 @@ macro_rules! top_or_skip {
     ($supd:expr) => {
         match top(&$supd) {
             Some(top) => top,
-            None => return eprintln!("SKIPPED: supd can make no cgroups here: {}", $supd.own_output()),
+            None => {
+                return skipped(
+                    "what a pod leaves behind",
+                    format!("no cgroups can be made: {}", $supd.own_output()),
+                )
+            }
         }
     };
 }
@@ -107,7 +113,7 @@ fn f25_a_frozen_pod_ends() {
     supd.wait("web", "ready");
     let group = top.join("units/web/web-0");
     if fs::write(group.join("cgroup.freeze"), "1").is_err() {
-        return eprintln!("SKIPPED: this kernel freezes no cgroup of version 2");
+        return skipped("a frozen pod", "this kernel freezes no cgroup of version 2");
     }
     // It is ended by somebody else: what comes after it must not be born frozen.
     let pid = supd.pid("web-0");
@@ -160,7 +166,9 @@ impl Disk {
     fn new(place: &Path) -> Result<Self, String> {
         let (image, directory) = (place.join("disk.img"), place.join("disk"));
         fs::create_dir(&directory).map_err(|error| error.to_string())?;
-        fs::File::create(&image).and_then(|file| file.set_len(16 << 20)).map_err(|error| error.to_string())?;
+        fs::File::create(&image)
+            .and_then(|file| file.set_len(16 << 20))
+            .map_err(|error| error.to_string())?;
         let (image, at) = (image.to_str().unwrap(), directory.to_str().unwrap());
         run("mke2fs", &["-q", "-t", "ext4", image])?;
         run("mount", &["-o", "loop", image, at])?;
@@ -196,7 +204,7 @@ fn f24_what_waits_for_a_device_is_told_of_and_holds_up_nobody() {
     let space = Space::new().fifo("hold");
     let mut disk = match Disk::new(space.path()) {
         Ok(disk) => disk,
-        Err(why) => return eprintln!("SKIPPED: no disk can be made here: {why}"),
+        Err(why) => return skipped("what waits for a device", format!("no disk can be made: {why}")),
     };
     let stuck = "shell = 'read x <@/hold; exec touch @/disk/file'\n[stop]\ngrace = '1s'\n";
     let supd = space.unit("stuck", stuck).unit("web", "exec = ['sleep', '1000']\n").supd();
@@ -209,7 +217,9 @@ fn f24_what_waits_for_a_device_is_told_of_and_holds_up_nobody() {
         std::thread::yield_now();
     }
     let stopped = supd.ctl("stop stuck").code(1);
-    let words = format!("cannot be stopped: stuck-0: 1 process does not end by KILL (pid {pid} waits for a device, state D)");
+    let words = format!(
+        "cannot be stopped: stuck-0: 1 process does not end by KILL (pid {pid} waits for a device, state D)"
+    );
     stopped.stderr_has(&words);
     supd.ctl("get pods").ok().stdout_has("Unkillable");
     supd.ctl("events").ok().stdout_has("FailedKillPod");

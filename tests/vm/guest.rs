@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::root::Root;
@@ -19,7 +20,11 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 pub struct Parts {
     kernel: PathBuf,
     directory: PathBuf,
+    /// Tests run side by side, and their machines one after the other.
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 /// A machine that runs. Dropped, it is switched off.
 pub struct Guest {
@@ -34,6 +39,7 @@ pub struct Guest {
 
 /// Gets what is needed, installing it where that is allowed; or says why there can be no machine.
 pub fn parts() -> Result<Parts, String> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if !cfg!(target_arch = "x86_64") {
         return Err("the test knows machines of x86-64 only".into());
     }
@@ -51,7 +57,7 @@ pub fn parts() -> Result<Parts, String> {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     let kernel = kernel(&directory).map_err(|why| format!("no kernel: {why}"))?;
-    Ok(Parts { kernel, directory })
+    Ok(Parts { kernel, directory, _turn: turn })
 }
 
 /// Debian's, taken out of its package: it is installed nowhere.
