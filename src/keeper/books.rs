@@ -33,6 +33,8 @@ pub(super) struct Book {
     pub(super) given_up: bool,
     /// Its process has ended, and something of it is still in its cgroup: what says when that is over.
     pub(super) group_events: Option<OwnedFd>,
+    /// All that was in its cgroup has had KILL at once.
+    pub(super) group_killed: bool,
     /// It has had KILL, or what it left has, and it was looked at after that for the first time.
     pub(super) lingers: bool,
 }

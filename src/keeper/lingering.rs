@@ -46,13 +46,17 @@ impl Keeper {
         }
         match tree.state(group) {
             Ok(State { populated: true, .. }) => {}
-            Ok(State { frozen: true, .. }) => {
-                tree.thaw(group);
+            Ok(State { frozen, .. }) => {
+                if frozen {
+                    tree.thaw(group);
+                }
+                self.renew_killed_group(slot);
                 return false;
             }
-            _ => return false,
+            Err(_) => return false,
         }
         let _ = tree.kill(group);
+        self.books.of(slot).group_killed = true;
         // Opened and read after that, so that no change is missed between the look and the wait.
         let Ok(events) = tree.events(group).map(OwnedFd::from) else { return false };
         if !is_populated(&events)
@@ -77,12 +81,27 @@ impl Keeper {
         self.finish(slot);
     }
 
+    /// Newer kernels (seen with 6.18) kill what is born in a cgroup that was ever killed as a whole, since they compare how often
+    /// that was with another cgroup's number: such a one is not used again, and the next run makes it anew.
+    fn renew_killed_group(&mut self, slot: u16) {
+        let book = self.books.of(slot);
+        // Whether a keeper before us has killed it nobody knows.
+        if book.group_killed || book.adopted {
+            let group = self.table.group(slot);
+            let group = str::from_utf8(group.as_slice()).unwrap_or_default();
+            if let Some(tree) = &self.tree {
+                tree.renew(group);
+            }
+        }
+    }
+
     /// KILL to all that is in a run's cgroup.
-    pub(super) fn kill_group(&self, slot: u16) {
+    pub(super) fn kill_group(&mut self, slot: u16) {
         let group = self.table.group(slot);
         let group = str::from_utf8(group.as_slice()).unwrap_or_default();
         if let Some(tree) = self.tree.as_ref().filter(|_| !group.is_empty()) {
             let _ = tree.kill(group);
+            self.books.of(slot).group_killed = true;
         }
     }
 

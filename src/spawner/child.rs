@@ -25,6 +25,8 @@ pub(super) struct ChildPlan<'a> {
     pub(super) door: i32,
     /// Set before it runs, if it was.
     pub(super) group_entered: &'a AtomicBool,
+    /// It has done anything at all.
+    pub(super) lived: &'a AtomicBool,
     /// Paths to try in order, as execvp(3) does; ends with null.
     pub(super) programs: &'a [*const c_char],
     /// Ends with null.
@@ -80,6 +82,7 @@ pub(super) fn clone(
 unsafe extern "C" fn run(plan: *const ChildPlan<'_>) -> ! {
     // SAFETY: the spawner stands still and keeps the plan.
     let plan = unsafe { &*plan };
+    plan.lived.store(true, Ordering::Relaxed);
     let (step, errno) = match become_program(plan) {
         Err(failure) => failure,
         Ok(never) => match never {},

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Uid, fchown, getegid, geteuid, pipe2};
@@ -43,6 +43,8 @@ pub(super) struct Prepared {
     pub(super) binds: Vec<Bind>,
     /// The cgroup that it is born in.
     pub(super) group: Option<OwnedFd>,
+    /// The child has done anything at all.
+    pub(super) lived: AtomicBool,
     /// The file by which it enters that, should it be born elsewhere.
     pub(super) door: Option<OwnedFd>,
     /// For the keeper: what the child prints.
@@ -115,6 +117,7 @@ impl Workshop {
             child_ends: Vec::new(),
             binds: Vec::new(),
             group: None,
+            lived: AtomicBool::new(false),
             door: None,
             logs: [None, None],
             readiness: None,
@@ -256,10 +259,12 @@ impl Prepared {
             plan.rlimits.iter().map(|limit| (limit.resource, limit.value)).collect();
         let binds: Vec<ChildBind> = self.binds.iter().map(Bind::for_child).collect();
         let group_entered = AtomicBool::new(false);
+        self.lived.store(false, Ordering::Relaxed);
         act(&ChildPlan {
             binds: &binds,
             door: self.door.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             group_entered: &group_entered,
+            lived: &self.lived,
             programs: &programs,
             argv: &argv,
             envp: &envp,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
 
 use super::prepare::{Prepared, Trouble};
 use super::{Next, Spawner, child, volumes};
@@ -134,6 +135,13 @@ impl Spawner {
     fn report(&mut self, spawn: &Spawn<'_>, plan: &Plan, prepared: Prepared, parent: Parent) -> Next {
         let slot = spawn.slot;
         let fault = self.table.fault(slot);
+        if !prepared.lived.load(Ordering::Relaxed)
+            && let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup)
+        {
+            // Killed at birth: by somebody who has killed the whole group before, and the kernel keeps at it. See
+            // `renew_killed_group` of the keeper.
+            tree.renew(&group.path);
+        }
         match fault {
             Some((step, errno, _)) => {
                 let trouble = prepared.explain(plan, step, errno);

@@ -224,12 +224,11 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes a group fit for processes again, where one that was in it has made cgroups of its own below it. A
-    /// spawner only.
+    /// Removes a group that no process can be born in any more, with what processes that were in it have made below
+    /// it. The next one that needs it makes it anew.
     pub fn renew(&self, group: &str) {
-        let _ = self.remove_below(group);
-        for controller in self.read(group, "cgroup.subtree_control").unwrap_or_default().split_whitespace() {
-            let _ = self.write(group, "cgroup.subtree_control", &format!("-{controller}"));
+        if is_group(group) && self.remove_below(group).is_ok() {
+            let _ = unlinkat(&self.units, group, UnlinkatFlags::RemoveDir);
         }
     }
 

@@ -135,6 +135,26 @@ fn f25_a_frozen_pod_ends() {
 }
 
 #[test]
+fn what_was_killed_as_a_whole_comes_again() {
+    let supd = Space::new()
+        .unit("web", "exec = ['sleep', '1000']\n[backoff]\ninitial = '10ms'\nmax = '10ms'\n")
+        .supd();
+    let top = top_or_skip!(supd);
+    supd.wait("web", "ready");
+    let mut pid = supd.pid("web-0");
+    supd.ctl("kill -s KILL web").ok();
+    until_another(&supd, "web-0", pid);
+    supd.wait("web", "ready");
+    pid = supd.pid("web-0");
+    // By somebody else, too.
+    if fs::write(top.join("units/web/web-0/cgroup.kill"), "1").is_ok() {
+        until_another(&supd, "web-0", pid);
+        supd.until_pod("web-0", |main| main["ready"] == true && main["restartCount"].as_u64() <= Some(4));
+        supd.wait("web", "ready");
+    }
+}
+
+#[test]
 fn f08_the_tree_is_found_again() {
     let web = format!("shell = \"{DAEMON} exec sleep 1002\"\n");
     let mut supd = Space::new().unit("web", &web).supd();

@@ -104,7 +104,8 @@ fn pods_are_bounded_and_end_with_all_that_they_have_started() {
 
     let stopped = machine.expect("@@ memory");
     has(&stopped, "sleeps: 0");
-    let bomb = stopped.lines().find_map(|line| line.strip_prefix("bomb: ")).unwrap();
+    let bomb = stopped.lines().find_map(|line| line.strip_prefix("bomb: "));
+    let bomb = bomb.unwrap_or_else(|| panic!("{stopped}"));
     let (seconds, shells) = bomb.trim_end().split_once(" s, shells: ").unwrap();
     // Its grace is a second, and KILL comes two after the signal.
     assert!(seconds.parse::<u32>().unwrap() <= 10 && shells == "0", "{bomb}");
