@@ -40,7 +40,7 @@ supctl status bomb --color never
 before=$(busybox cut -d. -f1 /proc/uptime)
 supctl stop bomb
 after=$(busybox cut -d. -f1 /proc/uptime)
-echo "bomb: $((after - before)) s, shells: $(busybox pgrep -f 'do [b]omb' | wc -l)"
+echo "@bomb $((after - before)) s, shells: $(busybox pgrep -f 'do [b]omb' | wc -l)"
 echo 1 >$units/web/web-0/cgroup.freeze
 supctl kill web --signal KILL
 supctl wait web --for=ready --timeout=60s
@@ -104,7 +104,7 @@ fn pods_are_bounded_and_end_with_all_that_they_have_started() {
 
     let stopped = machine.expect("@@ memory");
     has(&stopped, "sleeps: 0");
-    let bomb = stopped.lines().find_map(|line| line.strip_prefix("bomb: "));
+    let bomb = stopped.lines().find_map(|line| line.strip_prefix("@bomb "));
     let bomb = bomb.unwrap_or_else(|| panic!("{stopped}"));
     let (seconds, shells) = bomb.trim_end().split_once(" s, shells: ").unwrap();
     // Its grace is a second, and KILL comes two after the signal.
