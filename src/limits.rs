@@ -39,6 +39,18 @@ pub const PROBE_OUTPUT_BYTES_MAX: usize = 12 * 1024;
 pub const OUTBOX_MAX: usize = 4 * SLOTS;
 /// How long the manager may leave a message unanswered before the keeper ends it.
 pub const MANAGER_SILENCE_MS: u64 = 60_000;
+/// How long after a fault of the keeper the next one is the second in a row, which leads to what the operator has
+/// chosen: a fault that comes again at once comes within milliseconds, one in a day is worth going on after.
+pub const FAULT_AGAIN_MS: u64 = 10_000;
+/// Bytes kept of what a panic of the keeper says: a place and a sentence.
+pub const FAULT_TEXT_BYTES_MAX: usize = 512;
+/// Descriptors that the keeper's will can name: two pipes, a readiness pipe and a notify socket of each run beside
+/// its pidfd.
+pub const WILL_DESCRIPTORS_MAX: usize = 5 * SLOTS;
+/// How long spawners may take to die at a fault of the keeper: longer ones hang in the kernel, and say nothing.
+pub const SPAWNER_DEATH_MS: u64 = 1_000;
+/// How long a machine waits between the message and the restart that the operator has chosen: a look at the console.
+pub const FAULT_REBOOT_MS: u64 = 10_000;
 /// Managers that die before their first reconcile is done, within this time, until one comes in safe mode.
 pub const SAFE_MODE_DEATHS: usize = 5;
 /// See above. Four back-offs of 1, 2, 4 and 8 s fit well.
@@ -317,20 +329,45 @@ pub const KERNEL_LOG_VICTIMS_MAX: usize = 64;
 
 /// Bytes of the kernel's command line: what the kernel itself takes, on every architecture.
 pub const KERNEL_LINE_BYTES_MAX: u64 = 4096;
+/// Numbers of descriptors that are gone through one by one, where the kernel has no call for all: its own default for
+/// the highest that a process may have.
+pub const DESCRIPTORS_SEARCHED_MAX: u64 = 1024 * 1024;
+/// Bytes of what a container manager writes about itself: its name is in the first line or two.
+pub const CONTAINER_MARK_BYTES_MAX: u64 = 4096;
 /// Bytes of a host's name: what the kernel takes.
 pub const HOST_NAME_BYTES_MAX: u64 = 64;
-/// Bytes of a table of the kernel that is read on the way down: some ten thousand mounts.
+/// Bytes of a table of the kernel that is read: some ten thousand mounts.
 pub const KERNEL_TABLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// How long a machine that goes down waits for its disks to take what is not written yet.
-pub const MACHINE_SYNC_MS: u64 = 30_000;
+/// Presses of ctrl-alt-del after which nobody waits for anything any more.
+pub const KEY_PRESSES: u32 = 7;
+/// The time in which they must come: nobody presses that often by chance.
+pub const KEY_PRESSES_WITHIN_MS: u64 = 2_000;
+/// Bytes of what those who sit at a terminal are told: a screen, and no more than one argument may have.
+pub const TERMINAL_TEXT_BYTES_MAX: usize = 2 * 1024;
+/// Bytes of the message that an operator adds to it.
+pub const SHUTDOWN_MESSAGE_BYTES_MAX: usize = 1024;
+/// How long before a planned shutdown nobody can log in any more: what shutdown(8) does everywhere.
+pub const NO_LOGIN_BEFORE_S: u64 = 300;
+/// Bytes of a file in the runtime directory that tells of a planned shutdown, or of how to restart.
+pub const PLAN_FILE_BYTES_MAX: u64 = 16 * 1024;
+/// How long the disks of a machine that goes down may write nothing of what they have to.
+pub const MACHINE_SYNC_MS: u64 = 10_000;
+/// How often they are waited for while they do.
+pub const MACHINE_SYNC_ROUNDS_MAX: usize = 18;
 /// How long what no unit has started may take to end after TERM.
 pub const MACHINE_TERM_MS: u64 = 5_000;
 /// How long one round of KILL waits for processes to be gone.
 pub const MACHINE_KILL_MS: u64 = 2_000;
 /// Rounds of KILL: what starts others faster than it can be killed must come to an end.
 pub const MACHINE_KILL_ROUNDS_MAX: usize = 5;
-/// How long swap and file systems may take.
-pub const MACHINE_UNMOUNT_MS: u64 = 30_000;
+/// Processes that are named when they had to be killed; of more there is a number.
+pub const MACHINE_NAMED_MAX: usize = 20;
+/// How long one swap area or file system may take to be given up.
+pub const MACHINE_UNMOUNT_MS: u64 = 10_000;
+/// How long all of them may take; whatever is left then is only tried.
+pub const MACHINE_UNMOUNT_ALL_MS: u64 = 30_000;
+/// How long each of those may take: what does not hang is done in that time.
+pub const MACHINE_UNMOUNT_TRY_MS: u64 = 250;
 /// Rounds of unmounting: each one frees what was below, and ten layers are more than anybody stacks.
 pub const MACHINE_UNMOUNT_ROUNDS_MAX: usize = 10;
 
@@ -352,3 +389,27 @@ pub const LINGER_MS: u64 = 2_000;
 pub const GROUP_IDLE_MS: u64 = 10_000;
 /// Memory of supd's own roles that the kernel takes last, where it is asked to.
 pub const ROLES_MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
+/// Loop devices and device-mapper devices that are looked at on the way down.
+pub const MACHINE_DEVICES_MAX: usize = 4_096;
+/// How long the kernel's last steps of a restart may take before a hardware watchdog that is armed resets the
+/// machine: drivers of many disks take their time, and a minute is beyond all of them.
+pub const MACHINE_WATCHDOG: std::time::Duration = std::time::Duration::from_secs(120);
+/// How long the device of the root may take to appear, where nobody has said so: disks that have to spin up, and
+/// initramfs-tools waits as long.
+pub const ROOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+/// Bytes of one message of the kernel about a device: what it makes at most is 2 KiB, and udev adds its own.
+pub const UEVENT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a small file in /sys.
+pub const KERNEL_FILE_BYTES_MAX: u64 = 4096;
+/// Disks and partitions that a root is looked for among.
+pub const BLOCK_DEVICES_MAX: usize = 10_000;
+/// Input devices that are watched for a power button.
+pub const INPUT_DEVICES_MAX: usize = 64;
+/// Levels of directories of an initramfs that are deleted: five times what the deepest has.
+pub const OLD_ROOT_DEPTH_MAX: usize = 64;
+/// Bytes of a wish for another root: two paths.
+pub const NEXT_ROOT_BYTES_MAX: u64 = 2 * 4096;
+/// How often a hardware watchdog is looked for that is not there yet: its driver may be loaded late in a boot.
+pub const WATCHDOG_TRIES_MAX: u32 = 60;
+/// How long until the next look.
+pub const WATCHDOG_TRY_MS: u64 = 1_000;

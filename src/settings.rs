@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use parse::HELP;
+pub use parse::{HELP, read_watchdog};
 pub use solo::Solo;
 
 mod parse;
@@ -35,8 +35,13 @@ pub enum Invocation {
 pub enum Role {
     /// The part that must not die.
     Keeper {
-        /// The descriptor in which the program before it, in the same process, has left its state.
-        resume: Option<i32>,
+        /// Which program the process was before.
+        before: Before,
+    },
+    /// What a keeper becomes that cannot go on.
+    Fallen {
+        /// The descriptor of what it has left.
+        will: i32,
     },
     /// The part that starts runs.
     Spawner {
@@ -59,6 +64,30 @@ pub enum Role {
     },
 }
 
+/// Which program the process of a keeper was before, and the descriptor of what it has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// None that was a keeper.
+    Nothing,
+    /// One that ended in order: its state.
+    Replaced(i32),
+    /// One that ended by a fault: its will.
+    Faulted(i32),
+}
+
+/// What becomes of supd after a second fault of its keeper in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFault {
+    /// It stands still, and what runs goes on without it.
+    Freeze,
+    /// The machine is restarted.
+    Reboot,
+    /// The machine is switched off.
+    PowerOff,
+    /// It exits.
+    Exit,
+}
+
 /// What supd was told at its start. Complete: no field is to be defaulted later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -74,6 +103,8 @@ pub struct Settings {
     pub exit_when_done: bool,
     /// Bound of the whole shutdown.
     pub shutdown_timeout: Duration,
+    /// What follows a second fault of the keeper in a row.
+    pub on_fault: OnFault,
     /// What is a warning elsewhere is an error.
     pub strict: bool,
     /// Which of supd's own messages are written.
@@ -90,6 +121,8 @@ pub struct Settings {
     pub process_one: bool,
     /// The cgroup below which supd has its own and those of all pods; the keeper finds it.
     pub tree: Option<PathBuf>,
+    /// The machine's hardware watchdog resets it when supd is silent for so long.
+    pub watchdog: Option<Duration>,
 }
 
 /// Which of supd's own messages are written.
@@ -164,6 +197,9 @@ pub mod exit {
 /// Runtime directory of root, and of everybody in a container: its image has no accounts.
 pub const RUNTIME_DIR: &str = "/run/supd";
 
+/// Where whoever asks PID 1 for another root says which: the directory, and behind a NUL its init if one is meant.
+pub const NEXT_ROOT_FILE: &str = "/run/supd.next-root";
+
 /// The one instead of [`RUNTIME_DIR`], in a container whose root can only be read: what every container manager
 /// mounts there, so whoever uses it must look whose it is.
 pub fn substitute_runtime_dir(uid: u32) -> PathBuf {
@@ -198,8 +234,14 @@ impl Settings {
         if role == (Role::Manager { safe: true }) {
             arguments.push("--safe".into());
         }
-        if let Role::Keeper { resume: Some(number) } = role {
-            arguments.extend(["--resume".into(), number.to_string().into()]);
+        let left = match role {
+            Role::Keeper { before: Before::Replaced(number) } => Some(("--resume", number)),
+            Role::Keeper { before: Before::Faulted(number) } => Some(("--will", number)),
+            Role::Fallen { will } => Some(("--will", will)),
+            _ => None,
+        };
+        if let Some((name, number)) = left {
+            arguments.extend([name.into(), number.to_string().into()]);
         }
         for (set, name) in [
             (role == Role::Trial { opens: true }, "--opens"),
@@ -226,6 +268,10 @@ impl Settings {
             pair("--tree", path(tree));
         }
         pair("--shutdown-timeout", format!("{}ms", self.shutdown_timeout.as_millis()).as_ref());
+        pair("--on-fault", self.on_fault.name().as_ref());
+        if let Some(timeout) = self.watchdog {
+            pair("--watchdog", format!("{}ms", timeout.as_millis()).as_ref());
+        }
         pair("--log-level", self.log_level.name().as_ref());
         pair("--log-format", self.log_format.name().as_ref());
         arguments
@@ -246,6 +292,43 @@ impl LogLevel {
     fn parse(text: &str) -> Result<Self, &'static str> {
         let all = [Self::Error, Self::Warn, Self::Info, Self::Debug];
         all.into_iter().find(|level| level.name() == text).ok_or("error, warn, info or debug")
+    }
+}
+
+impl OnFault {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Freeze => "freeze",
+            Self::Reboot => "reboot",
+            Self::PowerOff => "poweroff",
+            Self::Exit => "exit",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        let all = [Self::Freeze, Self::Reboot, Self::PowerOff, Self::Exit];
+        all.into_iter().find(|deed| deed.name() == text).ok_or("freeze, reboot, poweroff or exit")
+    }
+
+    /// What follows where nothing was said: a machine's init cannot exit, and everybody else does.
+    fn of(place: &Place<'_>) -> Self {
+        if place.process_one && !place.container { Self::Freeze } else { Self::Exit }
+    }
+
+    /// Why it cannot follow in this place.
+    fn misplaced(self, place: &Place<'_>) -> Option<&'static str> {
+        let machine = place.process_one && !place.container;
+        match self {
+            Self::Exit if machine => {
+                Some("the init of a machine cannot exit; `freeze`, `reboot` or `poweroff`")
+            }
+            Self::Freeze if !place.process_one => Some("only PID 1 stands still; `exit`"),
+            Self::Reboot | Self::PowerOff if !machine => {
+                Some("that is for the init of a machine; `exit`, or in a container `freeze`")
+            }
+            _ => None,
+        }
     }
 }
 
@@ -273,6 +356,7 @@ impl Role {
     pub fn name(self) -> &'static str {
         match self {
             Self::Keeper { .. } => "keeper",
+            Self::Fallen { .. } => "fallen",
             Self::Trial { .. } => "trial",
             Self::Spawner { .. } => "spawner",
             Self::Manager { .. } => "manager",

@@ -6,16 +6,24 @@
 
 pub mod clock;
 pub mod clone;
+pub mod command;
 pub mod confine;
+pub mod early;
+pub mod fault;
 pub mod machine;
 pub mod memory;
 pub mod message;
 pub mod mount;
 pub mod pidfd;
 pub mod pipe;
+pub mod probe;
 pub mod process;
+mod raw;
+pub mod resident;
 pub mod signal;
+mod standard;
 pub mod terminal;
+pub mod watchdog;
 
 use std::io;
 use std::os::fd::RawFd;

@@ -152,6 +152,21 @@ fn the_shipped_units_load_without_a_word() {
     assert!(loaded.units.len() >= 8, "{}", transcript(&loaded));
 }
 
+/// Whether their programs are here is the business of whoever installs them.
+#[test]
+fn the_units_of_a_debian_host_load_without_a_word() {
+    let loaded = load(&LoadOptions {
+        paths: &[PathBuf::from("packaging/debian-host")],
+        must_exist: true,
+        instances: &[],
+        env: &environment,
+        as_root: false,
+        look_up: false,
+    });
+    assert!(loaded.faults.is_empty(), "{}", transcript(&loaded));
+    assert!(loaded.units.len() >= 20, "{}", transcript(&loaded));
+}
+
 /// Every fault that a golden case can have, has one.
 #[test]
 fn each_code_has_a_case() {

@@ -5,15 +5,33 @@ use std::process::ExitCode;
 
 use supd::keeper::Over;
 use supd::keeper::place::Surroundings;
+use supd::machine::halt::Places;
+use supd::machine::helper::Helper;
 use supd::runtime::clock;
 use supd::settings::{HELP, Invocation, Role, Settings};
-use supd::wire::after::After;
 use supd::{keeper, logs, look, machine, manager, spawner};
 
+// The init of one command is to be as light as those that are nothing else.
+supd::before_main!(keeper::solo::early);
+
 fn main() -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let mut arguments = std::env::args_os();
+    let name = arguments.next();
+    let arguments: Vec<_> = arguments.collect();
+    // Before the names of an init: in an initramfs our program is called so by its units, too.
+    if let Some(helper) = Helper::named(&arguments)
+        && std::process::id() != 1
+    {
+        return ExitCode::from(helper.run());
+    }
+    if machine::client::is_meant(name.as_deref()) {
+        return ExitCode::from(machine::client::run(&arguments));
+    }
     if look::is_meant(&arguments) {
         return ExitCode::from(look::run(&arguments[1..]));
+    }
+    if machine::tell::is_meant(&arguments) {
+        return ExitCode::from(machine::tell::run(&arguments[1..]));
     }
     let surroundings = Surroundings::look();
     if surroundings.is_machine() && !Role::is_named(&arguments) {
@@ -24,23 +42,28 @@ fn main() -> ExitCode {
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
         Ok(Invocation::Solo(solo)) => keeper::solo::run(&solo),
-        Ok(Invocation::Role(Role::Keeper { resume }, settings)) => {
+        Ok(Invocation::Role(Role::Keeper { before }, settings)) => {
             let is_machine = settings.is_machine();
+            let places = Places::of(&settings);
             if is_machine {
                 machine::boot::guard();
             }
-            match keeper::run(settings, resume) {
+            match keeper::run(settings, before) {
                 over if !is_machine => over.report(),
-                Over::Done { after, .. } => machine::halt::end(after),
+                Over::Done { after, .. } => machine::halt::end(after, &places),
                 Over::NotBegun(why, _) => {
                     machine::boot::failed(&why);
                     machine::boot::again()
                 }
-                // What it ran is nobody's now: a machine in order needs a new start.
-                Over::Broken(why) => {
-                    machine::boot::failed(&why);
-                    machine::halt::end(After::Reboot)
+            }
+        }
+        Ok(Invocation::Role(Role::Fallen { will }, settings)) => {
+            let story = keeper::fallen::begin(&settings, will);
+            match settings.is_machine() {
+                true => {
+                    machine::fallen::run(&story.why, story.after, settings.on_fault, &Places::of(&settings))
                 }
+                false => keeper::fallen::run(&settings, &story),
             }
         }
         Ok(Invocation::Role(Role::Trial { opens }, settings)) => {
@@ -74,8 +97,8 @@ fn start_machine(arguments: Vec<OsString>, surroundings: &Surroundings) -> ! {
         let variable = |name: &str| std::env::var_os(name);
         let why = match Invocation::parse(std::mem::take(&mut options), &surroundings.place(&variable)) {
             Ok(Invocation::Start(settings)) => match keeper::boot::start(&settings) {
-                Over::NotBegun(why, _) | Over::Broken(why) => why,
-                Over::Done { after, .. } => machine::halt::end(after),
+                Over::NotBegun(why, _) => why,
+                Over::Done { after, .. } => machine::halt::end(after, &Places::of(&settings)),
             },
             Ok(_) => "the options given to init ask for something else than an init".to_owned(),
             Err(error) => error.to_string(),

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, enable, events, exec,
-    explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown, status,
-    validate, version, wait,
+    act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, doctor, enable,
+    events, exec, explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown,
+    status, switch_root, validate, version, wait,
 };
 
 /// What was typed.
@@ -126,6 +126,8 @@ pub enum Verb {
     IsFailed(ask::Options),
     /// Whether at least one unit is ready
     IsReady(ask::Options),
+    /// Whether all is well, in one word
+    IsSystemRunning(ask::SystemOptions),
     /// Load unit files, and change what differs
     Apply(apply::Options),
     /// What applying files would change
@@ -143,12 +145,25 @@ pub enum Verb {
     Reexec(reexec::Options),
     /// End supd in order
     Shutdown(shutdown::Options),
+    /// End supd in order, with an exit code: of a container, or below another init
+    Exit(shutdown::ExitOptions),
     /// Switch the machine off, in order
-    Poweroff(shutdown::MachineOptions),
+    Poweroff(shutdown::machine::MachineOptions),
     /// Start the machine anew, in order
-    Reboot(shutdown::MachineOptions),
+    Reboot(shutdown::machine::RebootOptions),
     /// Halt the machine, in order, and leave it switched on
-    Halt(shutdown::MachineOptions),
+    Halt(shutdown::machine::MachineOptions),
+    /// Start the machine anew, in order, with the kernel that `kexec -l` has loaded
+    Kexec(shutdown::machine::MachineOptions),
+    /// Start everything but the kernel anew, in order; from /run/nextroot if that is mounted
+    SoftReboot(shutdown::machine::MachineOptions),
+    /// Stop everything, in order, for a shell on the console; then as `soft-reboot`
+    Rescue(shutdown::machine::MachineOptions),
+    /// Go on with another root, and the init there
+    SwitchRoot(switch_root::Options),
+    /// What this place allows supd to do, and what is degraded; no supd is needed
+    #[command(long_about = doctor::ABOUT)]
+    Doctor(doctor::Options),
     /// The version of supctl and of supd
     Version(version::Options),
     /// The kinds of objects

@@ -1,10 +1,11 @@
-//! `is-active`, `is-failed`, `is-ready`: answers by exit code.
+//! `is-active`, `is-failed`, `is-ready`, `is-system-running`: answers by exit code.
 
 use super::context::Context;
 use super::exit::{Exit, Outcome};
 use super::server::Server;
 use super::subject::{Active, Subject};
 use super::target::{self, Asker};
+use crate::control::objects::SystemState;
 
 /// Arguments of the questions.
 #[derive(clap::Args, Debug)]
@@ -75,6 +76,20 @@ pub fn run(question: Question, options: &Options, context: &Context) -> Outcome 
         Some(failure) => failure.exit,
         None => question.no(),
     })
+}
+
+/// Arguments of `is-system-running`: none.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "Examples:\n  supctl is-system-running\n  supctl is-system-running -q && echo all is well\n\nIt prints starting, running, degraded, stopping or safe mode.\n\nExit codes: 0 running, 1 anything else, 69 supd cannot be reached"
+)]
+pub struct SystemOptions {}
+
+/// `supctl is-system-running`
+pub fn system(SystemOptions {}: &SystemOptions, context: &Context) -> Outcome {
+    let state = Server::connect(context, Asker::Question)?.info()?.status.state;
+    context.say(state.as_str())?;
+    Ok(if state == SystemState::Running { Exit::DONE } else { Exit::FAILED })
 }
 
 #[cfg(test)]

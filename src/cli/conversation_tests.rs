@@ -240,6 +240,8 @@ fn questions() {
     assert_eq!(host.ctl("is-failed mailer"), ("failed\n".to_owned(), 0));
     assert_eq!(host.ctl("is-failed web"), ("active\n".to_owned(), 1));
     assert_eq!(host.ctl("is-ready web-0"), ("ready\n".to_owned(), 0));
+    assert_eq!(host.ctl("get --raw /livez"), ("ok\n".to_owned(), 0));
+    assert_eq!(host.ctl("get --raw /livez?exclude=x").1, 2);
     let (text, code) = host.ctl("is-active wbe");
     assert_eq!((text.lines().nth(1), code), (Some("  did you mean `web`?"), 4));
     assert_eq!(host.ctl("status web").1, 0);

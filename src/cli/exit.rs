@@ -26,7 +26,8 @@ pub struct Failure {
 /// What each code means, as `supctl help exit-codes` prints it.
 pub const TABLE: &[(&str, &str)] = &[
     ("0", "done; true; at least one is active (`is-active`)"),
-    ("1", "an operation failed; `is-failed`: none has; `wait`: it can no longer come"),
+    ("1", "an operation failed; `is-failed`: none has; `wait`: it can no longer"),
+    ("", "come; `doctor`: supd cannot work here"),
     ("2", "wrong usage, or a verb that is not built yet"),
     ("3", "`is-active`, `is-ready`, `status`: known, but not active or not ready"),
     ("4", "questions (`status`, `is-*`, `get`, `logs`, `wait`): no such unit;"),

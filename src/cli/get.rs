@@ -18,7 +18,7 @@ use crate::unit::model::Kind;
 /// Arguments of `get`.
 #[derive(clap::Args, Debug, Default)]
 #[command(
-    after_help = "Examples:\n  supctl get pods -w\n  supctl get jobs import -o json\n\nExit codes: 0 done, 2 no such noun, 4 no such object, 69 supd cannot be reached"
+    after_help = "Examples:\n  supctl get pods -w\n  supctl get --raw /readyz?verbose\n\nExit codes: 0 done, 1 `--raw`: not ready, 2 no such noun, 4 no such object, 69 supd cannot be reached"
 )]
 pub struct Options {
     /// pods, jobs, cronjobs, services, units, targets, events, runs, history or all, then names; or NOUN/NAME
@@ -50,6 +50,9 @@ pub struct Options {
     /// No line of headers
     #[arg(long, alias = "no-legend")]
     no_headers: bool,
+    /// What this path of the API answers, as it is: /readyz?verbose
+    #[arg(long, value_name = "PATH", conflicts_with = "words")]
+    raw: Option<String>,
     /// Only objects in this state, by its word in STATUS
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
@@ -94,6 +97,9 @@ pub(super) struct Section {
 
 /// `supctl get [NOUN] [NAME...]`
 pub fn run(options: &Options, context: &Context) -> Outcome {
+    if let Some(path) = options.raw.as_deref() {
+        return raw(path, context);
+    }
     if let Some(selector) = options.selector.as_deref() {
         Selector::parse(selector).map_err(Failure::usage)?;
     }
@@ -133,6 +139,14 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
         watching::watch(options, &shape, context, &server, watched)?;
     }
     Ok(exit)
+}
+
+/// `supctl get --raw PATH`
+fn raw(path: &str, context: &Context) -> Outcome {
+    let server = Server::connect(context, Asker::Question)?;
+    let answer = server.checked(server.client().raw(path))?;
+    context.write(&answer)?;
+    Ok(Exit::DONE)
 }
 
 /// What is asked of each noun. Bare names say themselves which noun they are.

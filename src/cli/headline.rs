@@ -6,6 +6,7 @@
 use super::age;
 use super::rows::unit::pod_cells;
 use super::rows::{self, Look, Tabular, ending};
+use super::shutdown::machine::words;
 use super::style::{Screen, Tone, printable};
 use super::table::{Cell, Table};
 use crate::control::objects::{Info, LostWith, StateNotSaved, Unit};
@@ -43,6 +44,10 @@ impl Headline<'_> {
         let mut text = format!("{}\n", self.heading(screen, look));
         if let Some(words) = self.not_saved(look) {
             text.push_str(&screen.paint(&words, Tone::Failing));
+            text.push('\n');
+        }
+        if let Some(words) = self.planned(look) {
+            text.push_str(&screen.paint(&words, Tone::Strong));
             text.push('\n');
         }
         text.push('\n');
@@ -89,6 +94,11 @@ impl Headline<'_> {
             LostWith::Manager => "supd's manager",
         };
         Some(format!("state not saved since {since} ({reason}); kept in memory until {whose} ends"))
+    }
+
+    /// `the machine is switched off at 23:00 (in 4m)`
+    pub fn planned(&self, look: Look) -> Option<String> {
+        self.info.status.planned_shutdown.as_ref().map(|planned| words(planned, look))
     }
 
     fn table(&self, screen: Screen, look: Look) -> Table {

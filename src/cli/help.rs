@@ -20,7 +20,7 @@ Look
   ps [-a]               pods as docker shows containers
   logs NAME             -f to follow, -n LINES, -p for the run before
   history [NAME]        how runs ended, and why others were not started; -n, -f
-  is-active, is-ready, is-failed NAME     answer by exit code
+  is-active, is-ready, is-failed NAME, is-system-running   answer by exit code
 Act
   start, stop, restart NAME    wait until it is done; --no-block, --timeout 30s
   kill -s SIGNAL NAME   scale NAME N|+N|-N   suspend, resume NAME
@@ -38,9 +38,9 @@ Configure
   export [NAME]         units as Kubernetes manifests; needs no supd
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
-  explain KEY|CODE      what a key or a fault means; needs no supd
-  reexec   shutdown   poweroff, reboot, halt   version   api-resources
-  completion SHELL      help VERB   help exit-codes
+  explain KEY|CODE      what it means         doctor   what this place allows
+  shutdown, exit [CODE]   poweroff, reboot, halt, kexec, soft-reboot, rescue
+  reexec, switch-root, version, api-resources, completion SHELL, help [TOPIC]
 
 Flags of every verb
   -h, --help            help on a verb, with examples and exit codes

@@ -20,6 +20,7 @@ pub mod create;
 pub mod delete;
 pub mod describe;
 pub mod diff;
+pub mod doctor;
 pub mod enable;
 pub mod events;
 pub mod exec;
@@ -59,6 +60,7 @@ pub mod socket;
 pub mod status;
 pub mod style;
 pub mod subject;
+pub mod switch_root;
 pub mod table;
 pub mod target;
 pub mod time_limit;
@@ -77,6 +79,7 @@ use self::arguments::{Arguments, Verb};
 use self::ask::Question;
 use self::context::Context;
 use self::exit::{Exit, Failure, Outcome};
+use self::shutdown::machine;
 use crate::control::objects::MachineEnd;
 
 /// Reads the arguments, does what they say, and tells how to end.
@@ -141,17 +144,24 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::IsActive(options) => ask::run(Question::Active, options, context),
         Verb::IsFailed(options) => ask::run(Question::Failed, options, context),
         Verb::IsReady(options) => ask::run(Question::Ready, options, context),
+        Verb::IsSystemRunning(options) => ask::system(options, context),
         Verb::Apply(options) => apply::run(options, context),
         Verb::Diff(options) => diff::run(options, context),
         Verb::DaemonReload(options) => apply::reload(options, context),
+        Verb::Doctor(options) => doctor::run(options, context),
         Verb::Validate(options) => validate::run(options, context),
         Verb::Export(options) => export::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),
-        Verb::Poweroff(options) => shutdown::machine(MachineEnd::PowerOff, options, context),
-        Verb::Reboot(options) => shutdown::machine(MachineEnd::Reboot, options, context),
-        Verb::Halt(options) => shutdown::machine(MachineEnd::Halt, options, context),
+        Verb::Exit(options) => shutdown::exit(options, context),
+        Verb::Poweroff(options) => machine::run(MachineEnd::PowerOff, options, context),
+        Verb::Reboot(options) => machine::restart(options, context),
+        Verb::Halt(options) => machine::run(MachineEnd::Halt, options, context),
+        Verb::Kexec(options) => machine::run(MachineEnd::Kexec, options, context),
+        Verb::SoftReboot(options) => machine::run(MachineEnd::SoftReboot, options, context),
+        Verb::Rescue(options) => machine::run(MachineEnd::Rescue, options, context),
+        Verb::SwitchRoot(options) => switch_root::run(options, context),
         Verb::Version(options) => version::run(options, context),
         Verb::Completion(options) => complete::run(options, context),
         Verb::Words(options) => complete::words(options, context),

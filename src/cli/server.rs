@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -32,6 +33,11 @@ impl Server {
     /// Another connection, for a thread of its own.
     pub fn socket(&self) -> &PathBuf {
         &self.socket
+    }
+
+    /// Whatever it is asked, the answer must be there by then.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.client.set_deadline(deadline);
     }
 
     /// The client itself.

@@ -109,6 +109,9 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
         // In a pipe the rows are data, and nothing else.
         context.note(&format!("warning: {words}"));
     }
+    if let Some(words) = headline.planned(context.look()).filter(|_| !context.screen.terminal) {
+        context.note(&format!("note: {words}"));
+    }
     Ok(headline.render(context.screen, context.look()))
 }
 

@@ -194,6 +194,11 @@ impl Cell {
         Self::toned(text, Tone::Plain)
     }
 
+    /// Columns that it takes.
+    pub fn width(&self) -> usize {
+        self.text.width()
+    }
+
     /// Text in the colour of a tone. Whatever would move the cursor is shown instead.
     pub fn toned(text: impl Into<String>, tone: Tone) -> Self {
         Self { text: printable(&text.into()).into_owned(), tone }

@@ -1,78 +1,101 @@
-//! supctl under the names that other inits have for it: `poweroff`, `reboot`, `halt`, `shutdown`, `telinit`.
+//! supctl under the names that other inits have for it: `poweroff`, `reboot`, `halt`, `shutdown`, `telinit`, `init`.
 //!
 //! Links to supctl, told apart by the name they are called by. What they were always called with becomes one
 //! of our verbs; what would do something else than is meant is refused.
 
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 
 /// Arguments as supctl's own, where the program's name is one of those.
 pub(super) fn translate(words: Vec<String>) -> Result<Vec<String>, Failure> {
     let name = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or_default().to_owned();
     let rest = words.get(1..).unwrap_or_default();
-    let verb = match name.as_str() {
+    let ours = match name.as_str() {
         "poweroff" | "reboot" | "halt" => short(&name, rest)?,
         "shutdown" => shutdown(rest)?,
-        "telinit" => telinit(rest)?,
+        "telinit" | "init" => vec![telinit(&name, rest)?.to_owned()],
+        "runlevel" => {
+            let failure = Failure::new(Exit::FAILED, "unknown: supd has units and targets, and no runlevels");
+            return Err(failure.hint("supctl status"));
+        }
         _ => return Ok(words),
     };
-    Ok(vec!["supctl".to_owned(), verb.to_owned()])
+    Ok(std::iter::once("supctl".to_owned()).chain(ours).collect())
 }
 
-/// `halt [-p|--reboot…]`, with the same options under all three names.
-fn short(name: &str, rest: &[String]) -> Result<&'static str, Failure> {
-    let mut verb = match name {
-        "reboot" => "reboot",
-        "halt" => "halt",
-        _ => "poweroff",
-    };
+/// `halt [-p|-f|--reboot…]`, with the same options under all three names.
+fn short(name: &str, rest: &[String]) -> Result<Vec<String>, Failure> {
+    let mut verb = name.to_owned();
+    let mut more = Vec::new();
     for word in rest {
-        verb = match word.as_str() {
-            "-p" | "--poweroff" => "poweroff",
-            "--reboot" => "reboot",
-            "--halt" => "halt",
-            // They leave out a record or a message that there is none of.
+        match word.as_str() {
+            "-p" | "--poweroff" => "poweroff".clone_into(&mut verb),
+            "--reboot" => "reboot".clone_into(&mut verb),
+            "--halt" => "halt".clone_into(&mut verb),
+            "-f" | "-ff" | "--force" | "--no-wall" => more.push(word.clone()),
             "-w" | "--wtmp-only" => return Err(refused(name, word, "there is no wtmp record to write")),
-            "-d" | "--no-wtmp" | "--no-wall" => verb,
-            "-f" | "--force" => return Err(refused(name, word, "it would lose what is not stored")),
+            // It leaves out a record that there is none of.
+            "-d" | "--no-wtmp" => {}
+            _ if name == "reboot" && !word.starts_with('-') => more.push(word.clone()),
             _ => return Err(refused(name, word, "it is not known")),
-        };
+        }
     }
-    Ok(verb)
+    more.insert(0, verb);
+    Ok(more)
 }
 
-/// `shutdown [-hPrH] [now]`.
-fn shutdown(rest: &[String]) -> Result<&'static str, Failure> {
-    let mut verb = "poweroff";
-    let mut at = None;
-    for word in rest {
+/// `shutdown [-hPrHkc] [TIME] [MESSAGE…]`. Without a time in a minute, as everywhere: there is time to think again.
+fn shutdown(rest: &[String]) -> Result<Vec<String>, Failure> {
+    let (mut verb, mut warn_only, mut cancel) = ("poweroff", false, false);
+    let (mut more, mut texts): (Vec<String>, Vec<&str>) = (Vec::new(), Vec::new());
+    // Options may stand together: `shutdown -hk now`.
+    let letters = |word: &str| match word.strip_prefix('-') {
+        Some(letters) if !letters.starts_with('-') => letters.chars().map(|one| format!("-{one}")).collect(),
+        _ => vec![word.to_owned()],
+    };
+    for word in rest.iter().flat_map(|word| letters(word)) {
         match word.as_str() {
             "-h" | "-P" | "--poweroff" => verb = "poweroff",
             "-r" | "--reboot" => verb = "reboot",
             "-H" | "--halt" => verb = "halt",
-            "--no-wall" => {}
-            _ if word.starts_with('-') => return Err(refused("shutdown", word, "it is not built yet")),
-            // What stands behind the time is a message to whoever is logged in.
-            _ => _ = at.get_or_insert(word.as_str()),
+            "-k" => warn_only = true,
+            "-c" => cancel = true,
+            "--no-wall" => more.push(word),
+            "--show" => return Ok(vec![verb.to_owned(), "--when=show".to_owned()]),
+            _ if word.starts_with('-') && word != "-" => {
+                return Err(refused("shutdown", &word, "it is not known"));
+            }
+            _ => {}
         }
     }
-    match at {
-        Some("now" | "+0") => Ok(verb),
-        Some(at) => Err(refused("shutdown", at, "only `now` is built yet")),
-        // Elsewhere that means in a minute: whoever types it expects time to think again.
-        None => Err(Failure::usage("`shutdown` without a time is not built yet").hint("shutdown now")),
+    texts.extend(rest.iter().map(String::as_str).filter(|word| !word.starts_with('-')));
+    let time = match (cancel, texts.split_first()) {
+        (true, _) => "cancel",
+        (false, None) => "+1",
+        (false, Some((time, message))) => {
+            let time = *time;
+            texts = message.to_vec();
+            time
+        }
+    };
+    more.extend([format!("--when={time}"), format!("--message={}", texts.join(" "))]);
+    if warn_only {
+        more.push("--warn-only".to_owned());
     }
+    more.insert(0, verb.to_owned());
+    Ok(more)
 }
 
-/// `telinit LEVEL`.
-fn telinit(rest: &[String]) -> Result<&'static str, Failure> {
+/// `telinit LEVEL`, and `init LEVEL` where init is asked by somebody.
+fn telinit(name: &str, rest: &[String]) -> Result<&'static str, Failure> {
     match rest {
         [level] if level == "0" => Ok("poweroff"),
         [level] if level == "6" => Ok("reboot"),
+        [level] if ["1", "s", "S"].contains(&level.as_str()) => Ok("rescue"),
         [level] if level == "q" || level == "Q" => Ok("daemon-reload"),
         [level] if level == "u" || level == "U" => Ok("reexec"),
-        _ => Err(Failure::usage(
-            "`telinit` knows 0 (switch off), 6 (restart), q (load units) and u (re-execute)",
-        )
+        _ => Err(Failure::usage(format!(
+            "`{name}` knows 0 (switch off), 6 (restart), 1 (a shell on the console), q (load units) and u (re-execute)"
+        ))
         .hint("supctl --help")),
     }
 }
@@ -95,15 +118,27 @@ mod tests {
         for (line, expected) in [
             ("/sbin/poweroff", "poweroff"),
             ("reboot", "reboot"),
+            ("reboot bootloader", "reboot bootloader"),
+            ("reboot -f", "reboot -f"),
+            ("reboot -ff", "reboot -ff"),
             ("halt", "halt"),
             ("halt -p", "poweroff"),
             ("/usr/sbin/poweroff --reboot", "reboot"),
-            ("shutdown -h now", "poweroff"),
-            ("shutdown -r now", "reboot"),
-            ("shutdown -H +0", "halt"),
-            ("shutdown now going down", "poweroff"),
+            ("shutdown", "poweroff --when=+1 --message="),
+            ("shutdown -h now", "poweroff --when=now --message="),
+            ("shutdown -h +5", "poweroff --when=+5 --message="),
+            ("shutdown -r now", "reboot --when=now --message="),
+            ("shutdown -H +0", "halt --when=+0 --message="),
+            ("shutdown -P 23:00 back at 7", "poweroff --when=23:00 --message=back at 7"),
+            ("shutdown now going down", "poweroff --when=now --message=going down"),
+            ("shutdown -rk +5 only a test", "reboot --when=+5 --message=only a test --warn-only"),
+            ("shutdown -c", "poweroff --when=cancel --message="),
+            ("shutdown -c not today", "poweroff --when=cancel --message=not today"),
+            ("shutdown --show", "poweroff --when=show"),
             ("telinit 0", "poweroff"),
             ("telinit 6", "reboot"),
+            ("init 6", "reboot"),
+            ("telinit 1", "rescue"),
             ("telinit q", "daemon-reload"),
         ] {
             assert_eq!(verb(line), Ok(format!("supctl {expected}")), "{line}");
@@ -114,16 +149,16 @@ mod tests {
     #[test]
     fn what_would_be_something_else_is_refused() {
         for line in [
-            "shutdown",
-            "shutdown +5",
-            "shutdown -c",
-            "shutdown -k now",
-            "shutdown 23:00",
-            "reboot -f",
+            "shutdown -t 5 now",
+            "shutdown -F now",
+            "shutdown --reboots now",
             "halt -w",
+            "halt now",
             "poweroff -h",
             "telinit",
             "telinit 3",
+            "init",
+            "runlevel",
         ] {
             assert!(verb(line).is_err(), "{line}: {:?}", verb(line));
         }

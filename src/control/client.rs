@@ -174,6 +174,23 @@ impl Client {
         self.exchange(Method::GET, path, Bytes::new())
     }
 
+    /// Whatever this path answers to a GET, as it is; a refusal that is no [`Status`] has its text for a message.
+    pub fn raw(&self, path: &str) -> Result<Bytes, ClientError> {
+        self.wait(async {
+            let response = self.send(Method::GET, path, Bytes::new()).await?;
+            let code = response.status();
+            let bytes = collect(response.into_body()).await?;
+            if code.is_success() {
+                return Ok(bytes);
+            }
+            let status = serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+                let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+                Status::failure(StatusReason::InternalError, text)
+            });
+            Err(ClientError::Refused(Box::new(status)))
+        })
+    }
+
     /// Whatever this path answers to a POST.
     pub fn post<R: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<R, ClientError> {
         self.exchange(Method::POST, path, to_json(body)?)

@@ -8,6 +8,7 @@
 mod body;
 pub mod client;
 pub mod fields;
+pub mod health;
 pub mod objects;
 pub mod past;
 mod places;

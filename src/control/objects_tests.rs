@@ -427,6 +427,7 @@ fn the_daemon() {
             host_name: "host7".to_owned(),
             started_at: at(0).into(),
             replaced: 2,
+            keeper_faults: 0,
             state: SystemState::Degraded,
             units: 6,
             failed_units: 1,
@@ -435,7 +436,9 @@ fn the_daemon() {
             log_directory: "/var/log/supd/pods".into(),
             state_directory: None,
             state_not_saved: None,
+            planned_shutdown: None,
             warnings: vec!["no writable state directory: nothing survives a restart".to_owned()],
+            place: None,
         }),
     );
 }

@@ -6,9 +6,10 @@ use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::fields::FieldSelector;
+use super::health::{Check, Health};
 use super::objects::{
     ApplyFiles, ExecRequest, KillOptions, Object, ReexecOptions, RunRequest, Selector, ShutdownOptions,
-    Status, UndoOptions,
+    Status, SwitchRootOptions, UndoOptions,
 };
 use super::past::Past;
 use super::watch::WatchStream;
@@ -80,6 +81,8 @@ pub enum Request {
     },
     /// The daemon itself. Answered by an Info.
     Info,
+    /// Whether what should be up is ready. Answered by [`Reply::Health`].
+    Health(Check),
     /// A verb for a unit. Answered by [`Reply::Status`], as whatever says nothing else.
     Unit {
         /// Which.
@@ -148,6 +151,8 @@ pub enum Request {
     Exec(ExecRequest),
     /// supd is to go on as another program. Answered only if it does not.
     Reexec(ReexecOptions),
+    /// The machine is to go on with another root.
+    SwitchRoot(SwitchRootOptions),
     /// supd is to end, in order.
     Shutdown(ShutdownOptions),
 }
@@ -165,6 +170,7 @@ impl Request {
                 | Self::Logs
                 | Self::Log { .. }
                 | Self::Info
+                | Self::Health(_)
                 | Self::Exec(_)
         )
     }
@@ -271,6 +277,8 @@ pub enum Reply {
     },
     /// A verb was accepted, in words.
     Status(Status),
+    /// How all is, and what was asked about it.
+    Health(Health, Check),
     /// Objects as they change.
     Watch(WatchStream),
     /// Bytes as they come, in frames. The client has gone when the receiver has.

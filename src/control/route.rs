@@ -9,10 +9,11 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 
 use super::fields::FieldSelector;
+use super::health::Check;
 use super::objects::{
     ApplyFiles, DeleteOptions, EnableOptions, ExecRequest, JobRequest, KillOptions, NoOptions, PauseRequest,
     ReexecOptions, ReloadOptions, RunRequest, ScaleRequest, Selector, ShutdownOptions, Status, StatusReason,
-    SuspendRequest,
+    SuspendRequest, SwitchRootOptions,
 };
 use super::past::Past;
 use super::request::{Collection, Filter, PodVerb, Request, UnitVerb};
@@ -24,8 +25,8 @@ use crate::unit::name::UnitName;
 pub enum Asked {
     /// `GET /version`
     Version,
-    /// `GET /healthz`
-    Health,
+    /// `GET /healthz`, `/livez`
+    Health(Check),
     /// Something for the manager.
     Manager(Request),
 }
@@ -55,6 +56,14 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
     let Some(route) = find(method.as_str(), &steps) else {
         return Err(not_found(method, path, &steps));
     };
+    if let Route::Health(check) = route {
+        let check = health(check, query.unwrap_or_default(), body)?;
+        return Ok(if check.of_units {
+            Asked::Manager(Request::Health(check))
+        } else {
+            Asked::Health(check)
+        });
+    }
     let query = Query::parse(query.unwrap_or_default())?;
     let only_reads = matches!(route, Route::List(_) | Route::Get(..));
     if !only_reads && query != Query::default() {
@@ -68,7 +77,7 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
     }
     Ok(Asked::Manager(match route {
         Route::Version => return Ok(Asked::Version),
-        Route::Health => return Ok(Asked::Health),
+        Route::Health(check) => return Ok(Asked::Health(check)),
         Route::Info => Request::Info,
         Route::Logs => Request::Logs,
         Route::List(collection) => list(collection, query)?,
@@ -96,6 +105,9 @@ pub fn route(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> R
         Route::Run => run(parse(body)?)?,
         Route::Exec => exec(parse(body)?)?,
         Route::Reexec => reexec(options(body)?)?,
+        Route::SwitchRoot => {
+            Request::SwitchRoot(parse::<SwitchRootOptions>(body)?.checked().map_err(invalid)?)
+        }
         Route::Shutdown => Request::Shutdown(options::<ShutdownOptions>(body)?),
     }))
 }
@@ -115,7 +127,7 @@ pub fn allowed(path: &str) -> Vec<&'static str> {
 /// A line of the table, before names, query and body are looked at.
 enum Route<'a> {
     Version,
-    Health,
+    Health(Check),
     Info,
     Logs,
     List(Collection),
@@ -136,6 +148,7 @@ enum Route<'a> {
     Run,
     Exec,
     Reexec,
+    SwitchRoot,
     Shutdown,
 }
 
@@ -175,7 +188,7 @@ fn find<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
 fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
     Some(match (method, steps) {
         ("GET", ["version"]) => Route::Version,
-        ("GET", ["healthz" | "livez" | "readyz"]) => Route::Health,
+        ("GET", [step]) => Route::Health(Check::named(step)?),
         ("GET", ["apis", "supd", "v1", "info"]) => Route::Info,
         ("GET", ["apis", "supd", "v1", "logs"]) => Route::Logs,
         ("POST", ["apis", "supd", "v1", verb]) => match *verb {
@@ -185,11 +198,25 @@ fn find_single<'a>(method: &str, steps: &[&'a str]) -> Option<Route<'a>> {
             "run" => Route::Run,
             "exec" => Route::Exec,
             "reexec" => Route::Reexec,
+            "switch-root" => Route::SwitchRoot,
             "shutdown" => Route::Shutdown,
             _ => return None,
         },
         _ => return None,
     })
+}
+
+/// Kubernetes' own probes ask for `?verbose` alone.
+fn health(check: Check, query: &str, body: &[u8]) -> Result<Check, Status> {
+    if !body.is_empty() {
+        return Err(bad_request("a GET has no body"));
+    }
+    let verbose = match query.split_once('=').unwrap_or((query, "")) {
+        ("", _) => false,
+        ("verbose", value) => truth("verbose", value)?,
+        (other, _) => return Err(bad_request(format!("unknown parameter `{}`", other.escape_debug()))),
+    };
+    Ok(Check { verbose, ..check })
 }
 
 fn list(collection: Collection, query: Query) -> Result<Request, Status> {
@@ -342,7 +369,7 @@ impl Query {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decode(&value.replace('+', " "))?;
             match key {
-                "watch" => query.watch = truth(&value)?,
+                "watch" => query.watch = truth(key, &value)?,
                 "labelSelector" => query.labels = Selector::parse(&value).map_err(bad_request)?,
                 "fieldSelector" => query.fields = value,
                 _ if PASSED_OVER.contains(&key) => {}
@@ -355,11 +382,11 @@ impl Query {
 }
 
 /// `watch=true`, or `watch` alone; as Go reads a flag.
-fn truth(value: &str) -> Result<bool, Status> {
+fn truth(key: &str, value: &str) -> Result<bool, Status> {
     match value {
         "" | "1" | "t" | "true" | "True" => Ok(true),
         "0" | "f" | "false" | "False" => Ok(false),
-        other => Err(bad_request(format!("watch: `{}` is neither true nor false", other.escape_debug()))),
+        other => Err(bad_request(format!("{key}: `{}` is neither true nor false", other.escape_debug()))),
     }
 }
 

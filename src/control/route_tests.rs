@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::objects::{ApplyFile, MachineEnd, Time, UndoOptions};
+use crate::control::health::Check;
+use crate::control::objects::{ApplyFile, MachineEnd, SwitchRootOptions, Time, UndoOptions, When};
 use crate::control::past::About;
 
 fn ask(method: &str, target: &str, body: &str) -> Result<Asked, Status> {
@@ -88,7 +89,13 @@ fn a_part_of_the_history() {
 #[test]
 fn what_is_no_list() {
     assert_eq!(ask("GET", "/version", ""), Ok(Asked::Version));
-    assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health));
+    let check = |name, verbose| Check { name, of_units: name == "readyz", verbose };
+    assert_eq!(ask("GET", "/healthz", ""), Ok(Asked::Health(check("healthz", false))));
+    assert_eq!(ask("GET", "/livez?verbose", ""), Ok(Asked::Health(check("livez", true))));
+    assert_eq!(asked("GET", "/readyz", ""), Request::Health(check("readyz", false)));
+    assert_eq!(asked("GET", "/readyz?verbose=true", ""), Request::Health(check("readyz", true)));
+    assert_eq!(refused("GET", "/readyz?watch", "").1, "unknown parameter `watch`");
+    assert_eq!(refused("GET", "/livez", "{}").0, 400);
     assert_eq!(asked("GET", &format!("{SUPD}/info"), ""), Request::Info);
     assert_eq!(asked("GET", &format!("{SUPD}/logs"), ""), Request::Logs);
     assert_eq!(asked("GET", &format!("{CORE}/pods/a-0/log"), ""), Request::Log { pod: "a-0".to_owned() });
@@ -172,14 +179,35 @@ fn requests_to_the_daemon() {
     assert_eq!(post("run", r#"{"exec":["true"],"job":true}"#), Request::Run(Box::new(wish)));
     let wish = ExecRequest { name: "worker@eu".to_owned(), container: None, command: vec!["sh".to_owned()] };
     assert_eq!(post("exec", r#"{"name":"worker@eu","command":["sh"]}"#), Request::Exec(wish));
-    let wish = ShutdownOptions { timeout_seconds: Some(9), machine: None };
+    let wish = ShutdownOptions { timeout_seconds: Some(9), ..ShutdownOptions::default() };
     assert_eq!(post("shutdown", r#"{"timeoutSeconds":9}"#), Request::Shutdown(wish));
-    for (word, end) in
-        [("poweroff", MachineEnd::PowerOff), ("reboot", MachineEnd::Reboot), ("halt", MachineEnd::Halt)]
-    {
-        let wish = ShutdownOptions { timeout_seconds: None, machine: Some(end) };
+    for (word, end) in [
+        ("poweroff", MachineEnd::PowerOff),
+        ("reboot", MachineEnd::Reboot),
+        ("halt", MachineEnd::Halt),
+        ("kexec", MachineEnd::Kexec),
+        ("soft-reboot", MachineEnd::SoftReboot),
+        ("rescue", MachineEnd::Rescue),
+    ] {
+        let wish = ShutdownOptions { machine: Some(end), ..ShutdownOptions::default() };
         assert_eq!(post("shutdown", &format!(r#"{{"machine":"{word}"}}"#)), Request::Shutdown(wish));
+        assert_eq!(end.verb(), word);
     }
+    let wish = ShutdownOptions { exit_code: Some(7), ..ShutdownOptions::default() };
+    assert_eq!(post("shutdown", r#"{"exitCode":7}"#), Request::Shutdown(wish));
+    for (text, when) in [
+        (r#"{"afterSeconds":300}"#, When::AfterSeconds(300)),
+        (r#"{"at":"1970-01-01T00:01:00Z"}"#, When::At(Time(60))),
+        (r#""cancel""#, When::Cancel),
+        (r#"{"warn":60}"#, When::Warn(60)),
+    ] {
+        let wish =
+            ShutdownOptions { machine: Some(MachineEnd::Halt), when: Some(when), ..Default::default() };
+        let body = format!(r#"{{"machine":"halt","when":{text}}}"#);
+        assert_eq!(post("shutdown", &body), Request::Shutdown(wish));
+    }
+    let wish = SwitchRootOptions { root: "/sysroot".to_owned(), init: None };
+    assert_eq!(post("switch-root", r#"{"root":"/sysroot"}"#), Request::SwitchRoot(wish));
 }
 
 /// F84: a closed list of verbs, paths, parameters and fields.
@@ -189,7 +217,12 @@ fn what_is_not_known_is_refused() {
         ("POST", "/apis/supd/v1/units/web/__class__", "", 404, "no verb `__class__`"),
         ("POST", "/apis/supd/v1/units/web/supervisor.stopAll", "", 404, "no verb"),
         ("POST", "/apis/supd/v1/shutdown", r#"{"machine":"explode"}"#, 400, "unknown variant `explode`"),
+        ("POST", "/apis/supd/v1/shutdown", r#"{"when":"noon"}"#, 400, "unknown variant `noon`"),
+        ("POST", "/apis/supd/v1/shutdown", r#"{"exitCode":256}"#, 400, "invalid value"),
         ("POST", "/apis/supd/v1/__class__", "", 404, "no path"),
+        ("POST", "/apis/supd/v1/switch-root", r#"{"root":"sysroot"}"#, 422, "root: `sysroot` is no absolute"),
+        ("POST", "/apis/supd/v1/switch-root", r#"{"root":"//"}"#, 422, "it is the root already"),
+        ("POST", "/apis/supd/v1/switch-root", "", 400, "body"),
         ("POST", "/apis/supd/v1/units/web/start", r#"{"force":true}"#, 400, "unknown field `force`"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":65}"#, 422, "no signal 65"),
         ("POST", "/apis/supd/v1/units/web/kill", r#"{"signal":0}"#, 422, "no signal 0"),

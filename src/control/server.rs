@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::body::{AnswerBody, Content, ListText};
+use super::health::{Check, Health};
 use super::objects::{Status, StatusReason, Version};
 use super::places::{Busy, Party, Place, Places};
 use super::request::{Answer, Call, Peer, Reply, Request};
@@ -135,7 +136,8 @@ impl Connection {
         let path = request.uri().path().to_owned();
         let mut response = match self.read(request).await {
             Ok(Asked::Version) => json(StatusCode::OK, &Version::current(), busy),
-            Ok(Asked::Health) => respond(StatusCode::OK, "text/plain", Content::Whole("ok\n".into()), busy),
+            // That we answer is the answer.
+            Ok(Asked::Health(check)) => health_response(&Health::alive(), check, busy),
             Ok(Asked::Manager(request)) => match self.ask(request).await {
                 Ok(reply) => reply_response(reply, busy),
                 Err(status) => status_response(&status, busy),
@@ -222,9 +224,15 @@ fn reply_response(reply: Reply, busy: Busy) -> Response<AnswerBody> {
             respond(StatusCode::OK, JSON, Content::List(list), busy)
         }
         Reply::Status(status) => status_response(&status, busy),
+        Reply::Health(health, check) => health_response(&health, check, busy),
         Reply::Watch(watch) => respond(StatusCode::OK, JSON, Content::Watch(watch), busy),
         Reply::Stream(stream) => respond(StatusCode::OK, FRAMES, Content::Stream(stream), busy),
     }
+}
+
+fn health_response(health: &Health, check: Check, busy: Busy) -> Response<AnswerBody> {
+    let (code, text) = health.answer(check);
+    respond(code, "text/plain", Content::Whole(text.into()), busy)
 }
 
 fn status_response(status: &Status, busy: Busy) -> Response<AnswerBody> {

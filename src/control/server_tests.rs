@@ -191,6 +191,7 @@ fn info(watchers: usize) -> Info {
         host_name: "host".to_owned(),
         started_at: Time(0),
         replaced: 0,
+        keeper_faults: 0,
         state: SystemState::Running,
         units: 1,
         failed_units: 0,
@@ -199,7 +200,9 @@ fn info(watchers: usize) -> Info {
         log_directory: "/".into(),
         state_directory: None,
         state_not_saved: None,
+        planned_shutdown: None,
         warnings: Vec::new(),
+        place: None,
     })
 }
 

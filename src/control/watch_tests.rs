@@ -123,6 +123,7 @@ fn what_has_no_name_is_not_watched() {
         host_name: String::new(),
         started_at: crate::control::objects::Time(0),
         replaced: 0,
+        keeper_faults: 0,
         state: SystemState::Running,
         units: 0,
         failed_units: 0,
@@ -131,7 +132,9 @@ fn what_has_no_name_is_not_watched() {
         log_directory: "/".into(),
         state_directory: None,
         state_not_saved: None,
+        planned_shutdown: None,
         warnings: Vec::new(),
+        place: None,
     });
     assert!(!Filter::default().matches(&info.into()));
 }

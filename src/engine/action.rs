@@ -201,7 +201,7 @@ pub struct Report {
 /// Who a report is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// Kubernetes' kind: `Pod`, `Job`, `CronJob`, `Deployment`, or `Unit`.
+    /// Kubernetes' kind: `Pod`, `Job`, `CronJob`, `Deployment`, `Node` (the machine), or `Unit`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
+use super::heirloom::Heir;
+use super::will;
 use crate::limits::{LOST_STARTS_MAX, SLOTS};
 use crate::wire::table::end::End;
 
@@ -12,7 +14,7 @@ pub(super) struct Book {
     /// Watched until its end.
     pub(super) pidfd: Option<OwnedFd>,
     /// Read ends of standard output and error; kept, so that a logger's death loses nothing.
-    pub(super) pipes: [Option<OwnedFd>; 2],
+    pub(super) pipes: [Option<Heir>; 2],
     /// The spawner touches the slot no more.
     pub(super) settled: bool,
     /// The process has been reaped, or there is none.
@@ -96,16 +98,6 @@ impl Books {
         self.books.get(usize::from(slot)).is_some_and(|book| book.group_events.is_some())
     }
 
-    /// The pipes that are held: slot, whether it is standard error, and the read end.
-    pub(super) fn pipes(&self) -> impl Iterator<Item = (u16, bool, &OwnedFd)> {
-        (0u16..).zip(&self.books).flat_map(|(slot, book)| {
-            [false, true]
-                .into_iter()
-                .zip(&book.pipes)
-                .filter_map(move |(stderr, pipe)| Some((slot, stderr, pipe.as_ref()?)))
-        })
-    }
-
     /// How many slots have a book.
     pub(super) fn len(&self) -> u16 {
         u16::try_from(self.books.len()).unwrap_or(u16::MAX)
@@ -122,8 +114,10 @@ impl Books {
         for (seq, slot) in exits {
             self.of(*slot).seq = *seq;
             self.exits.push_back((*seq, *slot));
+            will::note_exit(*slot, *seq);
         }
         self.last_seq = last_seq;
+        will::set(will::Fact::LastSeq, last_seq);
     }
 
     /// Numbers an exit, which is told from now on until it is acknowledged.
@@ -132,6 +126,7 @@ impl Books {
         let seq = self.last_seq;
         self.of(slot).seq = seq;
         self.exits.push_back((seq, slot));
+        will::note_exit(slot, seq);
     }
 
     /// The next exit to tell.

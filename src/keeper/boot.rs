@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -14,8 +14,11 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access};
 
 use super::Over;
+use super::heirloom::{Heir, Heirloom};
 use super::roles::Program;
-use crate::settings::{RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
+use crate::place::container;
+use crate::place::init::Init;
+use crate::settings::{Before, RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
 use crate::wire::fd;
 
@@ -72,6 +75,8 @@ fn prepare(settings: &Settings) -> Result<(Settings, File), Refusal> {
         }
     }
     let lock = lock(&settings)?;
+    // For other programs alone: where nobody may write it, they are no worse off than without us.
+    let _ = container::record(Init::of(&settings));
     Ok((settings, lock))
 }
 
@@ -160,18 +165,18 @@ fn lock(settings: &Settings) -> Result<File, Refusal> {
 fn become_keeper(settings: &Settings, lock: File) -> Result<Never, Refusal> {
     let cannot = |error: io::Error| Refusal::internal(format!("cannot execute ourselves: {error}"));
     let image = Program::open()
-        .and_then(|program| program.image(settings, Role::Keeper { resume: None }))
+        .and_then(|program| program.image(settings, Role::Keeper { before: Before::Nothing }))
         .map_err(cannot)?;
     hand_over(lock.into(), fd::CHANNEL).map_err(cannot)?;
     // What a shell or a container manager left open is not ours to hold for ever.
     close_on_exec_from(fd::CHANNEL + 1);
     // Where there is no /proc, only the path leads the keeper to its program.
     let by_path = fs::symlink_metadata("/proc/self/exe").is_err();
-    Err(cannot(if by_path { image.execute_path() } else { image.execute() }))
+    Err(cannot(if by_path { image.by_path().execute() } else { image.execute() }))
 }
 
 /// The keeper's side of [`become_keeper`]: what is on the descriptor must be the lock.
-pub(super) fn claimed_lock(settings: &Settings) -> Result<OwnedFd, Refusal> {
+pub(super) fn claimed_lock(settings: &Settings) -> Result<Heir, Refusal> {
     let refused = || {
         let message = "the keeper is a part of supd, started by it; run `supd` instead";
         Refusal::new(exit::USAGE, message.into())
@@ -179,14 +184,16 @@ pub(super) fn claimed_lock(settings: &Settings) -> Result<OwnedFd, Refusal> {
     let lock = File::from(adopt(fd::CHANNEL).ok_or_else(refused)?);
     let (ours, theirs) = (lock.metadata(), fs::metadata(settings.runtime_dir.join("lock")));
     match (ours, theirs) {
-        (Ok(ours), Ok(theirs)) if (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()) => Ok(lock.into()),
+        (Ok(ours), Ok(theirs)) if (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()) => {
+            Ok(Heir::new(Heirloom::Lock, lock.into()))
+        }
         _ => Err(refused()),
     }
 }
 
 /// The listener of the control socket, and which file leads to it.
 pub(super) struct Listener {
-    pub(super) fd: OwnedFd,
+    pub(super) fd: Heir,
     file: Option<SocketFile>,
 }
 
@@ -195,7 +202,7 @@ pub(super) type SocketFile = (u64, u64, u32);
 
 impl Listener {
     /// One that was made before, with what is known of its file.
-    pub(super) fn of(fd: OwnedFd, file: Option<SocketFile>) -> Self {
+    pub(super) fn of(fd: Heir, file: Option<SocketFile>) -> Self {
         Self { fd, file }
     }
 
@@ -237,5 +244,5 @@ pub(super) fn listen(settings: &Settings) -> io::Result<Listener> {
     // Clients wait there while there is no manager.
     start_listening(&listener.as_fd(), Backlog::MAXCONN)?;
     fs::rename(&unborn, settings.control_socket())?;
-    Ok(Listener { fd: listener, file: socket_file(settings) })
+    Ok(Listener { fd: Heir::new(Heirloom::Listener, listener), file: socket_file(settings) })
 }

@@ -4,11 +4,13 @@ use super::Keeper;
 use super::manager::StopRequest;
 use super::takeover::remove_table;
 use super::tree::take_down;
-use crate::limits::{HALT_GRACE_MS, HALT_STAGE_MS};
+use crate::limits::{HALT_GRACE_MS, HALT_STAGE_MS, KEY_PRESSES, KEY_PRESSES_WITHIN_MS};
 use crate::settings::exit;
 use crate::sys::process::{Which, kill, wait};
 use crate::wire::after::After;
 use crate::wire::run::Instant;
+
+pub(super) mod after_fault;
 
 /// How far the end has come.
 #[derive(Default)]
@@ -26,6 +28,27 @@ pub(super) struct Halt {
     after: Option<After>,
     /// The request that counts as the first signal came over the control socket.
     by_client: bool,
+    /// Ctrl-alt-del on a machine.
+    presses: Presses,
+}
+
+/// How often somebody has just pressed ctrl-alt-del: who goes on pressing it has no patience left.
+#[derive(Default)]
+struct Presses {
+    /// When the first of them came.
+    since: u64,
+    count: u32,
+}
+
+impl Presses {
+    /// One more. True: it is enough.
+    fn add(&mut self, now: u64) -> bool {
+        if self.count == 0 || now.saturating_sub(self.since) > KEY_PRESSES_WITHIN_MS * 1_000_000 {
+            *self = Self { since: now, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count >= KEY_PRESSES
+    }
 }
 
 /// The stages, in order.
@@ -79,8 +102,12 @@ impl Halt {
     }
 
     fn enter(&mut self, stage: Stage, within_ms: u64) {
+        self.enter_until(stage, Instant::now().mono + within_ms * 1_000_000);
+    }
+
+    fn enter_until(&mut self, stage: Stage, deadline: u64) {
         self.stage = stage;
-        self.deadline = Some(Instant::now().mono + within_ms * 1_000_000);
+        self.deadline = Some(deadline);
     }
 }
 
@@ -96,9 +123,51 @@ impl Keeper {
         self.halt.after.get_or_insert(after);
     }
 
-    /// A signal asks for the end. True: it is the first that does, if not the first request; it hurries nobody.
-    pub(super) fn is_first_signal(&mut self) -> bool {
-        std::mem::take(&mut self.halt.by_client)
+    /// A signal asks for the end: TERM, INT, QUIT, PWR or 37; of a machine's init there are more.
+    pub(super) fn on_stop_request(&mut self, signal: i32) {
+        match self.settings.is_machine() {
+            true => self.on_machine_request(signal),
+            false => self.on_plain_request(signal),
+        }
+    }
+
+    /// The first request stands, and nothing hurries it but who says that nothing is to be stopped in order.
+    fn on_machine_request(&mut self, signal: i32) {
+        let pressed = signal == libc::SIGINT && self.halt.presses.add(Instant::now().mono);
+        if pressed || After::is_at_once(signal) {
+            self.end_at_once(After::of_signal(signal));
+        } else if !self.halt.is_requested() {
+            self.on_plain_request(signal);
+        }
+    }
+
+    /// The first asks, and each further one leaves less time.
+    fn on_plain_request(&mut self, signal: i32) {
+        self.give_up_reexec();
+        // The first signal after a client's request is that request once more.
+        let before = match std::mem::take(&mut self.halt.by_client) {
+            true => None,
+            false => self.manager.stop,
+        };
+        let count = before.map_or(0, |stop| stop.count).saturating_add(1);
+        let told = before.map_or(0, |stop| stop.told);
+        self.manager.stop = Some(StopRequest { signal, count, told });
+        self.choose_after(After::of_signal(signal));
+        self.begin_stop();
+        // A fault in what follows must not undo it.
+        self.note_halt();
+    }
+
+    /// Units are killed, and nobody is asked.
+    fn end_at_once(&mut self, after: After) {
+        self.give_up_reexec();
+        self.choose_after(after);
+        if self.halt.stage < Stage::Runs {
+            self.voice.warn(format_args!("asked to end at once; {}", self.halt.after().words()));
+            self.close_queue();
+            self.manager.kill();
+            self.begin_halt(0);
+        }
     }
 
     /// The manager was asked to end all, by somebody who is not us: it has begun.
@@ -110,10 +179,13 @@ impl Keeper {
             self.manager.stop = Some(StopRequest { signal: libc::SIGTERM, count: 1, told: 1 });
             self.halt.by_client = true;
         }
-        if self.halt.stage == Stage::None {
-            let within_ms = within_ms.min(u64::MAX / 2_000_000);
-            self.halt.latest = Instant::now().mono.saturating_add(within_ms * 1_000_000);
-            self.halt.enter(Stage::Requested, within_ms.saturating_add(HALT_GRACE_MS));
+        // A second one can only hurry it.
+        let latest = within_ms.min(u64::MAX / 2_000_000).saturating_add(HALT_GRACE_MS) * 1_000_000;
+        let latest = Instant::now().mono.saturating_add(latest);
+        let sooner = self.halt.stage == Stage::Requested && self.halt.deadline.is_some_and(|at| latest < at);
+        if self.halt.stage == Stage::None || sooner {
+            self.halt.latest = latest.saturating_sub(HALT_GRACE_MS * 1_000_000);
+            self.halt.enter_until(Stage::Requested, latest);
         }
     }
 
@@ -153,7 +225,13 @@ impl Keeper {
         if self.halt.stage >= Stage::Runs {
             return;
         }
-        self.halt.code = code;
+        self.halt.code = match self.halt.after {
+            Some(After::Exit(code)) => code,
+            _ => code,
+        };
+        if !self.settings.is_machine() {
+            self.voice.info(format_args!("supd ends with code {}", self.halt.code));
+        }
         self.bound_last_lines();
         self.halt.enter(Stage::Runs, HALT_STAGE_MS);
         self.kill_spawners();
@@ -265,5 +343,22 @@ impl Keeper {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F100.
+    #[test]
+    fn seven_presses_within_two_seconds_are_enough() {
+        let second = 1_000_000_000;
+        let mut presses = Presses::default();
+        let slowly: Vec<bool> = (1..20).map(|press| presses.add(press * second)).collect();
+        assert!(slowly.iter().all(|enough| !enough), "{slowly:?}");
+        let mut presses = Presses::default();
+        let quickly: Vec<bool> = (1..8).map(|press| presses.add(press * second / 4)).collect();
+        assert_eq!(quickly, [false, false, false, false, false, false, true]);
     }
 }

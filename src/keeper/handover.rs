@@ -14,6 +14,7 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 
 use super::Keeper;
+use super::heirloom::{Heir, Heirloom};
 use crate::limits::{HANDOVER_MS, SLOTS};
 use crate::wire::channel::Channel;
 use crate::wire::handover::{Handover, TAKEN};
@@ -60,7 +61,8 @@ impl Keeper {
             self.voice.error(format_args!("a pipe of pod {:08x} belongs to no run; closing it", run.pod));
             return;
         }
-        self.books.of(slot).pipes[usize::from(stderr)] = Some(pipe);
+        self.books.of(slot).pipes[usize::from(stderr)] =
+            Some(Heir::new(Heirloom::Pipe { slot, stderr }, pipe));
         self.logger.expect(slot, stderr, continued);
         self.queue_for_logger(slot);
     }

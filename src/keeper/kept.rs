@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::Keeper;
+use super::heirloom::{Heir, Heirloom};
 use crate::limits::KEPT_MAX;
 use crate::wire::message::Kept;
 use crate::wire::run::Run;
 
 /// All of them, ordered by their keys; and those that this manager has yet to be given.
 pub(super) struct Keepsakes {
-    all: Vec<(Key, Run, OwnedFd)>,
+    all: Vec<(Key, Run, Heir)>,
     untold: VecDeque<Key>,
 }
 
@@ -27,6 +28,11 @@ impl Keepsakes {
 
     /// Keeps one, in the place of the one before it. False: there are too many.
     pub(super) fn keep(&mut self, kind: Kept, run: Run, fd: OwnedFd) -> bool {
+        self.keep_heir(kind, run, Heir::new(Heirloom::Kept { kind, run }, fd))
+    }
+
+    /// The same for one that the program before us has kept.
+    pub(super) fn keep_heir(&mut self, kind: Kept, run: Run, fd: Heir) -> bool {
         let key = (run.pod, kind);
         match self.find(key) {
             Ok(place) => self.all[place] = (key, run, fd),
@@ -42,11 +48,6 @@ impl Keepsakes {
         if kind == Kept::NotifySocket || self.all[place].1 == run {
             self.all.remove(place);
         }
-    }
-
-    /// All of them.
-    pub(super) fn all(&self) -> impl Iterator<Item = (Kept, Run, &OwnedFd)> {
-        self.all.iter().map(|((_, kind), run, fd)| (*kind, *run, fd))
     }
 
     /// A new manager has been given nothing.

@@ -3,13 +3,16 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use nix::fcntl::OFlag;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
+use super::adopted::identity_of;
+use super::heirloom::{Heir, Heirloom};
 use super::roles::Process;
+use super::will::{self, Fact};
 use super::{Keeper, Token, handover};
 use crate::limits::{
     LOGGER_BACK_OFF_MS_MAX, LOGGER_BACK_OFF_MS_MIN, MESSAGES_PER_TURN, RELAY_BYTES_MAX, SLOTS,
@@ -25,7 +28,9 @@ use crate::wire::table::Sinks;
 /// One logger after the other, and what the present one has still to be told.
 pub(super) struct Logger {
     process: Option<Process>,
-    channel: Option<Channel>,
+    channel: Option<Heir<Channel>>,
+    /// It is of the program before us, and is being ended: it is told nothing.
+    of_before: bool,
     /// Slots with something to tell; each stands here once at most.
     queue: VecDeque<u16>,
     /// Messages of the manager, each behind its length.
@@ -45,19 +50,19 @@ pub(super) struct Logger {
     progress: u64,
     not_before: u64,
     journal: Journal,
-    journal_fd: OwnedFd,
+    journal_fd: Heir,
     /// Where it is read, where it is filled.
-    hand: (OwnedFd, OwnedFd),
+    hand: (Heir, Heir),
     /// `None`: a next keeper finds nobody.
-    handover: Option<OwnedFd>,
+    handover: Option<Heir>,
     leave: Leave,
 }
 
 /// What outlives every logger.
 pub(super) struct Effects {
-    pub(super) journal: OwnedFd,
-    pub(super) hand: (OwnedFd, OwnedFd),
-    pub(super) handover: Option<OwnedFd>,
+    pub(super) journal: Heir,
+    pub(super) hand: (Heir, Heir),
+    pub(super) handover: Option<Heir>,
 }
 
 /// Another program takes over: is the logger to leave?
@@ -72,9 +77,10 @@ impl Effects {
     /// Those of the first logger. Word is left for the next keeper ([`Logger::leave_word`]) when this one has
     /// asked for what was left to it.
     pub(super) fn create() -> io::Result<Self> {
+        let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         Ok(Self {
-            journal: Journal::create()?.0,
-            hand: nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?,
+            journal: Heir::new(Heirloom::Journal, Journal::create()?.0),
+            hand: (Heir::new(Heirloom::HandReader, reader), Heir::new(Heirloom::HandWriter, writer)),
             handover: None,
         })
     }
@@ -86,11 +92,15 @@ impl Logger {
         let (journal_fd, journal) = match Journal::map(journal_fd.as_fd()) {
             Ok(journal) => (journal_fd, journal),
             // Of another version of supd, whose logger has left nothing in it.
-            Err(_) => Journal::create()?,
+            Err(_) => {
+                let (fd, journal) = Journal::create()?;
+                (Heir::new(Heirloom::Journal, fd), journal)
+            }
         };
         Ok(Self {
             process: None,
             channel: None,
+            of_before: false,
             queue: VecDeque::with_capacity(SLOTS),
             relay: VecDeque::with_capacity(RELAY_BYTES_MAX),
             own_log_given: false,
@@ -110,18 +120,13 @@ impl Logger {
         })
     }
 
-    /// Journal, hand (read end, write end) and where the next keeper asks.
-    pub(super) fn effects(&self) -> (&OwnedFd, (&OwnedFd, &OwnedFd), Option<&OwnedFd>) {
-        (&self.journal_fd, (&self.hand.0, &self.hand.1), self.handover.as_ref())
-    }
-
     pub(super) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid)
     }
 
     /// From here on a keeper that comes after us finds the logger of then.
     pub(super) fn leave_word(&mut self, path: &Path) -> io::Result<()> {
-        self.handover = Some(handover::listen(path)?);
+        self.handover = Some(Heir::new(Heirloom::Handover, handover::listen(path)?));
         Ok(())
     }
 
@@ -133,6 +138,13 @@ impl Logger {
     /// How much loggers have done so far.
     pub(super) fn progress(&self) -> u64 {
         self.journal.progress()
+    }
+
+    /// One that the program before us has started, and that is being ended.
+    pub(super) fn inherit(&mut self, process: Process, channel: Option<Heir<Channel>>) {
+        self.process = Some(process);
+        self.channel = channel;
+        self.of_before = true;
     }
 
     fn is_needed(&self) -> bool {
@@ -173,7 +185,7 @@ impl Keeper {
 
     fn start_logger(&mut self, now: u64) {
         self.logger.progress = self.logger.progress();
-        let started = || -> io::Result<(Process, Channel)> {
+        let started = || -> io::Result<(Process, Heir<Channel>)> {
             let (channel, theirs) = Channel::pair()?;
             let logger = &self.logger;
             let fds = [
@@ -188,9 +200,14 @@ impl Keeper {
             let process = self.program.start(&self.settings, Role::Logger, &fds[..count], None)?;
             self.watch(channel.as_fd(), Token::Logger, EpollFlags::EPOLLIN)?;
             if let Some(pidfd) = process.pidfd() {
+                will::note_process(
+                    Fact::LoggerPid,
+                    Fact::LoggerIdentity,
+                    (process.pid, identity_of(process.pid, pidfd)),
+                );
                 self.watch(pidfd, Token::LoggerEnded, EpollFlags::EPOLLIN)?;
             }
-            Ok((process, channel))
+            Ok((process, Heir::new(Heirloom::LoggerChannel, channel)))
         };
         match started() {
             Ok((process, channel)) => {
@@ -238,13 +255,15 @@ impl Keeper {
         {
             self.unwatch(pidfd);
         }
+        will::note_process(Fact::LoggerPid, Fact::LoggerIdentity, (0, 0));
         if self.logger.dismissed && self.logger.journal.phase() == Phase::Idle && !self.any_pipes() {
             self.logger.finished = true;
         }
         if self.refuses_loggers() {
             return;
         }
-        let meant = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
+        let left = std::mem::replace(&mut self.logger.leave, Leave::No) == Leave::Told;
+        let meant = std::mem::take(&mut self.logger.of_before) || left;
         if !meant {
             self.logger_back_off(Instant::now().mono);
         }
@@ -320,7 +339,11 @@ impl Keeper {
 
     /// Tells the logger as much as its socket takes.
     pub(super) fn pump_logger(&mut self) {
-        while self.logger.channel.is_some() && !self.logger.full && !self.logger.dismissed {
+        while self.logger.channel.is_some()
+            && !self.logger.full
+            && !self.logger.dismissed
+            && !self.logger.of_before
+        {
             match self.tell_logger() {
                 Ok(true) => {}
                 Ok(false) => return,

@@ -8,14 +8,16 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
+use super::adopted::identity_of;
 use super::deaths::{Deaths, Next};
+use super::heirloom::{Heir, Heirloom};
 use super::roles::{Process, back_off_ns};
 use super::telling::Telling;
+use super::will::{self, Fact};
 use super::{Keeper, Token, boot};
 use crate::limits::{MANAGER_SILENCE_MS, MESSAGES_PER_TURN, SLOTS};
 use crate::settings::Role;
 use crate::sys::process::How;
-use crate::wire::after::After;
 use crate::wire::channel::{Channel, FDS_MAX};
 use crate::wire::fd;
 use crate::wire::message::ManagerToKeeper;
@@ -24,7 +26,9 @@ use crate::wire::run::Instant;
 /// One manager after the other, and what the present one has still to be told.
 pub(super) struct Manager {
     process: Option<Process>,
-    pub(super) channel: Option<Channel>,
+    pub(super) channel: Option<Heir<Channel>>,
+    /// It is of the program before us, and is being ended: it is told nothing.
+    pub(super) of_before: bool,
     pub(super) listener: boot::Listener,
     pub(super) deaths: Deaths,
     /// How long it may be silent.
@@ -62,6 +66,7 @@ impl Manager {
         Self {
             process: None,
             channel: None,
+            of_before: false,
             listener,
             deaths: Deaths::default(),
             patience_ns: patience_ms() * 1_000_000,
@@ -83,6 +88,13 @@ impl Manager {
 
     pub(super) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(|process| process.pid)
+    }
+
+    /// One that the program before us has started, and that is being ended.
+    pub(super) fn inherit(&mut self, process: Process, channel: Option<Heir<Channel>>) {
+        self.process = Some(process);
+        self.channel = channel;
+        self.of_before = true;
     }
 
     /// It has said that it is ready, and lives.
@@ -130,7 +142,7 @@ impl Keeper {
         self.manager.ready = false;
         // From here on no Spawn of the last manager can succeed.
         self.table.next_epoch();
-        let started = || -> io::Result<(Process, Channel, OwnedFd)> {
+        let started = || -> io::Result<(Process, Heir<Channel>, OwnedFd)> {
             let (queue, spawners_end) = Channel::pair()?;
             let (channel, theirs) = Channel::pair()?;
             let fds = [
@@ -145,9 +157,14 @@ impl Keeper {
             let process = self.program.start(&self.settings, role, &fds, None)?;
             self.watch(channel.as_fd(), Token::Manager, EpollFlags::EPOLLIN)?;
             if let Some(pidfd) = process.pidfd() {
+                will::note_process(
+                    Fact::ManagerPid,
+                    Fact::ManagerIdentity,
+                    (process.pid, identity_of(process.pid, pidfd)),
+                );
                 self.watch(pidfd, Token::ManagerEnded, EpollFlags::EPOLLIN)?;
             }
-            Ok((process, channel, spawners_end.into()))
+            Ok((process, Heir::new(Heirloom::ManagerChannel, channel), spawners_end.into()))
         };
         match started() {
             Ok((process, channel, queue)) => {
@@ -198,12 +215,19 @@ impl Keeper {
         {
             self.unwatch(pidfd);
         }
+        will::note_process(Fact::ManagerPid, Fact::ManagerIdentity, (0, 0));
         self.close_queue();
         self.manager.unanswered_since = None;
         self.manager.snapshot_waits_since = None;
         self.manager.telling = Telling::Welcome;
+        let of_before = std::mem::take(&mut self.manager.of_before);
         if self.halt.is_halting() || self.reexec.is_draining() {
             return;
+        }
+        if of_before {
+            // We have ended it ourselves; the next one knows that it is not the first.
+            self.manager.deaths.total = self.manager.deaths.total.saturating_add(1);
+            return self.start_manager();
         }
         let now = Instant::now().mono;
         let next = self.manager.deaths.count(how, self.manager.ready, now);
@@ -301,6 +325,7 @@ impl Keeper {
             ManagerToKeeper::Logger(bytes) => self.relay_to_logger(bytes),
             ManagerToKeeper::End { code } => self.begin_halt(code),
             ManagerToKeeper::Ending { after, within_ms } => self.on_ending(after, within_ms),
+            ManagerToKeeper::Tell { text } => self.tell_terminals(text),
             ManagerToKeeper::Alive => {}
             ManagerToKeeper::Reexec { path } => self.on_reexec_wanted(path),
             ManagerToKeeper::Keep { kind, run } => self.keep(kind, run, fds.into_iter().flatten().next()),
@@ -313,20 +338,6 @@ impl Keeper {
         let writable = if self.manager.full { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
         let mut event = EpollEvent::new(EpollFlags::EPOLLIN | writable, Token::Manager.pack());
         let _ = self.epoll.modify(channel.as_fd(), &mut event);
-    }
-
-    /// TERM, INT, QUIT, PWR or 37; to a machine's init 38 and 39, too.
-    pub(super) fn on_stop_request(&mut self, signal: i32) {
-        self.give_up_reexec();
-        let before = match self.is_first_signal() {
-            true => None,
-            false => self.manager.stop,
-        };
-        let count = before.map_or(0, |stop| stop.count).saturating_add(1);
-        let told = before.map_or(0, |stop| stop.told);
-        self.manager.stop = Some(StopRequest { signal, count, told });
-        self.choose_after(After::of_signal(signal));
-        self.begin_stop();
     }
 
     /// USR1: the socket's file may have been removed.

@@ -12,8 +12,11 @@ mod adopted;
 mod books;
 pub mod boot;
 mod deaths;
+pub mod fallen;
+mod fault;
 mod halt;
 mod handover;
+mod heirloom;
 mod kept;
 mod lingering;
 mod logger;
@@ -30,14 +33,18 @@ mod spawners;
 mod takeover;
 mod telling;
 mod tree;
+mod trouble;
+mod watchdog;
+mod will;
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
-use crate::settings::{Settings, exit};
+use crate::place::init::Init;
+use crate::settings::{Before, Settings};
 use crate::sys;
 use crate::wire::after::After;
 use crate::wire::cgroup::Tree;
@@ -45,6 +52,7 @@ use crate::wire::own_log::{self, OwnLog};
 use crate::wire::run::Instant;
 use crate::wire::table::Table;
 use crate::wire::voice::Voice;
+use heirloom::{Heir, Heirloom};
 
 /// Everything the keeper has.
 struct Keeper {
@@ -57,14 +65,14 @@ struct Keeper {
     /// The soft limit of descriptors that we were started with, which runs get back.
     nofile: Option<u64>,
     table: Table,
-    table_fd: OwnedFd,
+    table_fd: Heir,
     books: books::Books,
     spawners: spawners::Spawners,
     manager: manager::Manager,
     memory: memory::Memory,
     kept: kept::Keepsakes,
     logger: logger::Logger,
-    own_log: (OwnedFd, OwnedFd),
+    own_log: (Heir, Heir),
     reaping: reap::Reaping,
     halt: halt::Halt,
     /// The cgroups of runs, where there are any.
@@ -74,8 +82,9 @@ struct Keeper {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     reexec: reexec::Reexec,
+    watchdog: watchdog::Watchdog,
     /// Held for the life of the process.
-    lock: OwnedFd,
+    _lock: Heir,
 }
 
 /// What a keeper begins with.
@@ -84,12 +93,12 @@ struct Parts {
     since: Instant,
     nofile: Option<u64>,
     table: Table,
-    table_fd: OwnedFd,
+    table_fd: Heir,
     listener: boot::Listener,
-    own_log: (OwnedFd, OwnedFd),
+    own_log: (Heir, Heir),
     memory: memory::Memory,
     effects: logger::Effects,
-    lock: OwnedFd,
+    lock: Heir,
 }
 
 /// Whose descriptor is ready.
@@ -153,8 +162,6 @@ pub enum Over {
         /// What becomes of the machine, where we are its init.
         after: After,
     },
-    /// It cannot go on; what it ran may still run.
-    Broken(String),
 }
 
 impl Over {
@@ -169,57 +176,68 @@ impl Over {
                 let _ = writeln!(io::stderr(), "supd: {why}");
                 code
             }
-            // The log has it already.
-            Self::Broken(_) => exit::INTERNAL,
         }
     }
 }
 
-/// Runs the role. `resume`: where the program that this process was before has left its state.
-pub fn run(settings: Settings, resume: Option<i32>) -> Over {
+/// Runs the role. `before`: which program this process was.
+pub fn run(settings: Settings, before: Before) -> Over {
     sys::process::set_name(c"supd-keeper");
+    if let Err(error) = fault::arm(&settings, before) {
+        return boot::Refusal::internal(format!("cannot begin: {error}")).into_over();
+    }
     let failed = |error: io::Error| boot::Refusal::internal(format!("cannot begin: {error}"));
-    let begun = match resume {
-        None => boot::claimed_lock(&settings).and_then(|lock| Keeper::new(settings, lock).map_err(failed)),
-        Some(number) => Keeper::resume(settings, number).map_err(failed),
+    let begun = match before {
+        Before::Nothing => {
+            boot::claimed_lock(&settings).and_then(|lock| Keeper::new(settings, lock).map_err(failed))
+        }
+        Before::Replaced(number) => Keeper::resume(settings, number).map_err(failed),
+        Before::Faulted(_) => Keeper::resume_after_fault(settings)
+            .map_err(|error| fault::give_up(format!("it cannot go on after a fault: {error}"))),
     };
     let mut keeper = match begun {
         Ok(keeper) => keeper,
         Err(refusal) => return refusal.into_over(),
     };
-    keeper.start_manager();
+    keeper.note_beginning();
+    if keeper.manager.pid().is_none() && !keeper.halt.is_halting() {
+        keeper.start_manager();
+    }
     // Whoever was our child before we were, and whose signal went to the program that we were then.
     keeper.reaping.request(Instant::now().mono);
-    let served = keeper.serve();
-    if let Err(error) = &served {
-        keeper.voice.error(format_args!("cannot go on: {error}"));
-    }
-    keeper.last_words();
-    match served {
-        Ok(code) => Over::Done { code, after: keeper.halt.after() },
-        Err(error) => Over::Broken(format!("the keeper cannot go on: {error}")),
+    match keeper.serve() {
+        Ok(code) => {
+            keeper.note_halt();
+            keeper.last_words();
+            Over::Done { code, after: keeper.halt.after() }
+        }
+        Err(error) => {
+            keeper.voice.error(format_args!("cannot go on: {error}; beginning anew"));
+            fault::give_up(format!("the loop cannot go on: {error}"))
+        }
     }
 }
 
 impl Keeper {
     /// The first of its process. What a keeper before it has left is taken over.
-    fn new(mut settings: Settings, lock: OwnedFd) -> io::Result<Self> {
+    fn new(mut settings: Settings, lock: Heir) -> io::Result<Self> {
         // Handlers before anything else: from here on no signal is lost.
         let signals = signals::Signals::listen(&settings)?;
-        let own_log = own_log::pipe()?;
+        let (reader, writer) = own_log::pipe()?;
+        let own_log = (Heir::new(Heirloom::OwnLogReader, reader), Heir::new(Heirloom::OwnLogWriter, writer));
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
         settings.tree = tree::set_up(&settings, &voice);
-        let (table_fd, table) = takeover::table(&settings, &voice)?;
+        let (table_fd, table) = takeover::table(&settings, &voice).map_err(without_memory)?;
         let parts = Parts {
             signals,
             since: Instant::now(),
             nofile: sys::process::raise_nofile().ok(),
             table,
-            table_fd,
+            table_fd: Heir::new(Heirloom::Table, table_fd),
             listener: boot::listen(&settings)?,
             own_log,
-            memory: memory::Memory::create()?,
-            effects: logger::Effects::create()?,
+            memory: memory::Memory::create().map_err(without_memory)?,
+            effects: logger::Effects::create().map_err(without_memory)?,
             lock,
         };
         let mut keeper = Self::assemble(settings, voice, parts)?;
@@ -242,9 +260,22 @@ impl Keeper {
         Ok(keeper)
     }
 
+    /// The same program of the same process, after a fault.
+    fn resume_after_fault(settings: Settings) -> io::Result<Self> {
+        let signals = signals::Signals::listen(&settings)?;
+        trouble::point("resume");
+        let mut legacy = reexec::Legacy::of_will();
+        let parts = legacy.parts(signals)?;
+        let voice = Voice::new(OwnLog::to(own_log::forever(parts.own_log.1.as_fd())), "keeper", &settings);
+        let mut keeper = Self::assemble(settings, voice, parts)?;
+        keeper.remember_after_fault(legacy);
+        Ok(keeper)
+    }
+
     fn assemble(settings: Settings, voice: Voice, parts: Parts) -> io::Result<Self> {
         if !settings.process_one {
-            sys::process::become_subreaper()?;
+            sys::process::become_subreaper()
+                .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
         let keeper = Self {
             voice,
@@ -268,21 +299,19 @@ impl Keeper {
             incoming: vec![0; MESSAGE_BYTES_MAX],
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
             reexec: reexec::Reexec::default(),
-            lock: parts.lock,
+            watchdog: watchdog::Watchdog::new(&settings),
+            _lock: parts.lock,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             settings,
         };
+        fault::arm_signals(&keeper.settings, keeper.signals.flags())?;
         keeper.watch(keeper.signals.as_fd(), Token::Signals, EpollFlags::EPOLLIN)?;
         keeper.watch(keeper.own_log.0.as_fd(), Token::OwnLog, EpollFlags::EPOLLIN)?;
         Ok(keeper)
     }
 
     fn greet(&self) {
-        let place = match (self.settings.container, self.settings.process_one) {
-            (true, _) => "PID 1 of a container",
-            (false, true) => "PID 1 of the machine",
-            (false, false) => "a subreaper",
-        };
+        let place = place::in_words(Init::of(&self.settings));
         let version = env!("CARGO_PKG_VERSION");
         match self.settings.foreground {
             // The manager's greeting says what a person wants to know.
@@ -309,6 +338,7 @@ impl Keeper {
             if let Some(code) = self.halt_step() {
                 return Ok(code);
             }
+            self.note_turn();
             self.pump_manager();
             self.pump_logger();
         }
@@ -341,6 +371,7 @@ impl Keeper {
         self.reexec_on_time(now);
         self.lingering_on_time(now);
         self.halt_on_time(now);
+        self.watchdog_on_time(now);
     }
 
     /// Until the nearest deadline; without one, until something happens.
@@ -355,6 +386,7 @@ impl Keeper {
             self.reexec.due(),
             self.lingering.due(),
             self.halt.due(),
+            self.watchdog.due(),
         ];
         let Some(nearest) = deadlines.into_iter().flatten().min() else { return EpollTimeout::NONE };
         let left = nearest.saturating_sub(Instant::now().mono);
@@ -375,7 +407,11 @@ impl Keeper {
                 libc::SIGCHLD => self.reaping.request(Instant::now().mono),
                 libc::SIGHUP => self.manager.reload_wanted = true,
                 libc::SIGUSR1 => self.renew_listener(),
-                libc::SIGUSR2 => self.show_state(),
+                // WINCH is a keyboard request: whoever is at the console wants to know how things are.
+                libc::SIGUSR2 | libc::SIGWINCH => {
+                    self.show_state();
+                    trouble::point("usr2");
+                }
                 _ => self.on_stop_request(signal),
             }
         }
@@ -412,6 +448,16 @@ impl Keeper {
         ));
         self.manager.state_wanted = true;
     }
+}
+
+/// What cannot be had without memory that the roles share.
+fn without_memory(error: io::Error) -> io::Error {
+    named("memfd_create", error)
+}
+
+/// What a filter of system calls refuses is known by the call's name alone.
+fn named(call: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{call}: {error}; `supctl doctor` tells what this place allows"))
 }
 
 #[cfg(test)]

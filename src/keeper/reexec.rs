@@ -11,24 +11,26 @@
 //! Until the last call it can be given up, and is when somebody wants supd to end.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::epoll::EpollFlags;
 
+use super::heirloom::{Heir, Heirloom};
 use super::logger::Effects;
 use super::memory::Memory;
 use super::roles::{Process, image_of};
+use super::will::{self, Fact};
 use super::{Keeper, Token, boot};
 use crate::limits::{REEXEC_DRAIN_MS, REEXEC_TRIAL_MS, REEXEC_WORDS_BYTES_MAX, SLOTS};
-use crate::settings::Role;
-use crate::sys::process::{How, adopt, kill};
+use crate::settings::{Before, Role};
+use crate::sys::process::{How, adopt, close_on_exec, kill};
 use crate::sys::signal;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::run::Instant;
 use crate::wire::table::Table;
-use state::{Heirloom, LAYOUTS, State, is_older};
+use state::{LAYOUTS, State, is_older};
 
 mod state;
 pub mod trial;
@@ -237,36 +239,8 @@ impl Keeper {
             replaced: self.reexec.replaced + 1,
             listener_file: self.manager.listener.file(),
             exits: self.books.numbered(),
-            heirlooms: self.heirlooms().map(|(heirloom, fd)| (heirloom, fd.as_raw_fd())).collect(),
+            heirlooms: heirlooms(),
         }
-    }
-
-    /// Every descriptor that goes along.
-    fn heirlooms(&self) -> impl Iterator<Item = (Heirloom, BorrowedFd<'_>)> {
-        let own = [
-            (Heirloom::Lock, &self.lock),
-            (Heirloom::Table, &self.table_fd),
-            (Heirloom::Listener, &self.manager.listener.fd),
-            (Heirloom::OwnLogReader, &self.own_log.0),
-            (Heirloom::OwnLogWriter, &self.own_log.1),
-        ];
-        let (journal, (hand_reader, hand_writer), handover) = self.logger.effects();
-        let shared = [
-            (Heirloom::Journal, journal),
-            (Heirloom::HandReader, hand_reader),
-            (Heirloom::HandWriter, hand_writer),
-            (Heirloom::ManagerState, &self.memory.state),
-            (Heirloom::ManagerNote, &self.memory.note),
-        ];
-        let handover = handover.map(|fd| (Heirloom::Handover, fd));
-        let kept = self.kept.all().map(|(kind, run, fd)| (Heirloom::Kept { kind, run }, fd));
-        let pipes = self.books.pipes().map(|(slot, stderr, pipe)| (Heirloom::Pipe { slot, stderr }, pipe));
-        own.into_iter()
-            .chain(shared)
-            .chain(handover)
-            .chain(kept)
-            .chain(pipes)
-            .map(|(heirloom, fd)| (heirloom, fd.as_fd()))
     }
 
     /// Comes back only with an error.
@@ -275,24 +249,28 @@ impl Keeper {
             Ok(state) => state,
             Err(error) => return error,
         };
-        let role = Role::Keeper { resume: Some(state.as_raw_fd()) };
+        let role = Role::Keeper { before: Before::Replaced(state.as_raw_fd()) };
         let image = image_of(binary, &self.settings, role);
-        let error = match self.mark_heirlooms(&state, FdFlag::empty()) {
+        let error = match close_heirlooms_on_exec(&state, false) {
             Ok(()) => image.execute(),
             Err(error) => error,
         };
-        let _ = self.mark_heirlooms(&state, FdFlag::FD_CLOEXEC);
+        let _ = close_heirlooms_on_exec(&state, true);
         error
     }
+}
 
-    /// Says of everything that goes along whether it is closed when we execute.
-    fn mark_heirlooms(&self, state: &OwnedFd, flag: FdFlag) -> io::Result<()> {
-        let all = self.heirlooms().map(|(_, fd)| fd).chain([state.as_fd()]);
-        for fd in all {
-            fcntl(fd, FcntlArg::F_SETFD(flag))?;
-        }
-        Ok(())
-    }
+/// Every descriptor that goes along, under its number.
+fn heirlooms() -> Vec<(Heirloom, RawFd)> {
+    let mut all = will::heirlooms();
+    all.retain(|(heirloom, _)| heirloom.outlives_roles());
+    all
+}
+
+/// Says of everything that goes along whether it is closed when we execute.
+fn close_heirlooms_on_exec(state: &OwnedFd, close: bool) -> io::Result<()> {
+    let all = heirlooms().into_iter().map(|(_, number)| number).chain([state.as_raw_fd()]);
+    all.into_iter().try_for_each(|number| close_on_exec(number, close))
 }
 
 /// The program's file if it is fit, else why not.
@@ -336,7 +314,7 @@ fn last_line(words: &OwnedFd) -> Option<String> {
 /// What the program before us has left to us.
 pub(super) struct Legacy {
     state: State,
-    heirlooms: Vec<(Heirloom, OwnedFd)>,
+    heirlooms: Vec<(Heirloom, Heir)>,
 }
 
 impl Legacy {
@@ -348,13 +326,38 @@ impl Legacy {
             return Err(io::Error::other("shared memory has another layout"));
         }
         // All of them, those of no use, too: what is not taken is closed with this.
-        let own = |(heirloom, number): &(Heirloom, i32)| Some((*heirloom, adopt(*number)?));
+        let own =
+            |(heirloom, number): &(Heirloom, i32)| Some((*heirloom, Heir::new(*heirloom, adopt(*number)?)));
         let heirlooms = state.heirlooms.iter().filter_map(own).collect();
         Ok(Self { state, heirlooms })
     }
 
+    /// Takes what the program before us has left, which ended by a fault.
+    pub(super) fn of_will() -> Self {
+        let listener_mode = will::get(Fact::ListenerMode);
+        let count = |fact| u32::try_from(will::get(fact)).unwrap_or(u32::MAX);
+        let state = State {
+            version: VERSION.into(),
+            layouts: LAYOUTS,
+            since: Instant {
+                mono: will::get(Fact::SinceMono),
+                wall: will::get(Fact::SinceWall).cast_signed(),
+            },
+            nofile: will::get(Fact::Nofile).checked_sub(1),
+            deaths: (count(Fact::ManagerDeaths), count(Fact::LoggerDeaths)),
+            strangers: will::get(Fact::Strangers),
+            replaced: count(Fact::Replaced),
+            listener_file: (listener_mode != 0).then(|| {
+                (will::get(Fact::ListenerDevice), will::get(Fact::ListenerInode), listener_mode as u32)
+            }),
+            exits: (will::exits(), will::get(Fact::LastSeq)),
+            heirlooms: Vec::new(),
+        };
+        Self { state, heirlooms: will::claim() }
+    }
+
     /// Takes one that must be there.
-    fn take(&mut self, wanted: Heirloom) -> io::Result<OwnedFd> {
+    fn take(&mut self, wanted: Heirloom) -> io::Result<Heir> {
         let place = self.heirlooms.iter().position(|(heirloom, _)| *heirloom == wanted);
         let place = place.ok_or_else(|| io::Error::other(format!("{wanted:?} was not left to us")))?;
         Ok(self.heirlooms.swap_remove(place).1)
@@ -389,24 +392,49 @@ impl Legacy {
 impl Keeper {
     /// Goes on where the program before us has stopped.
     pub(super) fn remember(&mut self, legacy: Legacy) {
+        let before = legacy.state.version.clone();
+        self.remember_state(legacy);
+        self.take_over();
+        self.voice.info(format_args!("supd {before} went on as supd {VERSION}"));
+    }
+
+    /// Goes on where a fault has stopped the program before us.
+    pub(super) fn remember_after_fault(&mut self, mut legacy: Legacy) {
+        // A number is of use only while its exit waits to be acknowledged.
+        let waits = |slot: u16| self.table.end(slot).is_some() && !self.table.acknowledged(slot);
+        legacy.state.exits.0.retain(|(_, slot)| waits(*slot));
+        let mut heirlooms = std::mem::take(&mut legacy.heirlooms);
+        self.remember_state(Legacy { state: legacy.state, heirlooms: Vec::new() });
+        // Before our own next epoch: what spawners of before still say is about slots of theirs.
+        self.end_roles_of_before(&mut heirlooms);
+        self.remember_heirlooms(heirlooms);
+        let found = self.take_over();
+        self.go_on_halting();
+        self.report_fault(found);
+    }
+
+    fn remember_state(&mut self, legacy: Legacy) {
         let Legacy { state, heirlooms } = legacy;
         self.manager.deaths.total = state.deaths.0;
         self.logger.deaths = state.deaths.1;
         self.reaping.strangers = state.strangers;
         self.reexec.replaced = state.replaced;
+        self.books.go_on_with(&state.exits.0, state.exits.1);
+        self.remember_heirlooms(heirlooms);
+    }
+
+    fn remember_heirlooms(&mut self, heirlooms: Vec<(Heirloom, Heir)>) {
         for (heirloom, fd) in heirlooms {
             match heirloom {
                 Heirloom::Pipe { slot, stderr } if usize::from(slot) < SLOTS => {
                     self.books.of(slot).pipes[usize::from(stderr)] = Some(fd);
                     self.queue_for_logger(slot);
                 }
-                Heirloom::Kept { kind, run } => _ = self.kept.keep(kind, run, fd),
+                Heirloom::Kept { kind, run } => _ = self.kept.keep_heir(kind, run, fd),
+                Heirloom::HardwareWatchdog => super::watchdog::go_on_feeding(&fd),
                 _ => {}
             }
         }
-        self.books.go_on_with(&state.exits.0, state.exits.1);
-        self.take_over();
-        self.voice.info(format_args!("supd {} went on as supd {VERSION}", state.version));
     }
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
+use super::Keeper;
+use crate::limits::TERMINAL_TEXT_BYTES_MAX;
 use crate::settings::{Role, Settings};
 use crate::sys::pidfd::send_signal;
 use crate::sys::process::{Image, Inheritance, executed_path, kill, pidfd_open, start_role};
@@ -61,6 +63,22 @@ impl Program {
     }
 }
 
+impl Keeper {
+    /// Has a helper tell this to everybody who sits at a terminal. Nobody waits for it: it is reaped as a
+    /// stranger.
+    pub(super) fn tell_terminals(&self, text: &[u8]) {
+        let text = OsString::from_vec(text.get(..TERMINAL_TEXT_BYTES_MAX).unwrap_or(text).to_vec());
+        let started = self.program.fd.try_clone().and_then(|program| {
+            let arguments = ["supd".into(), "tell".into(), text].map(string).into();
+            let image = Image::new(program, self.program.path.clone(), arguments);
+            start_role(&image, &Inheritance { fds: &[], nofile: None, ends_with_us: false })
+        });
+        if let Err(error) = started {
+            self.voice.warn(format_args!("cannot tell those who are logged in: {error}"));
+        }
+    }
+}
+
 /// Another program, open, with the arguments of a role.
 pub(super) fn image_of(program: OwnedFd, settings: &Settings, role: Role) -> Image {
     let path = OsString::from(format!("/proc/self/fd/{}", program.as_raw_fd()));
@@ -72,6 +90,11 @@ fn arguments(settings: &Settings, role: Role) -> Vec<CString> {
 }
 
 impl Process {
+    /// A role that the program before us has started, in the same process.
+    pub(super) fn child(pid: i32, pidfd: OwnedFd) -> Self {
+        Self { pid, pidfd: Some(pidfd), ours: true }
+    }
+
     /// A role that a keeper before us has started.
     pub(super) fn adopted(pid: i32, pidfd: OwnedFd) -> Self {
         Self { pid, pidfd: Some(pidfd), ours: false }

@@ -6,8 +6,9 @@ use nix::sys::epoll::EpollFlags;
 
 use super::adopted::identity_of;
 use super::books::{Book, Told};
+use super::heirloom::{Heir, Heirloom};
 use super::lingering::EVERYTHING;
-use super::{Keeper, Token};
+use super::{Keeper, Token, trouble, will};
 use crate::limits::SLOTS;
 use crate::sys::process::{self, Ended, pidfd_open};
 use crate::wire::channel::FDS_MAX;
@@ -26,8 +27,9 @@ impl Keeper {
         fds: [Option<OwnedFd>; FDS_MAX],
     ) {
         let mut fds = fds.into_iter().flatten();
+        let mut pipe = |stderr: bool| Some(Heir::new(Heirloom::Pipe { slot, stderr }, fds.next()?));
         let book = self.books.of(slot);
-        book.pipes = [stdout.then(|| fds.next()).flatten(), stderr.then(|| fds.next()).flatten()];
+        book.pipes = [stdout.then(|| pipe(false)).flatten(), stderr.then(|| pipe(true)).flatten()];
         book.told = Told::default();
         self.queue_for_logger(slot);
     }
@@ -94,7 +96,9 @@ impl Keeper {
         match process::wait(which, false) {
             Ok(Some(ended)) => {
                 self.on_ended(slot, ended);
+                trouble::point("ended");
                 let _ = process::wait(process::Which::Pid(ended.pid), true);
+                trouble::point("reaped");
             }
             Ok(None) => {}
             // Its parent is a spawner without CLONE_PARENT that has not ended yet, or a sweep was faster.
@@ -152,6 +156,7 @@ impl Keeper {
         while let Some(slot) = self.books.acknowledge(seq) {
             self.kept.let_go(Kept::Readiness, self.table.run(slot));
             self.table.set_acknowledged(slot);
+            will::forget_exit(slot);
             self.free_if_done(slot);
         }
     }

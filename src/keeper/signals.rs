@@ -15,12 +15,13 @@ use crate::sys::{self, process};
 /// What containers send as "SIGRTMIN+3": the number, since C libraries disagree about SIGRTMIN.
 pub(super) const HALT_REQUEST: i32 = 37;
 
-/// The next two numbers, which only the init of a machine is asked by. Elsewhere they keep their default.
-const POWER_OFF_REQUEST: i32 = 38;
-const REBOOT_REQUEST: i32 = 39;
+/// What only the init of a machine listens to; elsewhere they keep their default. From 38 on as SIGRTMIN+4 and on:
+/// power-off, restart and kexec; 42 for another root; from 47 on halt, power-off, restart and kexec at once. WINCH is
+/// a key of the keyboard that was set aside for init.
+const OF_A_MACHINE: [i32; 9] = [libc::SIGWINCH, 38, 39, 40, 42, 47, 48, 49, 50];
 
-/// All that we listen to. The kernel drops signals for PID 1 that nobody handles.
-const WATCHED: [i32; 11] = [
+/// What every supd listens to. The kernel drops signals for PID 1 that nobody handles.
+const WATCHED: [i32; 9] = [
     libc::SIGCHLD,
     libc::SIGTERM,
     libc::SIGINT,
@@ -30,8 +31,6 @@ const WATCHED: [i32; 11] = [
     libc::SIGUSR2,
     libc::SIGPWR,
     HALT_REQUEST,
-    POWER_OFF_REQUEST,
-    REBOOT_REQUEST,
 ];
 
 /// The signals that came since the last look.
@@ -43,13 +42,11 @@ pub(super) struct Signals {
 impl Signals {
     pub(super) fn listen(settings: &Settings) -> io::Result<Self> {
         let (wake, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
-        let mut came = Vec::with_capacity(WATCHED.len());
-        for signal in WATCHED {
+        let more: &[i32] = if settings.is_machine() { &OF_A_MACHINE } else { &[] };
+        let mut came = Vec::with_capacity(WATCHED.len() + more.len());
+        for signal in WATCHED.iter().chain(more).copied() {
             // `nohup supd`: whoever started us wants HUP to mean nothing.
             if signal == libc::SIGHUP && !settings.process_one && process::is_ignored(signal) {
-                continue;
-            }
-            if matches!(signal, POWER_OFF_REQUEST | REBOOT_REQUEST) && !settings.is_machine() {
                 continue;
             }
             let flag = Arc::new(AtomicBool::new(false));
@@ -61,6 +58,14 @@ impl Signals {
         // What a parent may have blocked comes through from here on.
         sys::signal::hold_none();
         Ok(Self { wake, came })
+    }
+
+    /// What says for each signal that it came.
+    pub(super) fn flags(&self) -> Vec<(i32, &'static AtomicBool)> {
+        // For ever, as the handlers that set them.
+        let leak =
+            |(signal, flag): &(i32, Arc<AtomicBool>)| (*signal, &**Box::leak(Box::new(Arc::clone(flag))));
+        self.came.iter().map(leak).collect()
     }
 
     /// Readable when a signal came.

@@ -4,18 +4,21 @@
 //! The command must not be able to tell that we are there: it finds the descriptors that we were given and no
 //! other, no signal held or ignored, the terminal if it was ours, and its own pid where ours was meant.
 
-use std::ffi::{CString, OsString};
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStringExt;
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::unistd::{Pid, execvp, execvpe};
+use nix::unistd::Pid;
 
-use crate::settings::{Solo, exit};
-use crate::sys::process::{How, Which, become_subreaper, close_all_but, fork, kill, set_name, wait};
-use crate::sys::signal;
+use crate::settings::{Invocation, Place, Solo, exit};
+use crate::sys::command::Command;
+use crate::sys::early::Arguments;
+use crate::sys::process::{How, Which, become_subreaper, close_all_but, kill, set_name, wait};
+use crate::sys::resident::FromFile;
 use crate::sys::terminal::{Terminal, lead_group, our_group};
+use crate::sys::{signal, write_once};
 
 /// What a shell says about a command that is not there, and about one that cannot be executed.
 const NOT_FOUND: u8 = 127;
@@ -27,21 +30,37 @@ const PID_VARIABLES: [&str; 2] = ["LISTEN_PID", "WATCHDOG_PID"];
 /// The same by another number of the process. Not needed where the pid is right, wrong where it is another's.
 const PIDFD_VARIABLE: &str = "LISTEN_PIDFDID";
 
+/// Runs the command before there is a `main`, where the arguments begin as those of a command do. `None`: they are
+/// something else, or wrong, and `main` sees to them.
+pub fn early(arguments: Arguments) -> Option<u8> {
+    let first = arguments.first()?.as_bytes();
+    if !matches!(first, b"--" | b"-g" | b"--group") && !first.starts_with(b"--rewrite") {
+        return None;
+    }
+    // A command does not depend on the place.
+    let place =
+        Place { variable: &|_| None, root: false, container: false, process_one: false, foreground: false };
+    match Invocation::parse(arguments, &place) {
+        Ok(Invocation::Solo(solo)) => Some(run(&solo)),
+        _ => None,
+    }
+}
+
 /// Runs the command; gives its exit code, or `128 + n` for signal n.
 pub fn run(solo: &Solo) -> u8 {
     match try_run(solo) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "supd: {error}");
+            say(&[b"supd: ", error.to_string().as_bytes(), b"\n"]);
             exit::INTERNAL
         }
     }
 }
 
 fn try_run(solo: &Solo) -> io::Result<u8> {
-    let arguments: Result<Vec<CString>, _> =
-        solo.command.iter().map(|word| CString::new(word.clone().into_vec())).collect();
-    let arguments = arguments?;
+    let words: Result<Vec<CString>, _> =
+        solo.command.iter().map(|word| CString::new(word.as_bytes())).collect();
+    let command = Command::new(words?);
     // Held, not handled: the kernel keeps such a signal even for PID 1, and one wait takes them all. And none
     // ignored: a parent that ignores SIGCHLD would have us lose the command's code.
     signal::hold_all();
@@ -53,9 +72,9 @@ fn try_run(solo: &Solo) -> io::Result<u8> {
     // In the background the terminal is somebody else's, and stays so.
     let terminal = Terminal::find().filter(Terminal::is_ours);
     let us = Pid::this();
-    let Some(command) = fork()? else {
-        become_command(&arguments, terminal.as_ref(), us);
-    };
+    // An environment is made in memory that is the child's own.
+    let named = is_named(us).then_some(us);
+    let command = command.start(named.is_none(), &|| become_command(&command, terminal.as_ref(), named))?;
     // Done on both sides: whoever is first, the group is there before the first signal is passed on.
     let _ = lead_group(command);
     // What the command was given is the command's: whoever waits for its end of a pipe waits for nobody else.
@@ -80,6 +99,7 @@ struct Init<'a> {
 
 impl Init<'_> {
     fn serve(&self) -> io::Result<u8> {
+        let program = FromFile::find();
         loop {
             if let Some(how) = self.bury() {
                 return Ok(match how {
@@ -90,7 +110,8 @@ impl Init<'_> {
             if let (Some(terminal), Some(by)) = (&self.terminal, signal::stopped(self.command)) {
                 self.stop_with_it(terminal, by);
             }
-            match signal::next()? {
+            // While the command runs there is nothing to do, and next to nothing of us needs to be in memory.
+            match program.wait_without()? {
                 libc::SIGCHLD => {}
                 signal => self.pass_on(signal),
             }
@@ -149,49 +170,52 @@ impl Init<'_> {
     }
 }
 
-/// The child's side. A process group of its own, which gets the terminal: `^C` is for the command, once.
-fn become_command(arguments: &[CString], terminal: Option<&Terminal>, us: Pid) -> ! {
+/// The child's side, which gives a code if it could not be done. A process group of its own, which gets the
+/// terminal: `^C` is for the command, once. Where no variable names us it has our memory, and changes nothing there.
+fn become_command(command: &Command, terminal: Option<&Terminal>, named: Option<Pid>) -> u8 {
     let _ = lead_group(0);
     if let Some(terminal) = terminal {
         let _ = terminal.give_to(our_group());
     }
     signal::hold_none();
-    let errno = match arguments.first() {
-        Some(program) => {
-            let executed = match environment(us) {
-                None => execvp(program, arguments),
-                Some(environment) => execvpe(program, arguments, &environment),
-            };
-            match executed {
-                Ok(never) => match never {},
-                Err(errno) => errno,
-            }
-        }
-        None => Errno::ENOENT,
+    let environment = named.map(environment);
+    let errno = match command.execute(environment.as_deref()).raw_os_error() {
+        Some(number) => Errno::from_raw(number),
+        None => Errno::UnknownErrno,
     };
-    let name = arguments.first().map(|name| name.to_string_lossy()).unwrap_or_default();
-    let _ = writeln!(io::stderr(), "supd: cannot execute `{name}`: {}", errno.desc());
-    let code = if errno == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE };
-    std::process::exit(i32::from(code));
+    say(&[b"supd: cannot execute `", command.name(), b"`: ", errno.desc().as_bytes(), b"\n"]);
+    if errno == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE }
 }
 
-/// The environment with the command's pid where ours was named. `None`: it is right as it is.
-fn environment(us: Pid) -> Option<Vec<CString>> {
-    let names_us = |name: &str| std::env::var(name).is_ok_and(|pid| pid == us.to_string());
-    if !PID_VARIABLES.into_iter().any(names_us) {
-        return None;
+/// On standard error, without memory of its own. Nobody may be there to read it.
+fn say(parts: &[&[u8]]) {
+    for part in parts {
+        let _ = write_once(libc::STDERR_FILENO, part);
     }
+}
+
+/// Whether a variable names our pid.
+fn is_named(us: Pid) -> bool {
+    PID_VARIABLES.into_iter().any(|name| names(us, std::env::var_os(name).as_deref()))
+}
+
+fn names(us: Pid, value: Option<&OsStr>) -> bool {
+    value.and_then(OsStr::to_str).is_some_and(|pid| pid == us.to_string())
+}
+
+/// The environment with the command's pid where ours was named.
+fn environment(us: Pid) -> Vec<CString> {
     let put_right = |(name, value): (OsString, OsString)| {
         let name_text = name.to_str().unwrap_or_default();
         if name_text == PIDFD_VARIABLE {
             return None;
         }
-        let ours = PID_VARIABLES.contains(&name_text) && names_us(name_text);
+        let ours = PID_VARIABLES.contains(&name_text) && names(us, Some(&value));
         let value = if ours { Pid::this().to_string().into() } else { value };
         let mut variable = name.into_vec();
         variable.push(b'=');
         variable.extend(value.into_vec());
         CString::new(variable).ok()
     };
-    Some(std::env::vars_os().filter_map(put_right).collect())
+    std::env::vars_os().filter_map(put_right).collect()
 }

@@ -4,7 +4,9 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::sys::epoll::EpollFlags;
 
-use super::adopted::identity_of;
+use super::adopted::{identity_of, open_known};
+use super::fault::wait_readable;
+use super::heirloom::{Heir, Heirloom};
 use super::roles::Process;
 use super::{Keeper, Token};
 use crate::limits::{MESSAGES_PER_TURN, SPAWNERS_MAX};
@@ -29,7 +31,7 @@ struct Spawner {
     epoch: u64,
     process: Process,
     /// Nothing for one that a keeper before us has started.
-    channel: Option<Channel>,
+    channel: Option<Heir<Channel>>,
 }
 
 /// Spawners of all epochs: those of a manager that died may be stuck while the next one's get stuck too.
@@ -62,6 +64,14 @@ impl Spawners {
     /// The pid of a spawner.
     pub(super) fn pid_of(&self, number: u8) -> Option<i32> {
         self.find(number).and_then(|index| self.all.get(index)).map(|spawner| spawner.process.pid)
+    }
+
+    /// Waits until it is dead, no longer than to this time: what hangs in the kernel says nothing more either.
+    pub(super) fn wait_for_death(&self, number: u8, deadline: u64) {
+        let spawner = self.find(number).and_then(|index| self.all.get(index));
+        if let Some(pidfd) = spawner.and_then(|spawner| spawner.process.pidfd()) {
+            wait_readable(pidfd, deadline);
+        }
     }
 
     /// Ends the spawner with this number.
@@ -127,6 +137,7 @@ impl Keeper {
                 self.table.set_owner(number, process.pid, identity_of(process.pid, pidfd));
                 self.watch(pidfd, Token::SpawnerEnded(number), EpollFlags::EPOLLIN)?;
             }
+            let channel = Heir::new(Heirloom::SpawnerChannel { number }, channel);
             Ok(Spawner { number, epoch, process, channel: Some(channel) })
         };
         match started() {
@@ -147,6 +158,18 @@ impl Keeper {
         if matches!(watched, Some(Ok(()))) {
             self.spawners.all.push(Spawner { number, epoch: 0, process, channel: None });
         }
+    }
+
+    /// Ends a spawner of the program before us, which is our child: what it has said is heard at its death.
+    pub(super) fn inherit_spawner(&mut self, number: u8, channel: Heir<Channel>) {
+        let (pid, identity) = self.table.owner(number);
+        let Some(pidfd) = open_known(pid, identity) else { return };
+        let process = Process::child(pid, pidfd);
+        process.kill();
+        if let Some(pidfd) = process.pidfd() {
+            let _ = self.watch(pidfd, Token::SpawnerEnded(number), EpollFlags::EPOLLIN);
+        }
+        self.spawners.all.push(Spawner { number, epoch: 0, process, channel: Some(channel) });
     }
 
     /// Starts one where there is none, after a failure.

@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::AsFd;
 
-use super::Keeper;
+use super::{Keeper, will};
 use crate::sys::process::How;
 use crate::wire::message::{Exited, KeeperToManager};
 use crate::wire::run::{Ending, Fault, Instant, Usage};
@@ -72,7 +72,7 @@ impl Keeper {
 
     /// Encodes the next thing to tell, if there is one and the socket is not known to be full.
     fn next_for_manager(&mut self) -> Option<Step> {
-        if self.manager.channel.is_none() || self.manager.full {
+        if self.manager.channel.is_none() || self.manager.full || self.manager.of_before {
             return None;
         }
         let out = &mut self.outgoing;
@@ -86,6 +86,7 @@ impl Keeper {
                     last_death: self.manager.deaths.last,
                     since: self.since,
                     replaced: self.reexec.replaced,
+                    faults: will::faults(),
                 };
                 message.encode(out);
                 return Some(Step::Advance(Telling::Known(0)));
@@ -106,6 +107,13 @@ impl Keeper {
         }
         let out = &mut self.outgoing;
         if self.manager.telling == Telling::SnapshotEnd {
+            // Before anything is judged: in a shutdown nothing starts that has just ended. One in safe mode starts
+            // nothing anyway, and hears it with the news.
+            let stop = self.manager.stop.filter(|stop| stop.told < stop.count && !self.manager.deaths.safe);
+            if let Some(stop) = stop {
+                KeeperToManager::StopRequest { signal: stop.signal, count: stop.count }.encode(out);
+                return Some(Step::StopTold);
+            }
             KeeperToManager::SnapshotEnd.encode(out);
             return Some(Step::Advance(Telling::News));
         }

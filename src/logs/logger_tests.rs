@@ -32,6 +32,7 @@ fn settings(log_dir: std::path::PathBuf) -> Settings {
         log_dir,
         exit_when_done: false,
         shutdown_timeout: Duration::from_secs(9),
+        on_fault: crate::settings::OnFault::Exit,
         strict: false,
         log_level: LogLevel::Info,
         log_format: LogFormat::Text,
@@ -40,6 +41,7 @@ fn settings(log_dir: std::path::PathBuf) -> Settings {
         foreground: false,
         process_one: true,
         tree: None,
+        watchdog: None,
     }
 }
 

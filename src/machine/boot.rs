@@ -2,19 +2,21 @@
 //!
 //! Nothing here is fatal: what cannot be done is told on the console, and boot goes on as far as it comes.
 
-use std::ffi::{CStr, CString, OsString};
-use std::fs;
-use std::io::{self, Read};
+use std::ffi::{CString, OsString};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use nix::sys::reboot::set_cad_enabled;
 use nix::unistd::{execv, sethostname};
 
+use super::root_words::{self, RootWords};
 use super::words::{self, Shell, Words};
-use super::{console, mounts, rescue};
+use super::{console, initramfs, mounts, rescue};
 use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
-use crate::sys::machine::stand_still_on_faults;
+use crate::sys::fault::{self, Arms, Deed, Resort};
 use crate::sys::process::executed_path;
+use crate::sys::terminal;
 
 /// Makes the machine fit to run units; gives the options that it was started with. `arguments`: ours, the
 /// program's own name left out.
@@ -23,11 +25,31 @@ pub fn prepare(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     if let Err(error) = console::take() {
         failures.push(format!("cannot open the console: {error}"));
     }
-    let words = kernel_words(&mut failures);
+    terminal::leave();
+    let (mut words, root) = kernel_words(&mut failures);
+    let initramfs = initramfs::is_here(&root);
+    if initramfs {
+        // They are meant for the init that comes, which reads them, too.
+        words.shell = Shell::None;
+        if let Err(error) = initramfs::mark() {
+            failures.push(format!("cannot mark the initramfs as one: {error}"));
+        }
+    }
     if words.shell == Shell::Emergency {
         rescue::shell("`emergency` on the kernel's command line");
     }
     failures.extend(mounts::rest());
+    for word in &words.unknown {
+        failures.push(format!("`{word}` on the kernel's command line is not understood"));
+    }
+    if initramfs && words.breaks {
+        tell(&mut failures);
+        rescue::shell("`supd.break` on the kernel's command line");
+    }
+    if initramfs && !initramfs::has_units(&words.units) {
+        tell(&mut failures);
+        initramfs::leave(&root);
+    }
     // From here on ctrl-alt-del is SIGINT to us, and no reboot on the spot.
     if let Err(errno) = set_cad_enabled(false) {
         failures.push(format!("cannot catch ctrl-alt-del: {}", errno.desc()));
@@ -35,28 +57,31 @@ pub fn prepare(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     if let Err(error) = name_host() {
         failures.push(format!("cannot set the host's name: {error}"));
     }
-    for word in &words.unknown {
-        failures.push(format!("`{word}` on the kernel's command line is not understood"));
-    }
-    for failure in failures {
-        console::say(format_args!("{failure}"));
-    }
+    tell(&mut failures);
     if words.shell == Shell::Rescue {
         rescue::shell("`single` or `rescue` on the kernel's command line");
     }
+    let kept = initramfs.then(initramfs::options).into_iter().flatten();
     // Later ones hold: what was given to init itself is the more deliberate.
-    words.to_args().into_iter().chain(words::options_of(arguments)).collect()
+    kept.chain(words.to_args()).chain(words::options_of(arguments)).collect()
+}
+
+fn tell(failures: &mut Vec<String>) {
+    for failure in failures.drain(..) {
+        console::say(format_args!("{failure}"));
+    }
 }
 
 /// What a signal's handler says, which can put nothing together.
-const FAULT: &CStr =
-    c"\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
+const FAULT: &str = "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
 Ctrl-alt-del restarts the machine\r\n";
 
-/// From here on a fault of our own stops PID 1 where it is, and does not end it.
+/// From here on a fault of our own stops PID 1 where it is, and does not end it. The keeper knows better.
 pub fn guard() {
     std::panic::set_hook(Box::new(|panic| super::halt::freeze(&format!("a fault of supd: {panic}"))));
-    if let Err(error) = stand_still_on_faults(FAULT) {
+    let resort = Resort { message: FAULT, deed: Deed::Stand { machine: true } };
+    let arms = Arms { heed: |_| None, heirlooms: |_| {}, came: &[], resort };
+    if let Err(error) = fault::arm(arms) {
         console::say(format_args!("a fault of supd would end the machine: {error}"));
     }
 }
@@ -77,19 +102,21 @@ pub fn failed(why: &str) {
     rescue::shell(&format!("boot cannot go on: {why}"));
 }
 
-fn kernel_words(failures: &mut Vec<String>) -> Words {
-    match read("/proc/cmdline", KERNEL_LINE_BYTES_MAX) {
-        Ok(line) => words::parse(&line),
+/// Those for us, and those for the root of the machine.
+fn kernel_words(failures: &mut Vec<String>) -> (Words, RootWords) {
+    let line = match super::read(Path::new("/proc/cmdline"), KERNEL_LINE_BYTES_MAX) {
+        Ok(line) => line,
         Err(error) => {
             failures.push(format!("cannot read the kernel's command line: {error}"));
-            Words::default()
+            String::new()
         }
-    }
+    };
+    (words::parse(&line), root_words::parse(&line))
 }
 
 /// `/etc/hostname`: its first line that says something. Without one the kernel's name stays, if it has any.
 fn name_host() -> io::Result<()> {
-    let text = match read("/etc/hostname", HOST_NAME_BYTES_MAX * 16) {
+    let text = match super::read(Path::new("/etc/hostname"), HOST_NAME_BYTES_MAX * 16) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error),
@@ -108,12 +135,6 @@ fn host_name(text: &str) -> Option<&str> {
     let name = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     (name.len() as u64 <= HOST_NAME_BYTES_MAX && name.bytes().all(is_allowed)).then_some(name)
-}
-
-fn read(path: &str, bytes_max: u64) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(bytes_max).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -1,43 +1,161 @@
 //! The last steps of a machine's PID 1, once the keeper has stopped all units and its loop has ended.
 //!
-//! Write out, end what no unit has started, give up swap and file systems, and call reboot(2). Each step is a
-//! child's, with a deadline: a dead disk or network file system holds the child up, and not the machine.
+//! ```text
+//!   write out ─▶ TERM, KILL ─┬─▶ give up swap, file systems, devices ─▶ /run/initramfs/shutdown, or reboot(2)
+//!                            └─▶ (soft-reboot, rescue) execute ourselves: super::again
+//! ```
+//!
+//! Each step is a child's, with a deadline: a dead disk or network file system holds the child up, and not the
+//! machine. First come first served: nothing that happens from here on changes how it ends.
 
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::ffi::CString;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::reboot::{RebootMode, reboot, set_cad_enabled};
 use nix::unistd::sync;
 
-use super::{console, processes, unmount};
+use super::child::{Child, bury, step};
+use super::{again, console, last_word, processes, unmount};
 use crate::limits::{
-    MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_TERM_MS, MACHINE_UNMOUNT_MS,
+    MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS,
+    MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
 };
-use crate::sys::process::{Which, fork, kill, pidfd_open, reset_signals, wait};
-use crate::sys::signal;
-use crate::wire::after::After;
+use crate::settings::Settings;
+use crate::sys::machine::restart_with;
+use crate::sys::process::kill;
+use crate::sys::{signal, watchdog};
+use crate::wire::after::{After, KILLED_AT_SHUTDOWN, REBOOT_ARGUMENT};
 
-/// Takes the machine down. First come first served: nothing that happens from here on changes how.
-pub fn end(after: After) -> ! {
+/// Where the way down leaves and finds files.
+#[derive(Clone, Debug)]
+pub struct Places {
+    reboot_argument: PathBuf,
+    killed: PathBuf,
+}
+
+impl Places {
+    /// Of a supd with these settings.
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            reboot_argument: settings.runtime_dir.join(REBOOT_ARGUMENT),
+            killed: settings.state_dir.join(KILLED_AT_SHUTDOWN),
+        }
+    }
+}
+
+/// Takes the machine down, or everything on it but the kernel.
+pub fn end(after: After, places: &Places) -> ! {
+    if after == After::SwitchRoot {
+        super::switch_root::leave(places);
+    }
     console::say(format_args!("all units have ended; {}", after.words()));
-    step("writing to the disks", MACHINE_SYNC_MS, sync);
+    write_out();
+    end_processes(places);
+    match after {
+        After::SoftReboot => again::begin(),
+        After::Rescue => again::begin_after_shell(),
+        _ => {}
+    }
+    let argument = reboot_argument(&places.reboot_argument);
+    unmount::all();
+    set_watchdog(after);
+    last_word::hand_over(after);
+    console::say(format_args!("{}", after.words()));
+    go_down(after, argument)
+}
+
+/// Writes to the disks what is not written yet. That they take their time is no fault, as long as they get on.
+fn write_out() {
+    let what = "writing to the disks";
+    let Some(child) = Child::start(what, || {
+        sync();
+        0
+    }) else {
+        return;
+    };
+    let mut unwritten = u64::MAX;
+    for _ in 0..MACHINE_SYNC_ROUNDS_MAX {
+        if child.ends_within(MACHINE_SYNC_MS).is_some() {
+            return;
+        }
+        let left = fs::read_to_string("/proc/meminfo").map_or(0, |text| unwritten_kib(&text));
+        if left >= unwritten.min(u64::MAX - 1) {
+            break;
+        }
+        unwritten = left;
+        console::say(format_args!("{what}: {left} KiB are left"));
+    }
+    console::say(format_args!("{what}: they do not get on; going on without"));
+    child.give_up();
+}
+
+/// What the kernel still has to write, from `/proc/meminfo`.
+fn unwritten_kib(text: &str) -> u64 {
+    let number = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    };
+    ["Dirty:", "Writeback:"].into_iter().filter_map(number).sum()
+}
+
+/// All that no unit has started, or that has left its unit's tree.
+pub(super) fn end_processes(places: &Places) {
     // What the rounds take, and a second for looking around.
     let patience = MACHINE_TERM_MS + MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64 + 1_000;
-    if !step("ending other processes", patience, processes::end_all) {
+    let killed = &places.killed;
+    let ended = step("ending other processes", patience, || {
+        processes::end_all(killed);
+        0
+    });
+    if ended.is_none() {
         let _ = kill(-1, nix::libc::SIGKILL);
     }
-    step("giving up swap and file systems", MACHINE_UNMOUNT_MS, unmount::all);
+}
+
+/// What an operator has given to `supctl reboot`. The next one begins without.
+fn reboot_argument(path: &Path) -> Option<CString> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(PLAN_FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let _ = fs::remove_file(path);
+    CString::new(bytes).ok().filter(|argument| !argument.is_empty())
+}
+
+/// The hardware watchdog has all the time that the kernel's own last steps of a restart may take, and no more; what
+/// is to stay off, or to stand still, must not be reset, nor another kernel that may not know of it.
+fn set_watchdog(after: After) {
+    match after {
+        After::Reboot => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
+        _ => watchdog::disarm(),
+    }
+}
+
+/// reboot(2). A kexec that the kernel refuses becomes a restart.
+fn go_down(after: After, argument: Option<CString>) -> ! {
     let mode = match after {
         After::PowerOff => RebootMode::RB_POWER_OFF,
-        After::Reboot => RebootMode::RB_AUTOBOOT,
-        After::Halt => RebootMode::RB_HALT_SYSTEM,
+        After::Reboot | After::SoftReboot | After::Rescue => RebootMode::RB_AUTOBOOT,
+        // The last two never come here.
+        After::Halt | After::SwitchRoot | After::Exit(_) => RebootMode::RB_HALT_SYSTEM,
+        After::Kexec => RebootMode::RB_KEXEC,
     };
-    console::say(format_args!("{}", after.words()));
+    if let (After::Reboot, Some(argument)) = (after, argument) {
+        let error = restart_with(&argument);
+        console::say(format_args!("cannot restart with `{}`: {error}", argument.to_string_lossy()));
+    }
+    let mut refused = reboot_by(mode);
+    if after == After::Kexec {
+        console::say(format_args!("cannot execute another kernel: {refused}; restarting"));
+        refused = reboot_by(RebootMode::RB_AUTOBOOT);
+    }
+    freeze(&format!("the kernel refuses it: {refused}"))
+}
+
+fn reboot_by(mode: RebootMode) -> io::Error {
     match reboot(mode) {
         Ok(never) => match never {},
-        Err(errno) => freeze(&format!("the kernel refuses it: {}", errno.desc())),
+        Err(errno) => errno.into(),
     }
 }
 
@@ -53,50 +171,14 @@ pub fn freeze(why: &str) -> ! {
     }
 }
 
-/// Does it in a child; says whether that has ended in time.
-fn step(what: &str, within_ms: u64, work: fn()) -> bool {
-    let child = match fork() {
-        Ok(None) => {
-            reset_signals();
-            work();
-            std::process::exit(0);
-        }
-        Ok(Some(child)) => child,
-        Err(error) => {
-            console::say(format_args!("{what}: no process can be made: {error}"));
-            return false;
-        }
-    };
-    if ends_within(child, within_ms) {
-        return true;
-    }
-    console::say(format_args!("{what} has taken {} s; going on without", within_ms / 1_000));
-    let _ = kill(child, nix::libc::SIGKILL);
-    false
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Waits for a child, and buries all others meanwhile.
-fn ends_within(child: i32, within_ms: u64) -> bool {
-    let deadline = Instant::now() + Duration::from_millis(within_ms);
-    // Not reaped yet, so the number is its own; without a descriptor nobody could wait with a deadline.
-    let Ok(pidfd) = pidfd_open(child) else { return false };
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-        let patience = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut fds, patience) {
-            Ok(0) => return false,
-            Ok(_) => {
-                bury();
-                return true;
-            }
-            // SIGCHLD of another one.
-            Err(Errno::EINTR) => bury(),
-            Err(_) => return false,
-        }
+    #[test]
+    fn what_is_not_written_is_counted() {
+        let text = "MemTotal: 1 kB\nDirty:      120 kB\nWriteback:    8 kB\nWritebackTmp: 4 kB\n";
+        assert_eq!(unwritten_kib(text), 128);
+        assert_eq!(unwritten_kib(""), 0);
     }
-}
-
-fn bury() {
-    while let Ok(Some(_)) = wait(Which::Any, true) {}
 }

@@ -83,7 +83,7 @@ impl Kernel {
 }
 
 /// Whether something is mounted there: another file system begins, as there is no /proc to look it up in.
-fn is_mount_point(path: &Path) -> bool {
+pub(super) fn is_mount_point(path: &Path) -> bool {
     let parent = path.parent().unwrap_or(path);
     match (fs::symlink_metadata(path), fs::symlink_metadata(parent)) {
         (Ok(here), Ok(above)) => here.dev() != above.dev(),

@@ -4,27 +4,30 @@
 //! Left alone: PID 1, kernel threads, and processes whose name begins with `@`: storage daemons say so that
 //! the root file system is theirs.
 
+use std::fmt::Write;
 use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::console;
-use crate::limits::{MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_TERM_MS};
+use crate::limits::{MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_NAMED_MAX, MACHINE_TERM_MS};
 use crate::sys::pidfd::send_signal;
-use crate::sys::process::pidfd_open;
+use crate::sys::process::{kill, pidfd_open};
 
 /// A process that is to end.
 struct Left {
     pid: i32,
     name: String,
     has_terminal: bool,
+    is_stuck: bool,
     pidfd: OwnedFd,
 }
 
-/// TERM to all, and after a while KILL. Tells who had to be killed.
-pub(super) fn end_all() {
+/// TERM to all, and after a while KILL. Tells who had to be killed, and writes it to this file.
+pub(super) fn end_all(record: &Path) {
     let left = look();
     for process in &left {
         process.signal(nix::libc::SIGTERM);
@@ -35,24 +38,64 @@ pub(super) fn end_all() {
         }
     }
     wait_for(&left, MACHINE_TERM_MS);
+    let (mut killed, mut before) = (Vec::new(), Vec::new());
     for round in 0..MACHINE_KILL_ROUNDS_MAX {
+        // What starts others faster than it can be looked at stands still for it.
+        let _ = kill(-1, nix::libc::SIGSTOP);
         let left = look();
-        if left.is_empty() {
-            return;
-        }
         for process in &left {
-            let (name, pid) = (&process.name, process.pid);
-            match round {
-                0 => console::say(format_args!("had to be killed: {name} (pid {pid})")),
-                _ => console::say(format_args!("still there: {name} (pid {pid})")),
-            }
             process.signal(nix::libc::SIGKILL);
+        }
+        let _ = kill(-1, nix::libc::SIGCONT);
+        if left.is_empty() {
+            break;
+        }
+        // To kill the same ones once more changes nothing.
+        let pids: Vec<i32> = left.iter().map(|process| process.pid).collect();
+        if pids == before {
+            break;
+        }
+        before = pids;
+        if round == 0 {
+            tell("had to be killed", &left);
+            killed = names(&left);
         }
         wait_for(&left, MACHINE_KILL_MS);
     }
+    tell("still there", &look());
+    if !killed.is_empty() {
+        // The disk may take nothing: the console has it. It comes last, since it may even hang.
+        let _ = fs::write(record, killed.join("\n"));
+    }
+}
+
+fn tell(what: &str, left: &[Left]) {
+    for name in names(left) {
+        console::say(format_args!("{what}: {name}"));
+    }
+}
+
+/// Who they are, a line each; of many only the first.
+fn names(left: &[Left]) -> Vec<String> {
+    let mut lines: Vec<String> = left.iter().take(MACHINE_NAMED_MAX).map(Left::describe).collect();
+    let more = left.len().saturating_sub(MACHINE_NAMED_MAX);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 impl Left {
+    /// `sh (pid 812)`; a name may hold whatever its owner likes.
+    fn describe(&self) -> String {
+        let mut text: String = self.name.chars().filter(|character| !character.is_control()).collect();
+        let _ = write!(text, " (pid {})", self.pid);
+        if self.is_stuck {
+            text.push_str(", waiting in the kernel");
+        }
+        text
+    }
+
     fn signal(&self, signal: i32) {
         let _ = send_signal(self.pidfd.as_fd(), signal, false);
     }
@@ -84,7 +127,8 @@ fn describe(pid: i32) -> Option<Left> {
     if stat.has_ended || stat.is_kernel_thread || spared {
         return None;
     }
-    Some(Left { pid, name: stat.name, has_terminal: stat.has_terminal, pidfd })
+    let Stat { name, has_terminal, is_stuck, .. } = stat;
+    Some(Left { pid, name, has_terminal, is_stuck, pidfd })
 }
 
 /// What the kernel says of a process, as far as it matters here.
@@ -92,6 +136,8 @@ fn describe(pid: i32) -> Option<Left> {
 struct Stat {
     name: String,
     has_ended: bool,
+    /// It waits for something in the kernel that no signal ends.
+    is_stuck: bool,
     has_terminal: bool,
     is_kernel_thread: bool,
 }
@@ -112,6 +158,7 @@ impl Stat {
         Some(Self {
             name: name.to_owned(),
             has_ended: matches!(state, "Z" | "X" | "x"),
+            is_stuck: state == "D",
             has_terminal: terminal != "0",
             is_kernel_thread: flags & PF_KTHREAD != 0,
         })
@@ -135,6 +182,21 @@ mod tests {
         let zombie = "9 (sh) Z 1 9 9 0 -1 4228108 0";
         assert_eq!(stat(zombie), Some(("sh".to_owned(), true, false, false)));
         assert_eq!(stat("9 (sh"), None);
+    }
+
+    #[test]
+    fn of_many_only_the_first_are_named() {
+        let one = |pid| Left {
+            pid,
+            name: "bo\x1bmb".to_owned(),
+            has_terminal: false,
+            is_stuck: pid == 2,
+            pidfd: pidfd_open(i32::try_from(std::process::id()).unwrap()).unwrap(),
+        };
+        let lines = names(&(1..=25).map(one).collect::<Vec<_>>());
+        assert_eq!(lines.len(), MACHINE_NAMED_MAX + 1);
+        assert_eq!(lines[..2], ["bomb (pid 1)", "bomb (pid 2), waiting in the kernel"]);
+        assert_eq!(lines.last().unwrap(), "and 5 more");
     }
 
     #[test]

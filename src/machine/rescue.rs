@@ -25,22 +25,32 @@ const ENVIRONMENT: [&CStr; 3] =
 /// What the shell's child ends with when there is no shell.
 const NO_SHELL: i32 = 127;
 
-/// Runs one, and comes back when it has ended; everything else that ends meanwhile is buried. Without any
-/// shell it freezes: coming back would fail in the same way, without end.
+/// Runs one, and comes back when it has ended. Without any shell PID 1 freezes: coming back would fail in the same
+/// way, without end.
 pub(super) fn shell(why: &str) {
+    if !try_shell(why) {
+        freeze("there is no shell");
+    }
+}
+
+/// The same for whoever is not PID 1; false: there is no shell. Everything else that ends meanwhile is buried.
+pub(super) fn try_shell(why: &str) -> bool {
     console::say(format_args!("{why}"));
     console::say(format_args!("here is a shell; when it ends, boot goes on"));
     let child = match fork() {
         Ok(None) => become_shell(),
         Ok(Some(child)) => child,
-        Err(error) => freeze(&format!("cannot start a shell: {error}")),
+        Err(error) => {
+            console::say(format_args!("cannot start a shell: {error}"));
+            return false;
+        }
     };
     loop {
         match waitpid(None, None) {
-            Ok(WaitStatus::Exited(pid, NO_SHELL)) if pid.as_raw() == child => freeze("there is no shell"),
-            Ok(ended) if ended.pid().is_some_and(|pid| pid.as_raw() == child) => return,
+            Ok(WaitStatus::Exited(pid, NO_SHELL)) if pid.as_raw() == child => return false,
+            Ok(ended) if ended.pid().is_some_and(|pid| pid.as_raw() == child) => return true,
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return,
+            Err(_) => return true,
         }
     }
 }

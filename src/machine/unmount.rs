@@ -4,13 +4,18 @@ use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::sync;
 
-use super::console;
-use crate::limits::{KERNEL_TABLE_BYTES_MAX, MACHINE_UNMOUNT_ROUNDS_MAX};
+use super::child::step;
+use super::{console, devices};
+use crate::limits::{
+    KERNEL_TABLE_BYTES_MAX, MACHINE_SYNC_MS, MACHINE_UNMOUNT_ALL_MS, MACHINE_UNMOUNT_MS,
+    MACHINE_UNMOUNT_ROUNDS_MAX, MACHINE_UNMOUNT_TRY_MS,
+};
 use crate::sys::machine::swap_off;
 
 /// File systems that are on no disk: nothing in them is lost, and what lies on them goes first.
@@ -38,50 +43,115 @@ const WITHOUT_DISK: [&str; 21] = [
     "tracefs",
 ];
 
-/// Gives up all that can be. Tells what could not.
+/// Gives up all that can be. Tells what could not. Each attempt is a child's: one dead server must not keep the
+/// others' file systems from being left in order.
 pub(super) fn all() {
+    let patience = Patience(Instant::now());
     for path in swaps(&read("/proc/swaps")) {
-        if let Err(error) =
-            CString::new(path.as_bytes()).map_err(io::Error::other).and_then(|path| swap_off(&path))
-        {
-            console::say(format_args!("cannot stop swapping to {}: {error}", path.display()));
+        let what = format!("swapping to {}", path.display());
+        let outcome = patience.attempt(&what, || {
+            let path = CString::new(path.as_bytes()).unwrap_or_default();
+            code(swap_off(&path))
+        });
+        if let Outcome::Failed(errno) = outcome {
+            console::say(format_args!("cannot stop {what}: {}", errno.desc()));
         }
     }
-    let mut left = Vec::new();
+    let mut left: Vec<(OsString, Outcome)> = Vec::new();
     for _ in 0..MACHINE_UNMOUNT_ROUNDS_MAX {
         let before = left.len();
-        left = unmount_once(mounts(&read("/proc/self/mountinfo")));
+        let hung = |at: &OsString| left.iter().any(|(other, how)| other == at && *how == Outcome::Hung);
+        left = unmount_once(mounts(&read("/proc/self/mountinfo")), hung, &patience);
+        let freed = devices::detach();
         // Each round frees what the others were on, or it was the last.
-        if left.is_empty() || left.len() == before {
+        if left.is_empty() || left.len() == before && freed == 0 {
             break;
         }
     }
-    for (mount_point, errno) in left {
-        if mount_point != "/" {
-            console::say(format_args!("cannot unmount {}: {}", mount_point.display(), errno.desc()));
-        }
-        let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        if let Err(errno) =
-            mount(None::<&str>, mount_point.as_os_str(), None::<&str>, read_only, None::<&str>)
-        {
-            let path = mount_point.display();
-            console::say(format_args!("cannot make {path} read-only: {}", errno.desc()));
-        }
+    for (mount_point, outcome) in left {
+        leave_in_order(&mount_point, outcome, &patience);
     }
-    sync();
+    step("writing to the disks", MACHINE_SYNC_MS, || {
+        sync();
+        0
+    });
 }
 
-/// The last mounted first. Gives those that are still there. The root is what we run from.
-fn unmount_once(mounts: Vec<Mount>) -> Vec<(OsString, Errno)> {
+/// What cannot be unmounted is made read-only.
+fn leave_in_order(mount_point: &OsString, outcome: Outcome, patience: &Patience) {
+    let path = mount_point.display();
+    match outcome {
+        Outcome::Failed(errno) if mount_point != "/" => {
+            console::say(format_args!("cannot unmount {path}: {}", errno.desc()));
+        }
+        // It was told, and would hang once more.
+        Outcome::Hung => return,
+        Outcome::Failed(_) | Outcome::Done => {}
+    }
+    let outcome = patience.attempt(&format!("making {path} read-only"), || {
+        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        code(mount(None::<&str>, mount_point.as_os_str(), None::<&str>, flags, None::<&str>))
+    });
+    if let Outcome::Failed(errno) = outcome {
+        console::say(format_args!("cannot make {path} read-only: {}", errno.desc()));
+    }
+}
+
+/// The last mounted first, but for those that are known to hang. Gives those that are still there. The root is
+/// what we run from.
+fn unmount_once(
+    mounts: Vec<Mount>,
+    hung: impl Fn(&OsString) -> bool,
+    patience: &Patience,
+) -> Vec<(OsString, Outcome)> {
     let mut left = Vec::new();
     for mount in mounts.into_iter().rev().filter(Mount::has_disk) {
-        if mount.at == "/" {
-            left.push((mount.at, Errno::EBUSY));
-        } else if let Err(errno) = umount2(mount.at.as_os_str(), MntFlags::UMOUNT_NOFOLLOW) {
-            left.push((mount.at, errno));
+        let outcome = if mount.at == "/" {
+            Outcome::Failed(Errno::EBUSY)
+        } else if hung(&mount.at) {
+            Outcome::Hung
+        } else {
+            patience.attempt(&format!("unmounting {}", mount.at.display()), || {
+                code(umount2(mount.at.as_os_str(), MntFlags::UMOUNT_NOFOLLOW))
+            })
+        };
+        if outcome != Outcome::Done {
+            left.push((mount.at, outcome));
         }
     }
     left
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Failed(Errno),
+    /// Not in its time.
+    Hung,
+}
+
+/// Since when all this has gone on.
+struct Patience(Instant);
+
+impl Patience {
+    /// In a child, within what is left of the time for all of it.
+    fn attempt(&self, what: &str, work: impl FnOnce() -> u8) -> Outcome {
+        let gone = u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let left = MACHINE_UNMOUNT_ALL_MS.saturating_sub(gone);
+        match step(what, left.clamp(MACHINE_UNMOUNT_TRY_MS, MACHINE_UNMOUNT_MS), work) {
+            Some(0) => Outcome::Done,
+            Some(errno) => Outcome::Failed(Errno::from_raw(i32::from(errno))),
+            None => Outcome::Hung,
+        }
+    }
+}
+
+/// What the child of an attempt ends with: 0, or the number of the error.
+fn code<T, E: Into<io::Error>>(done: Result<T, E>) -> u8 {
+    let unknown = Errno::EIO as i32;
+    let errno = done.err().map_or(0, |error| error.into().raw_os_error().unwrap_or(unknown));
+    u8::try_from(errno).unwrap_or(u8::MAX)
 }
 
 /// One line of the table of mounts.

@@ -5,6 +5,8 @@
 
 use std::ffi::OsString;
 
+use crate::settings::read_watchdog;
+
 /// What somebody typed into the boot loader.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
@@ -14,8 +16,14 @@ pub struct Words {
     pub log_level: Option<String>,
     /// `quiet`: only errors of our own on the console.
     pub quiet: bool,
+    /// `supd.on-fault=DEED`: what follows two faults of supd in a row; the last one holds.
+    pub on_fault: Option<String>,
     /// A shell before units start.
     pub shell: Shell,
+    /// `supd.watchdog=TIME`, or `off`; the last one holds.
+    pub watchdog: Option<String>,
+    /// `supd.break`: a shell in the initramfs, before the root is looked for.
+    pub breaks: bool,
     /// Words that begin with `supd.` and mean nothing, to be told.
     pub unknown: Vec<String>,
 }
@@ -43,11 +51,18 @@ pub fn parse(line: &str) -> Words {
             Some(("supd.log-level", level @ ("error" | "warn" | "info" | "debug"))) => {
                 words.log_level = Some(level.to_owned());
             }
+            Some(("supd.on-fault", deed @ ("freeze" | "reboot" | "poweroff"))) => {
+                words.on_fault = Some(deed.to_owned());
+            }
+            Some(("supd.watchdog", time)) if read_watchdog(time).is_some() => {
+                words.watchdog = Some(time.to_owned());
+            }
             _ => match word.as_str() {
                 "quiet" => words.quiet = true,
                 "debug" => words.log_level = Some("debug".to_owned()),
                 "single" | "rescue" | "s" | "S" | "1" => words.shell = words.shell.or(Shell::Rescue),
                 "emergency" | "-b" => words.shell = Shell::Emergency,
+                "supd.break" => words.breaks = true,
                 _ if word.starts_with("supd.") => words.unknown.push(word),
                 _ => {}
             },
@@ -69,8 +84,14 @@ impl Words {
         for directory in &self.units {
             arguments.extend(["--units".into(), directory.into()]);
         }
+        if let Some(time) = &self.watchdog {
+            arguments.extend(["--watchdog".into(), time.into()]);
+        }
         if let Some(level) = &self.log_level {
             arguments.extend(["--log-level".into(), level.into()]);
+        }
+        if let Some(deed) = &self.on_fault {
+            arguments.extend(["--on-fault".into(), deed.into()]);
         }
         if self.quiet && self.log_level.is_none() {
             arguments.push("--quiet".into());
@@ -88,7 +109,7 @@ pub fn options_of(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString
 }
 
 /// Words, of which quotes may hold spaces as the kernel reads them.
-fn split(line: &str) -> impl Iterator<Item = String> {
+pub(super) fn split(line: &str) -> impl Iterator<Item = String> {
     let mut words = vec![String::new()];
     let mut quoted = false;
     for character in line.chars() {
@@ -117,6 +138,9 @@ mod tests {
         let words = parse("ro supd.units=/a supd.log-level=warn \"supd.units=/with space\"");
         let expected = ["--units", "/a", "--units", "/with space", "--log-level", "warn"];
         assert_eq!(words.to_args(), expected.map(OsString::from));
+        let expected = ["--on-fault", "reboot"].map(OsString::from);
+        assert_eq!(parse("supd.on-fault=freeze supd.on-fault=reboot").to_args(), expected);
+        assert_eq!(parse("supd.watchdog=1m").to_args(), ["--watchdog", "1m"].map(OsString::from));
         assert_eq!(parse("quiet").to_args(), ["--quiet"].map(OsString::from));
         assert_eq!(parse("debug").to_args(), ["--log-level", "debug"].map(OsString::from));
         // Who asks for more wants to see it.
@@ -135,8 +159,17 @@ mod tests {
 
     #[test]
     fn what_is_written_wrongly_is_told_and_not_taken() {
-        let words = parse("supd.units=relative supd.log-level=loud supd.frobnicate supd.units=");
-        let unknown = ["supd.units=relative", "supd.log-level=loud", "supd.frobnicate", "supd.units="];
+        let words = parse(
+            "supd.units=relative supd.log-level=loud supd.frobnicate supd.units= supd.on-fault=exit supd.watchdog=soon",
+        );
+        let unknown = [
+            "supd.units=relative",
+            "supd.log-level=loud",
+            "supd.frobnicate",
+            "supd.units=",
+            "supd.on-fault=exit",
+            "supd.watchdog=soon",
+        ];
         assert_eq!(words, Words { unknown: unknown.map(str::to_owned).to_vec(), ..Words::default() });
     }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::control::health::Health;
 use crate::control::objects::{ExecRequest, Status, StatusReason};
 use crate::control::request::{Answer, Call, Collection, PodVerb, Reply, Request, UnitVerb};
 use crate::engine::action::{Accepted, Refused};
@@ -67,6 +68,10 @@ impl Manager {
                 None => Err(not_found(Collection::Pods, &pod)),
             },
             Request::Info => Ok(Reply::Object(self.info())),
+            Request::Health(check) => {
+                let health = Health::of(&self.engine.view().units, self.ending);
+                Ok(Reply::Health(health, check))
+            }
             Request::Unit { unit, verb: what } => {
                 verb(&format!("{what:?} {unit}"));
                 if let UnitVerb::Undo(options) = what {
@@ -129,6 +134,10 @@ impl Manager {
             Request::Reexec(options) => {
                 verb("go on as another program");
                 return self.reexec(&options, answer);
+            }
+            Request::SwitchRoot(options) => {
+                verb(&format!("switch to the root at {}", options.root));
+                self.switch_root(&options)?
             }
             Request::Shutdown(options) => {
                 verb("shut down");

@@ -78,6 +78,13 @@ impl Sources {
         warnings
     }
 
+    /// The disk can be written. If it could not at the last load, that is over.
+    pub(super) fn look_again(&mut self) {
+        if self.unkept.is_some() {
+            self.unkept = can_write(&self.applied).err().map(|error| error.to_string());
+        }
+    }
+
     /// Loads all units, and remembers what was wrong with them.
     pub(super) fn load(&mut self) -> Loaded {
         self.unkept = can_write(&self.applied).err().map(|error| error.to_string());
@@ -350,6 +357,27 @@ mod tests {
         assert_eq!(main.exec.iter().map(expand).collect::<Vec<_>>(), ["echo", "$HOME"]);
         assert_eq!(expand(&main.env[0].1), "7 $x");
         assert_eq!(main.working_dir.as_ref().map(expand).as_deref(), Some("/srv/a b"));
+    }
+
+    #[test]
+    fn a_directory_that_can_be_written_by_now_is_no_warning() {
+        let space = tempfile::tempdir().unwrap();
+        let state = space.path().join("state");
+        fs::write(&state, "no directory yet").unwrap();
+        let mut sources = Sources {
+            named: Vec::new(),
+            staged: state.join("units.staged"),
+            applied: state.join("units"),
+            unkept: Some("Read-only file system".into()),
+            as_root: false,
+            instances: BTreeSet::new(),
+            faults: Vec::new(),
+        };
+        sources.look_again();
+        assert_eq!(sources.warnings().len(), 1);
+        fs::remove_file(&state).unwrap();
+        sources.look_again();
+        assert!(sources.warnings().is_empty());
     }
 
     #[test]

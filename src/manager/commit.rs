@@ -26,7 +26,7 @@ use crate::limits::{
     COMMIT_END_PATIENCE_MS, COMMIT_PATIENCE_MS, COMMIT_RECORDS, COMMIT_STOP_PATIENCE_MS, COMMIT_WITHIN_MS,
 };
 use crate::runtime::clock;
-use crate::store::{KeeperMark, Mark, News};
+use crate::store::{KeeperMark, Mark, News, Place};
 use crate::unit::model::{HookKind, Unit};
 
 /// What waits for the store.
@@ -153,6 +153,8 @@ impl Manager {
         self.store.on_time(now);
         while let Some(news) = self.store.take_in(now) {
             match news {
+                // A disk that took the state takes files, too: the root has become writable, for one.
+                News::Stored(_) if *self.store.place() == Place::Disk => self.sources.look_again(),
                 News::Stored(_) => {}
                 News::Failed(why) => tracing::warn!("the state is not saved: {why}; it is kept in memory"),
             }

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 
+use nix::sys::signal::Signal;
+
 use crate::control::objects::{
     Event, Info, InfoStatus, LogLocation, LostWith, Object, Pod, Run, RunLog, Scale, StateNotSaved, Status,
     StatusReason, SystemState, Time, Unit,
 };
 use crate::control::request::{Collection, Filter};
+use crate::engine::time::Wall;
 use crate::engine::view::{JobView, PodView, ProcessState, UnitState, UnitView, View};
 use crate::runtime::plan;
 use crate::store::{Place, StoredEvent};
 use crate::unit::model::Kind;
 use crate::unit::name::UnitName;
+use crate::wire::message::{Cause, Faults};
 
 use super::Manager;
 use super::usage::{self, Counted};
@@ -107,8 +111,9 @@ impl Manager {
         let count =
             |states: &[UnitState]| view.units.iter().filter(|unit| states.contains(&unit.state)).count();
         let failed = count(&[UnitState::Failed, UnitState::CrashLoopBackOff]);
+        let shaky = count(&[UnitState::Degraded]);
         let on_their_way = count(&[UnitState::Starting, UnitState::Waiting]);
-        let state = match (self.ending, failed, on_their_way) {
+        let state = match (self.ending, failed + shaky, on_their_way) {
             (true, ..) => SystemState::Stopping,
             (_, 1.., _) => SystemState::Degraded,
             (_, 0, 1..) => SystemState::Starting,
@@ -132,7 +137,14 @@ impl Manager {
             state_directory: matches!(self.store.place(), Place::Disk)
                 .then(|| self.settings.state_dir.clone()),
             state_not_saved: not_saved(self.store.place()),
-            warnings: self.sources.warnings().into_iter().chain(self.unenforced()).collect(),
+            keeper_faults: self.keeper_faults.count,
+            planned_shutdown: self.planned.shown(),
+            warnings: keeper_fault(&self.keeper_faults)
+                .into_iter()
+                .chain(self.sources.warnings())
+                .chain(self.unenforced())
+                .collect(),
+            place: Some(self.place.clone()),
         })
         .into()
     }
@@ -258,4 +270,21 @@ fn pid(pod: &PodView) -> Option<u32> {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// What is told of a keeper that has gone on after a fault.
+fn keeper_fault(faults: &Faults) -> Option<String> {
+    let last = match faults.last {
+        Cause::Signal(number) => match Signal::try_from(i32::from(number)) {
+            Ok(signal) => signal.as_str().to_owned(),
+            Err(_) => format!("signal {number}"),
+        },
+        Cause::Panic => "a panic".to_owned(),
+        Cause::Broken => "something it needs has failed".to_owned(),
+    };
+    let at = Time::from(Wall(faults.at.wall));
+    let times = if faults.count == 1 { String::new() } else { format!(" ({} times so far)", faults.count) };
+    (faults.count > 0).then(|| {
+        format!("supd's keeper went on after a fault, {last}, at {at}{times}; what ran went on, and its log says more")
+    })
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::control::objects::PlaceStatus;
 use crate::control::request::{Answer, Call};
 use crate::control::watch::Watchers;
 use crate::engine::Engine;
@@ -38,6 +39,7 @@ use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::ProbeKind;
 use crate::wire::cgroup::Tree;
+use crate::wire::message::Faults;
 
 mod about;
 mod answer;
@@ -60,6 +62,8 @@ mod objects;
 mod own_log;
 mod past;
 mod perform;
+mod place;
+mod planned;
 mod probe_log;
 mod probes;
 mod publish;
@@ -68,6 +72,7 @@ mod reexec;
 mod rollout;
 mod safe;
 mod start;
+mod switch_root;
 mod usage;
 
 pub use start::run;
@@ -83,6 +88,8 @@ use publish::Seen;
 /// Everything the manager has. Its methods are in the files of this folder, by subject.
 struct Manager {
     settings: Settings,
+    /// As it was found at our start.
+    place: PlaceStatus,
     engine: Engine,
     /// What is still to be performed; empty between turns.
     actions: Actions,
@@ -120,9 +127,12 @@ struct Manager {
     since: Now,
     /// How often supd has gone on as another program since.
     replaced: u32,
+    /// Faults that the keeper has gone on after.
+    keeper_faults: Faults,
     /// Who wants supd to go on as another program.
     reexec: Option<oneshot::Sender<Answer>>,
     ending: bool,
+    planned: planned::Planned,
     hand: hand::Hand,
 }
 
@@ -199,6 +209,7 @@ impl Manager {
     fn turn(&mut self) -> io::Result<Turn> {
         self.keeper.flush()?;
         let notes = self.take_in_all()?;
+        self.plan_on_time()?;
         self.settle()?;
         self.keeper.check(clock::mono())?;
         self.leave_idle_groups()?;
@@ -211,6 +222,7 @@ impl Manager {
             self.held.next_deadline(),
             self.next_commit(),
             self.groups.next_deadline(),
+            self.planned.next_deadline(),
         ];
         let wake = wakes.into_iter().flatten().min();
         self.inbox.timer.arm(wake)?;

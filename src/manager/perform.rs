@@ -159,7 +159,7 @@ impl Manager {
     }
 
     fn end(&mut self, code: u8, reason: &str) -> io::Result<()> {
-        tracing::info!("all is over, ending with code {code} ({reason})");
+        tracing::info!("all is over ({reason})");
         self.ending = true;
         self.end_durably(code);
         Ok(())

@@ -8,6 +8,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -16,11 +17,12 @@ use crate::control::request::{Answer, Call, Reply, Request};
 use crate::control::server::CALLS_MAX;
 use crate::runtime::keeper::{Keeper, News, Snapshot};
 use crate::settings::{Settings, exit};
-use crate::sys::process::kill;
+use crate::wire::after::After;
 use crate::wire::note::Note;
 
 use super::ending::unmanaged_end;
 use super::hand::words;
+use super::place;
 use super::start::serve_on;
 
 /// The server's task, the connection's, and each of them once more.
@@ -62,8 +64,11 @@ pub(super) async fn serve(
             }
             match then {
                 Then::TryAgain => return Ok(exit::AGAIN),
-                // Its request to stop comes back to us.
-                Then::Stop(signal) => kill(nix::unistd::getppid().as_raw(), signal)?,
+                // The keeper ends everything by itself where there is no manager.
+                Then::End(after, within) => {
+                    keeper.ending(after, u64::try_from(within.as_millis()).unwrap_or(u64::MAX))?;
+                    return Ok(0);
+                }
             }
         }
         while keeper.receive(&mut news)? {}
@@ -109,8 +114,8 @@ fn reason(snapshot: &Snapshot, note: Option<OwnedFd>) -> String {
 enum Then {
     /// Another manager.
     TryAgain,
-    /// The end of supd: the keeper is asked by this signal.
-    Stop(i32),
+    /// The end of supd, within this time.
+    End(After, Duration),
 }
 
 struct Safe {
@@ -131,14 +136,17 @@ impl Safe {
                 then = ControlFlow::Break(Then::TryAgain);
                 Ok(Reply::Status(Status::success("supd tries again; `supctl status` shows how that went")))
             }
-            Request::Shutdown(options) => unmanaged_end(&self.settings, options).map(|(said, signal)| {
-                then = ControlFlow::Break(Then::Stop(signal));
-                Reply::Status(Status::success(said))
-            }),
+            Request::Shutdown(options) => {
+                unmanaged_end(&self.settings, &options).map(|(said, after, within)| {
+                    then = ControlFlow::Break(Then::End(after, within));
+                    Reply::Status(Status::success(said))
+                })
+            }
             Request::List { .. }
             | Request::Get { .. }
             | Request::Watch { .. }
             | Request::GetScale(_)
+            | Request::Health(_)
             | Request::Logs
             | Request::Log { .. } => {
                 Err(Status::failure(StatusReason::ServiceUnavailable, self.reason.clone()))
@@ -168,7 +176,10 @@ impl Safe {
             log_directory: self.settings.log_dir.clone(),
             state_directory: None,
             state_not_saved: None,
+            keeper_faults: self.snapshot.faults.count,
+            planned_shutdown: None,
             warnings: vec![self.reason.clone()],
+            place: Some(place::look(&self.settings)),
         })
     }
 }

@@ -33,7 +33,7 @@ use crate::unit::name::UnitName;
 use crate::wire::cgroup::Tree;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
-use crate::wire::message::Death;
+use crate::wire::message::{Death, Faults};
 use crate::wire::own_log::{OwnLog, mark};
 
 use super::change::{Sources, log_faults};
@@ -43,7 +43,7 @@ use super::facts::{PodFacts, Running, process_of, speaks};
 use super::groups::Groups;
 use super::hand::{self, Hand};
 use super::publish::Seen;
-use super::{Inbox, Manager, fault, own_log, safe, usage};
+use super::{Inbox, Manager, fault, own_log, place, planned, safe, usage};
 
 /// Probes that leave marks.
 const PROBES: [ProbeKind; 2] = [ProbeKind::Startup, ProbeKind::Readiness];
@@ -143,9 +143,12 @@ impl Manager {
             inbox,
             since: clock::now(),
             replaced: 0,
+            keeper_faults: Faults::default(),
             reexec: None,
             ending: false,
+            planned: planned::Planned::open(&settings.runtime_dir),
             hand: Hand::open(None, Death::None),
+            place: place::look(&settings),
             settings,
         })
     }
@@ -156,6 +159,7 @@ impl Manager {
         self.hand = Hand::open(note.as_ref(), snapshot.last_death);
         self.since = snapshot.since;
         self.replaced = snapshot.replaced;
+        self.keeper_faults = snapshot.faults;
         for finding in &recalled.findings {
             tracing::warn!("{finding}");
         }
@@ -178,8 +182,10 @@ impl Manager {
                     return self.keeper.end(exit::CONFIGURATION);
                 }
                 self.greet(&loaded, log);
+                place::tell(&self.place, &self.settings.log_dir);
                 self.note_loaded(&loaded);
                 self.warn_of_unenforced(loaded.units.iter().map(AsRef::as_ref));
+                self.tell_who_was_killed();
                 Some(loaded)
             }
         };
@@ -189,6 +195,10 @@ impl Manager {
         begin.quarantined = self.hand.quarantined();
         let mut ends = self.take_ends(&mut begin.adopted);
         self.take_in(Event::Begin(Box::new(begin)));
+        // What has ended meanwhile does not start again in a shutdown.
+        if let Some(count) = snapshot.stop {
+            self.stop(count)?;
+        }
         // Each end by itself: one that the manager dies of must be known.
         self.take_in_news(&mut ends)?;
         // What was said while there was no manager comes before any deadline is judged.

@@ -4,7 +4,11 @@
 //! a table in a test; a few lines below each of them look. Keeper, manager and supctl judge by the same rules.
 
 pub mod cgroups;
+pub mod container;
+pub mod init;
+pub mod kernel_files;
 pub mod mounts;
+pub mod rights;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +16,7 @@ use std::io::{self, Read};
 use crate::limits::KERNEL_TABLE_BYTES_MAX;
 
 /// A text of the kernel, up to a bound.
-fn read(path: &str) -> io::Result<String> {
+pub fn read(path: &str) -> io::Result<String> {
     let mut bytes = Vec::new();
     File::open(path)?.take(KERNEL_TABLE_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::solo::parse_rewrite;
-use super::{Invocation, LogFormat, LogLevel, Place, RUNTIME_DIR, Role, Settings, SettingsError, Solo, exit};
+use super::{
+    Before, Invocation, LogFormat, LogLevel, OnFault, Place, RUNTIME_DIR, Role, Settings, SettingsError,
+    Solo, exit,
+};
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
 /// Where root's units are, strongest first, and whether only the init of a machine reads them there: the same host may
@@ -40,6 +43,9 @@ Behaviour:
                                all jobs have finished (always so in a container)
       --shutdown-timeout TIME  bound of the whole shutdown, as `9s` or `1m30s`
                                [default: 9s in a container, 90s elsewhere]
+      --on-fault DEED          after two faults of supd in 10 s: exit, freeze,
+                               reboot or poweroff
+      --watchdog TIME          arm the machine's hardware watchdog, or `off`
       --strict                 refuse to run with what is otherwise a warning
 
 With a command:
@@ -99,7 +105,21 @@ impl Invocation {
         let Some(role) = role else { return options.settle(place).map(Self::Start) };
         let number = options.number.unwrap_or(0);
         let role = match role {
-            RoleName::Keeper => Role::Keeper { resume: options.resume },
+            RoleName::Keeper => Role::Keeper {
+                before: match (options.resume, options.will) {
+                    (Some(number), _) => Before::Replaced(number),
+                    (None, Some(number)) => Before::Faulted(number),
+                    (None, None) => Before::Nothing,
+                },
+            },
+            RoleName::Fallen => match options.will {
+                Some(will) => Role::Fallen { will },
+                None => {
+                    return Err(usage(
+                        "`fallen` is a part of supd, started by it; run `supd` instead".into(),
+                    ));
+                }
+            },
             RoleName::Trial => Role::Trial { opens: options.opens },
             RoleName::Spawner => Role::Spawner { number, stand_in: options.stand_in },
             RoleName::Manager => Role::Manager { safe: options.safe },
@@ -118,6 +138,7 @@ impl Invocation {
 #[derive(Clone, Copy)]
 enum RoleName {
     Keeper,
+    Fallen,
     Spawner,
     Manager,
     Logger,
@@ -133,6 +154,7 @@ impl RoleName {
     fn parse(word: &OsStr) -> Option<Self> {
         Some(match word.as_bytes() {
             b"keeper" => Self::Keeper,
+            b"fallen" => Self::Fallen,
             b"spawner" => Self::Spawner,
             b"manager" => Self::Manager,
             b"logger" => Self::Logger,
@@ -151,6 +173,7 @@ struct Options {
     log_dir: Option<PathBuf>,
     exit_when_done: bool,
     shutdown_timeout: Option<Duration>,
+    on_fault: Option<OnFault>,
     strict: bool,
     log_level: Option<LogLevel>,
     log_format: Option<LogFormat>,
@@ -164,7 +187,9 @@ struct Options {
     stand_in: bool,
     safe: bool,
     resume: Option<i32>,
+    will: Option<i32>,
     opens: bool,
+    watchdog: Option<Duration>,
 }
 
 impl Options {
@@ -190,7 +215,13 @@ impl Options {
             "--log-dir" => self.log_dir = Some(directory()?),
             "--exit-when-done" => self.exit_when_done = true,
             "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
+            "--on-fault" => self.on_fault = Some(choice(name, &value()?, OnFault::parse)?),
             "--strict" => self.strict = true,
+            "--watchdog" => {
+                let text = value()?.to_string_lossy().into_owned();
+                let wrong = || usage(format!("`{name} {text}`: it is a time of a second or more, or `off`"));
+                self.watchdog = read_watchdog(&text).ok_or_else(wrong)?;
+            }
             "--log-level" => self.log_level = Some(choice(name, &value()?, LogLevel::parse)?),
             "--log-format" => self.log_format = Some(choice(name, &value()?, LogFormat::parse)?),
             "-q" | "--quiet" => self.quiet = true,
@@ -209,6 +240,10 @@ impl Options {
             "--resume" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
                 self.resume = Some(number.ok_or_else(|| usage("`--resume` takes a descriptor".into()))?);
+            }
+            "--will" if role => {
+                let number = value()?.to_str().and_then(|text| text.parse().ok());
+                self.will = Some(number.ok_or_else(|| usage("`--will` takes a descriptor".into()))?);
             }
             "--number" if role => {
                 let number = value()?.to_str().and_then(|text| text.parse().ok());
@@ -256,6 +291,13 @@ impl Options {
         } else {
             vec![place.xdg("XDG_CONFIG_HOME", ".config", "--units")?.join("supd/units")]
         };
+        let on_fault = self.on_fault.unwrap_or_else(|| OnFault::of(place));
+        if let Some(why) = on_fault.misplaced(place) {
+            return Err(usage(format!("`--on-fault {}`: {why}", on_fault.name())));
+        }
+        if self.watchdog.is_some() && (place.container || !place.process_one) {
+            return Err(usage("`--watchdog` is for the init of a machine".into()));
+        }
         let settings = Settings {
             units,
             runtime_dir,
@@ -267,6 +309,7 @@ impl Options {
             } else {
                 90
             })),
+            on_fault,
             strict: self.strict,
             log_level: self.log_level.unwrap_or(LogLevel::Info),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
@@ -275,6 +318,7 @@ impl Options {
             foreground: place.foreground,
             process_one: place.process_one,
             tree: self.tree,
+            watchdog: self.watchdog,
         };
         let socket = settings.control_socket();
         let length = socket.as_os_str().len();
@@ -338,6 +382,14 @@ fn duration(name: &str, value: &OsStr) -> Result<Duration, SettingsError> {
     let text = value.to_string_lossy();
     read_duration(&text)
         .ok_or_else(|| usage(format!("`{name} {text}`: a time is written as in `9s`, `1m30s` or `500ms`")))
+}
+
+/// How long a hardware watchdog is to wait, if it is to; `None`: it was written wrongly.
+pub fn read_watchdog(text: &str) -> Option<Option<Duration>> {
+    match text {
+        "off" => Some(None),
+        _ => read_duration(text).filter(|timeout| timeout.as_secs() > 0).map(Some),
+    }
 }
 
 fn read_duration(text: &str) -> Option<Duration> {
@@ -432,6 +484,31 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_fault_is_what_the_place_can_do() {
+        let of = |process_one, container, deed: &[&str]| {
+            let place = Place { variable: &|_| None, root: true, container, process_one, foreground: false };
+            match Invocation::parse(deed.iter().map(OsString::from), &place) {
+                Ok(Invocation::Start(settings)) => Ok(settings.on_fault),
+                other => Err(other.unwrap_err().message),
+            }
+        };
+        assert_eq!(of(true, false, &[]), Ok(OnFault::Freeze));
+        assert_eq!(of(true, true, &[]), Ok(OnFault::Exit));
+        assert_eq!(of(false, false, &[]), Ok(OnFault::Exit));
+        assert_eq!(of(true, false, &["--on-fault=poweroff"]), Ok(OnFault::PowerOff));
+        assert_eq!(of(true, true, &["--on-fault", "freeze"]), Ok(OnFault::Freeze));
+        for (process_one, container, deed, why) in [
+            (true, false, "exit", "cannot exit"),
+            (true, true, "reboot", "for the init of a machine"),
+            (false, false, "freeze", "only PID 1"),
+            (true, false, "burn", "it is freeze, reboot, poweroff or exit"),
+        ] {
+            let error = of(process_one, container, &["--on-fault", deed]).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
     fn every_setting_travels_through_the_arguments_of_a_role() {
         let said = [
             "--units=/a",
@@ -445,6 +522,7 @@ mod tests {
             "--exit-when-done",
             "--shutdown-timeout",
             "1m30s",
+            "--on-fault=exit",
             "--strict",
             "--log-level=debug",
             "--log-format",
@@ -456,8 +534,10 @@ mod tests {
         settings.process_one = true;
         settings.tree = Some("/sys/fs/cgroup".into());
         for role in [
-            Role::Keeper { resume: None },
-            Role::Keeper { resume: Some(17) },
+            Role::Keeper { before: Before::Nothing },
+            Role::Keeper { before: Before::Replaced(17) },
+            Role::Keeper { before: Before::Faulted(18) },
+            Role::Fallen { will: 19 },
             Role::Manager { safe: false },
             Role::Manager { safe: true },
             Role::Logger,
@@ -470,6 +550,27 @@ mod tests {
             assert_eq!(parse(&arguments, false, &[]), Ok(Invocation::Role(role, settings.clone())));
         }
         assert_eq!(settings.shutdown_timeout, Duration::from_secs(90));
+    }
+
+    #[test]
+    fn a_watchdog_is_for_the_init_of_a_machine() {
+        let place =
+            Place { variable: &|_| None, root: true, container: false, process_one: true, foreground: false };
+        let Ok(Invocation::Start(settings)) = Invocation::parse(["--watchdog=1m".into()], &place) else {
+            panic!()
+        };
+        assert_eq!(settings.watchdog, Some(Duration::from_secs(60)));
+        let role = Role::Keeper { before: Before::Nothing };
+        assert_eq!(
+            Invocation::parse(settings.to_args(role), &place),
+            Ok(Invocation::Role(role, settings.clone()))
+        );
+        assert_eq!(start(&["--watchdog=off"], true, &[]).watchdog, None);
+        let message = |arguments: &[&str]| parse(arguments, true, &[]).unwrap_err().message;
+        assert_eq!(message(&["--watchdog=30s"]), "`--watchdog` is for the init of a machine");
+        for wrong in ["--watchdog=500ms", "--watchdog=soon"] {
+            assert!(message(&[wrong]).contains("a time of a second or more, or `off`"), "{wrong}");
+        }
     }
 
     #[test]

@@ -286,6 +286,11 @@ impl Prepared {
     /// What a failed step of the child was about.
     pub(super) fn explain(&self, plan: &Plan, step: Step, errno: i32) -> Trouble {
         let directory = self.directory.as_ref().map(|path| path.as_bytes());
+        // The groups that a user is in come with the user, and nobody has written them.
+        let step = match step {
+            Step::SetGroups if plan.supplementary_groups.is_none() => Step::SetUser,
+            step => step,
+        };
         let detail = match step {
             Step::Exec => return program::explain(&self.name, &self.candidates, directory, errno),
             Step::Chdir => directory.unwrap_or(b"/").to_vec(),

@@ -142,6 +142,39 @@ pub unsafe fn clone_vm<T>(
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
+/// A child of ours that shares our memory, does this and ends with the code that comes of it; we go on when it has
+/// executed a program or has ended. We must be the only thread, and what it does must leave our memory as it is.
+pub fn child(body: &dyn Fn() -> u8) -> io::Result<i32> {
+    unsafe extern "C" fn entry(body: *const &dyn Fn() -> u8) -> ! {
+        // SAFETY: whoever cloned stands still and keeps it.
+        let code = unsafe { (*body)() };
+        // SAFETY: ends this process alone.
+        unsafe { libc::_exit(code.into()) }
+    }
+    let stack = Stack::new()?;
+    let pid = AtomicI32::new(0);
+    let (entry, argument) = (entry as *const () as usize, &raw const body as usize);
+    let arguments = CloneArgs {
+        flags: FLAGS,
+        parent_tid: pid.as_ptr() as u64,
+        exit_signal: libc::SIGCHLD as u64,
+        stack: stack.base.as_ptr() as u64 + GUARD_BYTES as u64,
+        stack_size: STACK_BYTES as u64,
+        ..CloneArgs::default()
+    };
+    let top = arguments.stack + arguments.stack_size;
+    // SAFETY: the arguments describe a stack that nobody is on; `body` is there until we go on.
+    unsafe {
+        match clone3_stub(&arguments, ARGUMENTS_FIRST, entry, argument) {
+            Err(error) if is_refusal(&error) => {
+                clone_stub(FLAGS | libc::SIGCHLD as u64, top, arguments.parent_tid, entry, argument)?;
+            }
+            result => result?,
+        }
+    }
+    Ok(pid.into_inner())
+}
+
 /// Whether the call is forbidden or unknown here, and an older one may do.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::EINVAL))

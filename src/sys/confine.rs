@@ -59,6 +59,11 @@ fn set_capabilities(permitted: u64, effective: u64) -> io::Result<()> {
     check(unsafe { libc::syscall(libc::SYS_capset, &header, data.as_ptr()) }).map(drop)
 }
 
+/// Those in force.
+pub(super) fn effective() -> io::Result<u64> {
+    capabilities().map(|(_, effective)| effective)
+}
+
 /// What Landlock is asked to refuse; the fields that a kernel does not know are left out by `size`.
 #[repr(C)]
 struct RulesetAttr {
@@ -99,12 +104,7 @@ const ORDINARY: u64 = access::WRITE_FILE
 /// elsewhere; connect to no port; signal nobody outside. As much of that as the kernel can do. What is open
 /// stays as it is. Not for a process that may still gain rights: see `PR_SET_NO_NEW_PRIVS`.
 pub fn confine_to(directory: BorrowedFd<'_>) -> io::Result<()> {
-    const VERSION: u32 = 1;
-    // SAFETY: no structure is given; with this flag the version is returned.
-    let version = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<RulesetAttr>(), 0usize, VERSION)
-    };
-    let version = check(version)?;
+    let version = landlock_version()?;
     let rights = match version {
         1 => 13,
         2 => 14,
@@ -132,6 +132,15 @@ pub fn confine_to(directory: BorrowedFd<'_>) -> io::Result<()> {
     })?;
     // SAFETY: a plain call.
     check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset, 0u32) }).map(drop)
+}
+
+/// Which version of Landlock the kernel has.
+pub(super) fn landlock_version() -> io::Result<libc::c_long> {
+    const VERSION: u32 = 1;
+    // SAFETY: no structure is given; with this flag the version is returned.
+    check(unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<RulesetAttr>(), 0usize, VERSION)
+    })
 }
 
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::signal;
+use crate::limits::DESCRIPTORS_SEARCHED_MAX;
 
 /// A process that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +123,15 @@ pub fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     }
 }
 
+/// The session of a process; 0 if it has none that can be seen from here, as the kernel's own threads.
+pub fn session_of(pid: i32) -> io::Result<i32> {
+    // SAFETY: a plain call.
+    match unsafe { libc::getsid(pid) } {
+        -1 => Err(io::Error::last_os_error()),
+        session => Ok(session),
+    }
+}
+
 /// Sends a signal to a process (positive), a process group (negative), or to all that we may (-1).
 pub fn kill(pid: i32, signal: i32) -> io::Result<()> {
     // SAFETY: a plain call.
@@ -164,34 +174,44 @@ pub fn is_ignored(signal: i32) -> bool {
     }
 }
 
-/// A program and its arguments, ready to be executed without another allocation.
+/// A program and its arguments, ready to be executed without another allocation: from a signal's handler, too.
 pub struct Image {
     program: OwnedFd,
     path: CString,
-    arguments: Vec<CString>,
+    by_path: bool,
+    /// What `pointers` point to.
+    _arguments: Vec<CString>,
+    /// To each argument, then to nothing.
+    pointers: Vec<*const libc::c_char>,
 }
+
+// SAFETY: the pointers lead to strings that the value owns and nobody changes.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
 
 impl Image {
     /// Of an open program file; `path` is used where execution by descriptor is refused.
     pub fn new(program: OwnedFd, path: CString, arguments: Vec<CString>) -> Self {
-        Self { program, path, arguments }
+        let mut pointers: Vec<*const libc::c_char> = arguments.iter().map(|word| word.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        Self { program, path, by_path: false, _arguments: arguments, pointers }
+    }
+
+    /// To be executed by its path alone, which the program then finds as [`executed_path`].
+    #[must_use]
+    pub fn by_path(mut self) -> Self {
+        self.by_path = true;
+        self
     }
 
     /// Becomes it. Comes back only with an error.
     pub fn execute(&self) -> io::Error {
-        self.execute_by(self.program.as_raw_fd())
-    }
-
-    /// Becomes it by its path, which the program then finds as [`executed_path`]. Comes back only with an error.
-    pub fn execute_path(&self) -> io::Error {
         // A number that is no descriptor is refused, and the path is next.
-        self.execute_by(-1)
+        self.execute_by(if self.by_path { -1 } else { self.program.as_raw_fd() })
     }
 
     fn execute_by(&self, program: RawFd) -> io::Error {
-        let mut pointers: Vec<*const libc::c_char> =
-            self.arguments.iter().map(|word| word.as_ptr()).collect();
-        pointers.push(std::ptr::null());
         unsafe extern "C" {
             static environ: *const *const libc::c_char;
         }
@@ -200,10 +220,10 @@ impl Image {
         unsafe {
             let empty = c"".as_ptr();
             let flags = libc::AT_EMPTY_PATH;
-            libc::syscall(libc::SYS_execveat, program, empty, pointers.as_ptr(), environ, flags);
+            libc::syscall(libc::SYS_execveat, program, empty, self.pointers.as_ptr(), environ, flags);
             let error = io::Error::last_os_error();
             if !self.path.is_empty() {
-                libc::execve(self.path.as_ptr(), pointers.as_ptr(), environ);
+                libc::execve(self.path.as_ptr(), self.pointers.as_ptr(), environ);
             }
             error
         }
@@ -319,28 +339,50 @@ pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks every descriptor from this one on as close-on-exec: those that we were started with and know nothing
-/// of. Kernels before 5.11 cannot; there they stay open.
-pub fn close_on_exec_from(first: RawFd) {
-    // SAFETY: a plain call.
-    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+/// Says of a descriptor whether it is closed when we execute.
+pub fn close_on_exec(number: RawFd, close: bool) -> io::Result<()> {
+    // SAFETY: a plain call; a number that is not open is refused.
+    match unsafe { libc::fcntl(number, libc::F_SETFD, if close { libc::FD_CLOEXEC } else { 0 }) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
-/// Closes every descriptor from 3 on but one. Kernels before 5.9 cannot; there they stay open.
-pub fn close_all_but(kept: Option<&impl AsFd>) {
-    let close = |first: libc::c_uint, last: libc::c_uint| {
-        if first <= last {
-            // SAFETY: descriptors that we were started with: nobody in this process owns one of them.
-            unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-        }
-    };
-    match kept.and_then(|fd| libc::c_uint::try_from(fd.as_fd().as_raw_fd()).ok()) {
-        None => close(3, libc::c_uint::MAX),
-        Some(kept) => {
-            close(3, kept.saturating_sub(1));
-            close(kept.max(2) + 1, libc::c_uint::MAX);
+/// Marks every descriptor from this one on as close-on-exec: those that we were started with and know nothing
+/// of. Where the kernel or a filter has no call for it, one by one.
+pub fn close_on_exec_from(first: RawFd) {
+    // SAFETY: a plain call.
+    let done =
+        unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if done != 0 {
+        for number in first..highest() {
+            // Refused for a number that is no descriptor.
+            let _ = close_on_exec(number, true);
         }
     }
+}
+
+/// Closes every descriptor from 3 on but one; one by one, where there is no call for it.
+pub fn close_all_but(kept: Option<&impl AsFd>) {
+    let kept = kept.map_or(-1, |fd| fd.as_fd().as_raw_fd());
+    let close = |first: RawFd, last: RawFd| {
+        // SAFETY: descriptors that we were started with: nobody in this process owns one of them.
+        first > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
+    };
+    if close(3, kept - 1) && close(kept.max(2) + 1, RawFd::MAX) {
+        return;
+    }
+    for number in (3..highest()).filter(|number| *number != kept) {
+        // SAFETY: as above.
+        unsafe { libc::close(number) };
+    }
+}
+
+/// No descriptor has this number or a higher one, unless somebody has lowered the limit since.
+fn highest() -> RawFd {
+    use nix::sys::resource::{Resource, getrlimit};
+    let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1024, 1024));
+    RawFd::try_from(soft.min(DESCRIPTORS_SEARCHED_MAX)).unwrap_or(RawFd::MAX)
 }
 
 /// The path by which we were executed, from the kernel; for when there is no /proc.

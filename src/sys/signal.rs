@@ -5,6 +5,8 @@
 
 use std::io;
 
+use super::raw;
+
 /// A set of signals in the kernel's own layout: bit n − 1 is signal n.
 type Set = u64;
 
@@ -21,15 +23,20 @@ pub fn hold_none() {
     mask(libc::SIG_SETMASK, 0);
 }
 
+/// These wait no more.
+pub fn let_through(signals: &[i32]) {
+    mask(libc::SIG_UNBLOCK, signals.iter().fold(0, |set, signal| set | 1 << (signal - 1)));
+}
+
 /// No signal is handled or ignored any more; what waits goes on waiting.
 pub fn default_all() {
     /// SIG_DFL, no flags, no mask, in the kernel's own layout.
-    const DEFAULT: [u64; 4] = [0; 4];
-    for signal in 1..=libc::c_int::try_from(Set::BITS).unwrap_or(0) {
+    static DEFAULT: [u64; 4] = [0; 4];
+    for signal in 1..=SET_BYTES * 8 {
         // SAFETY: an action of the size that the kernel reads; KILL and STOP refuse.
         unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, &DEFAULT, std::ptr::null::<u64>(), SET_BYTES)
-        };
+            raw::call(libc::SYS_rt_sigaction, [signal, DEFAULT.as_ptr() as usize, 0, SET_BYTES]);
+        }
     }
 }
 
@@ -48,6 +55,20 @@ pub fn next() -> io::Result<i32> {
             return Err(error);
         }
     }
+}
+
+/// Waits for the next signal, no longer than that; its number.
+pub fn next_within(patience: std::time::Duration) -> Option<i32> {
+    let patience = libc::timespec {
+        tv_sec: libc::time_t::try_from(patience.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: patience.subsec_nanos().into(),
+    };
+    let none = std::ptr::null::<u8>();
+    // SAFETY: the set and the time live through the call; details are not asked for.
+    let signal = unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const ALL_SET, none, &raw const patience, SET_BYTES)
+    };
+    i32::try_from(signal).ok().filter(|signal| *signal > 0)
 }
 
 /// Where the kernel reads [`ALL`].

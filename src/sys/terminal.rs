@@ -76,3 +76,15 @@ fn foreground(fd: RawFd) -> io::Result<i32> {
         group => Ok(group),
     }
 }
+
+/// Leaves the terminal that whoever executed us has given to our session, so that its keys are no signals to us, and
+/// nothing that we write stops us. Signals that it sends to say so mean nothing to PID 1, which alone does this.
+pub fn leave() {
+    let _ = nix::unistd::setsid();
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    // Only a session that has one can open it by this name.
+    if let Ok(terminal) = open("/dev/tty", flags, Mode::empty()) {
+        // SAFETY: the descriptor is open, and the request takes nothing.
+        unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) };
+    }
+}

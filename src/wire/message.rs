@@ -154,16 +154,21 @@ pub enum ManagerToKeeper<'a> {
         /// The code.
         code: u8,
     },
-    /// Somebody wants all to end, and says how the machine is to go down; the first who does is heard. `End`
-    /// follows in time, or the keeper ends what is left.
+    /// Somebody wants all to end, and says what comes after; the first who does is heard. `End` follows in
+    /// time, or the keeper ends what is left.
     Ending {
-        /// The machine, where supd is its init.
+        /// What becomes of the machine, or of supd.
         after: After,
         /// Bound of the stop of all units, in milliseconds.
         within_ms: u64,
     },
     /// Nothing to say: an answer to what was sent, for the watchdog.
     Alive,
+    /// Tell this to everybody who sits at a terminal: a helper does, which nobody waits for.
+    Tell {
+        /// Lines.
+        text: &'a [u8],
+    },
     /// Go on as the program at this path, or as what is now where ours was, if that is empty. Answered by
     /// [`KeeperToManager::NotReplaced`], or by the end of this manager.
     Reexec {
@@ -197,7 +202,8 @@ pub enum Kept {
 }
 
 /// Keeper → manager. After a start of the manager: `Welcome`, then for everything in the table `Known`
-/// (or `Busy`) and, if it has ended, `Exited`, then what is `Kept`, then `SnapshotEnd`; then whatever happens.
+/// (or `Busy`) and, if it has ended, `Exited`, then what is `Kept`, `StopRequest` if all is to end, `SnapshotEnd`; then
+/// whatever happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeeperToManager<'a> {
     /// The first message.
@@ -216,6 +222,8 @@ pub enum KeeperToManager<'a> {
         since: Instant,
         /// How often the keeper has gone on as another program since.
         replaced: u32,
+        /// Faults of its own that it has gone on after.
+        faults: Faults,
     },
     /// A slot that is taken.
     Known {
@@ -318,6 +326,49 @@ pub enum Death {
     Signaled(u8),
     /// It answered nothing for so long that we ended it.
     Silent,
+}
+
+/// Faults of the keeper that it has gone on after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// How many, since supd was started or replaced.
+    pub count: u32,
+    /// What the last one was.
+    pub last: Cause,
+    /// When.
+    pub at: Instant,
+}
+
+/// What kind of a fault.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// A check that failed.
+    #[default]
+    Panic,
+    /// The kernel's word for it.
+    Signal(u8),
+    /// Something without which it cannot go on.
+    Broken,
+}
+
+impl Cause {
+    /// As one byte.
+    pub fn to_wire(self) -> u8 {
+        match self {
+            Self::Signal(number) => number & 0x7f,
+            Self::Panic => 0x80,
+            Self::Broken => 0x81,
+        }
+    }
+
+    /// What is none is a panic.
+    pub fn from_wire(byte: u8) -> Self {
+        match byte {
+            0x81 => Self::Broken,
+            0x80.. => Self::Panic,
+            number => Self::Signal(number),
+        }
+    }
 }
 
 /// A run has ended.

@@ -3,6 +3,8 @@
 // A test has no public face, and fails by panic.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
 
+mod base;
+mod examples;
 mod image;
 mod podman;
 mod promises;
@@ -16,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use podman::Podman;
+use promises::Test;
 
 /// What the waits of tests/e2e take from there.
 mod space {
@@ -27,19 +30,27 @@ fn main() -> ExitCode {
     // Words are parts of names, as with other tests; options of the usual harness mean nothing here.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
-    let tests: Vec<_> = promises::ALL.iter().filter(|(name, _)| is_wanted(name)).collect();
-    println!("\nrunning {} tests in containers", tests.len());
-    if tests.is_empty() {
+    let wanted = |all: &'static [Test]| all.iter().filter(|(name, _)| is_wanted(name)).collect::<Vec<_>>();
+    let (mut tests, examples) = (wanted(promises::ALL), wanted(examples::ALL));
+    let all = tests.len() + examples.len();
+    println!("\nrunning {all} tests in containers");
+    if all == 0 {
         return ExitCode::SUCCESS;
     }
     let podman = match Podman::new() {
         Ok(podman) => podman,
         Err(reason) => {
-            tests.iter().for_each(|(name, _)| skipped::skipped(name, &reason));
-            println!("\ntest result: ok. 0 passed; 0 failed; {} skipped\n", tests.len());
+            tests.iter().chain(&examples).for_each(|(name, _)| skipped::skipped(name, &reason));
+            println!("\ntest result: ok. 0 passed; 0 failed; {all} skipped\n");
             return ExitCode::SUCCESS;
         }
     };
+    if !examples.is_empty() {
+        match base::archive().and_then(|archive| podman.import_base(&archive)) {
+            Ok(()) => tests.extend(examples),
+            Err(reason) => examples.iter().for_each(|(name, _)| skipped::skipped(name, &reason)),
+        }
+    }
     let mut failed = 0;
     for (name, test) in &tests {
         let passed = catch_unwind(AssertUnwindSafe(|| test(&podman))).is_ok();
@@ -47,6 +58,6 @@ fn main() -> ExitCode {
         failed += usize::from(!passed);
     }
     let (word, passed) = (if failed == 0 { "ok" } else { "FAILED" }, tests.len() - failed);
-    println!("\ntest result: {word}. {passed} passed; {failed} failed; 0 skipped\n");
+    println!("\ntest result: {word}. {passed} passed; {failed} failed; {} skipped\n", all - tests.len());
     ExitCode::from(u8::from(failed > 0))
 }

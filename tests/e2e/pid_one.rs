@@ -67,7 +67,9 @@ fn orphans_in_the_namespace_are_reaped() {
 fn who_is_no_machines_init_takes_no_machine_down() {
     let supd = Space::new().wrap(UNSHARE).unit("a", "exec = ['/bin/sleep', 'infinity']").supd();
     supd.wait("a", "ready");
-    for verb in ["poweroff", "reboot", "halt"] {
+    for verb in
+        ["poweroff", "reboot", "halt", "kexec", "soft-reboot", "rescue", "reboot --when=+5", "poweroff -f"]
+    {
         supd.ctl(verb).code(1).stderr_has("supd is not the init of this machine");
     }
     supd.ctl("is-ready a").ok();

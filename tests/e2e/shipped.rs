@@ -30,10 +30,12 @@ fn all_are_valid_and_nothing_is_to_be_said() {
 
 /// Programs that this host does not have are told, and no fault.
 #[test]
-fn units_for_a_debian_host_are_valid() {
+fn units_for_a_debian_host_and_an_initramfs_are_valid() {
     let space = Space::new();
-    let units = repository("packaging/debian-host");
-    output(&mut space.supctl_command(&["validate", units.to_str().unwrap()])).ok();
+    for units in ["packaging/debian-host", "packaging/initramfs"] {
+        let units = repository(units);
+        output(&mut space.supctl_command(&["validate", units.to_str().unwrap()])).ok();
+    }
 }
 
 #[test]

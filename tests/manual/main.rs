@@ -32,6 +32,11 @@ fn supd_8_has_the_options_of_supd() {
 }
 
 #[test]
+fn supd_container_7_has_the_options_that_matter_there() {
+    hold("supd.container.7.md", &pages::options_in_a_container());
+}
+
+#[test]
 fn supctl_1_has_the_help_of_every_verb() {
     hold("supctl.1.md", &verbs::all());
 }

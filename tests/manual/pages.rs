@@ -10,6 +10,15 @@ pub(crate) fn options() -> String {
     format!("\n```\n{HELP}```\n\n")
 }
 
+/// What `supd --help` says that matters in a container.
+pub(crate) fn options_in_a_container() -> String {
+    let matters = ["Usage", "Behaviour", "With a command"];
+    let parts = HELP.split("\n\n").filter(|part| matters.iter().any(|heading| part.starts_with(heading)));
+    let parts: Vec<&str> = parts.collect();
+    assert_eq!(parts.len(), matters.len(), "the help has other headings");
+    format!("\n```\n{}\n```\n\n", parts.join("\n\n"))
+}
+
 /// Every table of keys, in the order of `supctl explain`.
 pub(crate) fn keys() -> String {
     let mut text = String::new();

@@ -12,8 +12,16 @@ use skipped::skipped;
 
 fn build(version: &str, out: &Path) -> PathBuf {
     let programs = Path::new(env!("CARGO_BIN_EXE_supd")).parent().expect("it is in a directory");
-    let built = Command::new("packaging/build-deb")
-        .args([programs, out])
+    run_build("packaging/build-deb", &[programs, out], version)
+}
+
+fn build_init(version: &str, out: &Path) -> PathBuf {
+    run_build("packaging/build-deb-init", &[out], version)
+}
+
+fn run_build(script: &str, arguments: &[&Path], version: &str) -> PathBuf {
+    let built = Command::new(script)
+        .args(arguments)
         .env("VERSION", version)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -22,13 +30,11 @@ fn build(version: &str, out: &Path) -> PathBuf {
     PathBuf::from(String::from_utf8(built.stdout).expect("a path").trim())
 }
 
-#[test]
-fn the_package_installs_upgrades_while_services_run_and_is_removed() {
-    let out = tempfile::tempdir().expect("room for two packages");
-    let (one, two) = (build("0.1.0~test+1", out.path()), build("0.1.0~test+2", out.path()));
+/// In a copy of this system, which ends with the script.
+fn try_out(script: &str, packages: &[PathBuf], expected: &[&str]) {
     let tried = Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "--", "bash", "tests/packaging/try.sh"])
-        .args([one, two])
+        .args(["--mount", "--pid", "--fork", "--kill-child", "--", "bash", script])
+        .args(packages)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("unshare runs");
@@ -37,6 +43,29 @@ fn the_package_installs_upgrades_while_services_run_and_is_removed() {
         return skipped("the package in a copy of this system", why.trim());
     }
     let errors = String::from_utf8_lossy(&tried.stderr);
-    assert_eq!(said, "installed\nrunning\nupgraded while it ran\nremoved\npurged\n", "{errors}");
+    assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{errors}");
     assert!(tried.status.success(), "{errors}");
+}
+
+#[test]
+fn the_package_installs_upgrades_while_services_run_and_is_removed() {
+    let out = tempfile::tempdir().expect("room for two packages");
+    let packages = ["0.1.0~test+1", "0.1.0~test+2"].map(|version| build(version, out.path()));
+    let expected = ["installed", "running", "upgraded while it ran", "removed", "purged"];
+    try_out("tests/packaging/try.sh", &packages, &expected);
+}
+
+#[test]
+fn the_package_that_diverts_init_comes_and_goes_and_leaves_the_init_of_before() {
+    let out = tempfile::tempdir().expect("room for three packages");
+    let supd = build("0.1.0~test+3", out.path());
+    let [one, two] = ["0.1.0~test+1", "0.1.0~test+2"].map(|version| build_init(version, out.path()));
+    let expected = [
+        "supd alone leaves the init as it is",
+        "init is supd",
+        "units follow what is installed",
+        "upgraded",
+        "the init of before is back",
+    ];
+    try_out("tests/packaging/try_init.sh", &[supd, one, two], &expected);
 }

@@ -3,7 +3,11 @@
 // A test has no public face, and fails by panic.
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
+mod bare;
 mod codes;
+mod fault;
+mod filter;
+mod health;
 mod places;
 mod pty;
 mod signals;

@@ -57,3 +57,87 @@ fn a_second_request_changes_nothing() {
     assert_eq!(supd.wait_end(), 0);
     assert_eq!(fs::read_to_string(supd.path().join("order")).unwrap(), "a\n");
 }
+
+/// F99. What is slow to end takes more than two seconds; meanwhile a schedule comes twice, a restart is due, and
+/// everything is asked for that might start something.
+#[test]
+fn nothing_new_starts_while_all_ends() {
+    let slow = "exec = ['/bin/sh', '-c', \"trap 'echo asked >>@/order; read l <@/go; sleep 2.2; \
+                echo slow >>@/order; exit 0' TERM; echo up; while :; do sleep 1000 & wait; done\"]\n\
+                [readiness]\nlog = '^up$'\n";
+    let mut supd = Space::new()
+        .wrap(UNSHARE)
+        .arg("--shutdown-timeout=60s")
+        .fifo("go")
+        .unit("slow", slow)
+        .unit("tick", "shell = 'echo tick >>@/order'\n[cron]\nschedule = '* * * * * *'\n[job]\n")
+        .unit("again", "shell = 'echo again >>@/again; exit 1'\n[backoff]\ninitial = '1s'\nmax = '1s'\n")
+        .unit("other", "shell = 'echo other >>@/other'\n[job]\n")
+        .supd();
+    supd.wait("slow", "ready");
+    supd.wait("job/other", "complete");
+    let order = || fs::read_to_string(supd.path().join("order")).unwrap_or_default();
+    supd.until("pods", |_| order().contains("tick"));
+    send(supd.keeper, 15);
+    supd.until("pods", |_| order().contains("asked"));
+    let before = fs::read_to_string(supd.path().join("again")).unwrap_or_default().len();
+    send(supd.keeper, 1);
+    for words in ["start other", "restart slow", "scale slow 2", "run -- true"] {
+        supd.ctl(words).code(1).stderr_has("supd is ending");
+    }
+    // The first request stands, and what it ends with.
+    supd.ctl("exit 3 --no-block").code(1).stderr_has("the first request stands");
+    supd.ctl("poweroff").code(1).stderr_has("not the init of this machine");
+    supd.release("go");
+    let path = supd.path().to_owned();
+    assert_eq!(supd.wait_end(), 0);
+    let order = fs::read_to_string(path.join("order")).unwrap();
+    let (_, after) = order.split_once("asked\n").unwrap();
+    // One that was started just before may still have written.
+    assert!(after == "slow\n" || after == "tick\nslow\n", "{order}");
+    assert_eq!(fs::read_to_string(path.join("other")).unwrap(), "other\n");
+    let again = fs::read_to_string(path.join("again")).unwrap().len();
+    assert!(again <= before + "again\n".len(), "{again} after {before}");
+}
+
+#[test]
+fn a_container_ends_with_the_code_that_it_is_told() {
+    for code in [0, 3, 255] {
+        let mut supd = Space::new().wrap(UNSHARE).unit("a", &service("a", "")).supd();
+        supd.wait("a", "ready");
+        supd.ctl(&format!("exit {code} --no-block")).ok();
+        assert_eq!(supd.wait_end(), code);
+        assert_eq!(fs::read_to_string(supd.path().join("order")).unwrap(), "a\n");
+    }
+}
+
+/// What only a machine's init listens to leaves a container alone, and so do signals that mean nothing.
+#[test]
+fn signals_of_a_machine_mean_nothing_here() {
+    let mut supd = Space::new().wrap(UNSHARE).unit("a", &service("a", "")).supd();
+    supd.wait("a", "ready");
+    for signal in [10, 12, 1, 28, 38, 39, 40, 47, 48, 49, 50, 63] {
+        send(supd.keeper, signal);
+    }
+    supd.ctl("is-active a").ok();
+    send(supd.keeper, 15);
+    assert_eq!(supd.wait_end(), 0);
+}
+
+/// F102: reboot(2) in a PID namespace ends it as the parent is told; without the right it is an error like others.
+#[test]
+fn reboot_at_once_ends_the_namespace_or_says_why_not() {
+    let supctl = |words: &[&str], namespace: &[&str]| {
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--fork", "--pid", "--kill-child"]).args(namespace);
+        command.arg(env!("CARGO_BIN_EXE_supctl")).args(words);
+        super::space::output(&mut command)
+    };
+    // 129 is HUP: a restart; 130 is INT: off, or halted.
+    for (verb, code) in [("reboot", 129), ("poweroff", 130), ("halt", 130)] {
+        supctl(&[verb, "-ff"], &[]).code(code);
+        supctl(&[verb, "-ff"], &["setpriv", "--bounding-set", "-sys_boot"])
+            .code(4)
+            .stderr_has("not permitted");
+    }
+}

@@ -128,3 +128,24 @@ fn in_the_background_it_is_left_alone() {
     pty.type_in("kill %1; wait %1; echo code:$?\n");
     pty.until("code:143");
 }
+
+/// F103: all of supd, in the background of a terminal that stops who writes from there.
+#[test]
+fn supd_with_units_goes_on_where_the_terminal_stops_who_writes_from_the_background() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().display();
+    std::fs::create_dir(place.path().join("units")).unwrap();
+    std::fs::write(place.path().join("units/a.toml"), "shell = 'echo hello from a; exec sleep 1000'\n")
+        .unwrap();
+    let mut pty = Pty::new(interactive());
+    pty.until(PROMPT);
+    pty.type_in("stty tostop\n");
+    pty.until(PROMPT);
+    let directories = format!("--runtime-dir {path}/run --state-dir {path}/state --log-dir {path}/log");
+    pty.type_in(&format!("{SUPD} --units {path}/units {directories} &\n"));
+    pty.until("hello from a");
+    pty.type_in("jobs\n");
+    pty.until("Running");
+    pty.type_in("kill %1; wait %1; echo CO''DE:$?\n");
+    pty.until("CODE:0");
+}

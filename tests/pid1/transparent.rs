@@ -27,6 +27,14 @@ fn it_finds_the_descriptors_that_we_were_given_and_no_other() {
 }
 
 #[test]
+fn it_finds_closed_what_was_closed() {
+    let script = r#"exec 9>&1; "$@" bash -c 'for n in 0 1 2; do [ -e /proc/$$/fd/$n ] || echo "$n is closed"; done >&9' \
+                    <&- 2>&-"#;
+    assert_eq!(printed(script, &["env"]), "0 is closed\n2 is closed\n");
+    assert_eq!(printed(script, &[SUPD, "--"]), "0 is closed\n2 is closed\n");
+}
+
+#[test]
 fn what_we_were_given_is_closed_when_the_command_closes_it() {
     // The reader sees the end of file while the command runs on: nobody else holds the pipe.
     let script = r#"exec 3>&1; { "$@" bash -c 'exec 7>&-; read -t 20 <&8; echo "command $?" >&3' 8<&0; } \

@@ -11,20 +11,25 @@ use std::time::{Duration, Instant};
 use super::root::Root;
 
 /// Far longer than anything takes in an emulated machine on a busy host.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The package that is always the newest kernel for virtual machines.
 const KERNEL: &str = "linux-image-cloud-amd64";
+
+/// Drivers that are no part of the kernel itself.
+const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/modules/*/kernel/drivers/virtio/*' \
+    './lib/modules/*/kernel/drivers/*/virtio_blk.ko*' './lib/modules/*/kernel/drivers/acpi/button.ko*' \
+    './lib/modules/*/kernel/drivers/input/evdev.ko*' './lib/modules/*/kernel/drivers/block/loop.ko*'";
 
 /// What all machines are made from.
 pub struct Parts {
     kernel: PathBuf,
     directory: PathBuf,
-    /// Tests run side by side, and their machines one after the other.
-    _turn: MutexGuard<'static, ()>,
+    _alone: MutexGuard<'static, ()>,
 }
 
-static TURN: Mutex<()> = Mutex::new(());
+/// One test at a time has machines: their files have the same names, and each takes a processor.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A machine that runs. Dropped, it is switched off.
 pub struct Guest {
@@ -39,10 +44,10 @@ pub struct Guest {
 
 /// Gets what is needed, installing it where that is allowed; or says why there can be no machine.
 pub fn parts() -> Result<Parts, String> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if !cfg!(target_arch = "x86_64") {
         return Err("the test knows machines of x86-64 only".into());
     }
+    let _alone = alone();
     let programs = [
         ("qemu-system-x86_64", "qemu-system-x86"),
         ("busybox", "busybox-static"),
@@ -54,16 +59,17 @@ pub fn parts() -> Result<Parts, String> {
             run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
         }
     }
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
     let kernel = kernel(&directory).map_err(|why| format!("no kernel: {why}"))?;
-    Ok(Parts { kernel, directory, _turn: turn })
+    Ok(Parts { kernel, directory, _alone: alone })
 }
 
 /// Debian's, taken out of its package: it is installed nowhere.
 fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let kernel = directory.join("vmlinuz");
-    if kernel.exists() {
+    if kernel.exists() && directory.join("modules/loop.ko").exists() {
         return Ok(kernel);
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;
@@ -71,13 +77,23 @@ fn kernel(directory: &Path) -> Result<PathBuf, String> {
     let package = package.ok_or("the package of kernels names none")?.to_owned();
     run("apt-get", &["download", &package], directory)?;
     let script = format!(
-        "set -e; dpkg-deb --fsys-tarfile {package}_*.deb | tar -xO --wildcards './boot/vmlinuz-*' >new; rm {package}_*.deb; mv new vmlinuz"
+        "set -e; rm -rf new; mkdir -p new/modules
+        dpkg-deb --fsys-tarfile {package}_*.deb | tar -x -C new --wildcards './boot/vmlinuz-*' {MODULES}
+        find new/lib -name '*.ko.xz' -exec xz -d {{}} +
+        find new/lib -name '*.ko' -exec mv -t new/modules {{}} +
+        rm -rf {package}_*.deb modules; mv new/boot/vmlinuz-* vmlinuz; mv new/modules modules; rm -r new"
     );
     run("sh", &["-c", &script], directory)?;
     Ok(kernel)
 }
 
-fn is_there(program: &str) -> bool {
+/// Tests run beside one another, and what they make on the way has the same names.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub fn is_there(program: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     path.split(':').any(|directory| Path::new(directory).join(program).exists())
 }
@@ -100,6 +116,7 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
 
 /// The programs without what only a debugger reads, and the libraries that they name.
 fn programs(root: &mut Root, directory: &Path) {
+    let _alone = alone();
     let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
@@ -152,15 +169,39 @@ impl Parts {
         root
     }
 
+    /// A root of nothing but supd and the libraries that it is linked with, which a released one is not.
+    pub fn bare_root(&self) -> Root {
+        let mut root = Root::default();
+        root.directory("/sbin").directory("/bin");
+        programs(&mut root, &self.directory);
+        root
+    }
+
+    /// A driver of the kernel.
+    pub fn module(&self, name: &str) -> PathBuf {
+        self.directory.join("modules").join(format!("{name}.ko"))
+    }
+
+    /// Where a test may put files.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// They are in memory.
     pub fn initramfs(&self, root: &Root) -> PathBuf {
-        let path = self.directory.join("root.cpio");
+        self.archive("root", root)
+    }
+
+    /// The same, by a name of its own.
+    pub fn archive(&self, name: &str, root: &Root) -> PathBuf {
+        let path = self.directory.join(format!("{name}.cpio"));
         fs::write(&path, root.to_cpio()).unwrap();
         path
     }
 
     /// A new disk with these files.
     pub fn root_disk(&self, name: &str, root: &Root) -> PathBuf {
+        let _alone = alone();
         let tree = self.directory.join("tree");
         let _ = fs::remove_dir_all(&tree);
         root.write_to(&tree);
@@ -191,11 +232,18 @@ impl Parts {
             None => "root=/dev/nvme0n1 rw rootwait init=/sbin/supd",
         };
         let line = format!("console=ttyS0 {root} panic=-1 loglevel=4 {words}");
-        let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
+        self.start(initramfs, Some((disk, "nvme,drive=disk,serial=1")), &line)
+    }
+
+    /// Starts a machine with this line for its kernel, and perhaps with a disk on such a device.
+    pub fn start(&self, initramfs: Option<&Path>, disk: Option<(&Path, &str)>, line: &str) -> Guest {
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nic", "none"]);
-        qemu.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=1"]);
-        qemu.arg("-kernel").arg(&self.kernel).args(["-append", &line]);
+        if let Some((disk, device)) = disk {
+            let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
+            qemu.args(["-drive", &drive, "-device", device]);
+        }
+        qemu.arg("-kernel").arg(&self.kernel).args(["-append", line]);
         if let Some(initramfs) = initramfs {
             qemu.arg("-initrd").arg(initramfs);
         }
@@ -237,6 +285,11 @@ impl Guest {
     pub fn type_in(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
         self.keyboard.flush().unwrap();
+    }
+
+    /// Says something to qemu itself, whose monitor shares the line with the machine.
+    pub fn monitor(&mut self, command: &str) {
+        self.type_in(&format!("\x01c{command}\n\x01c"));
     }
 
     /// Waits until it is off; gives all that it has printed.

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::meta::INSTANTIATE;
-use super::{CronJob, Noun, OwnerReference};
+use super::{CronJob, Noun, OwnerReference, Time, is_default};
 use crate::unit::name::UnitName;
 
 /// With `kill`.
@@ -134,7 +134,7 @@ pub struct ExecRequest {
 }
 
 /// With `shutdown`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct ShutdownOptions {
     /// All must be over after this; absent: `--shutdown-timeout`.
@@ -143,18 +143,83 @@ pub struct ShutdownOptions {
     /// How the machine goes down, where supd is its init; elsewhere it is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineEnd>,
+    /// supd's exit code, where it is not the init of a machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    /// Nothing is stopped in its order: what runs is killed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub force: bool,
+    /// What the machine's firmware or boot loader is told with a reboot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    /// When the machine goes down; absent: now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// What those who are logged in are told beside it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub message: String,
+    /// They are told nothing.
+    #[serde(skip_serializing_if = "is_default")]
+    pub silent: bool,
+}
+
+/// When a machine goes down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub enum When {
+    /// So many seconds from now, whatever becomes of the wall clock.
+    AfterSeconds(u64),
+    /// When the wall clock shows this.
+    At(Time),
+    /// Not at all: what was planned is taken back.
+    Cancel,
+    /// Not at all, but those who are logged in are told that it were after so many seconds.
+    Warn(u64),
 }
 
 /// How a machine goes down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum MachineEnd {
     /// It is switched off.
+    #[serde(rename = "poweroff")]
     PowerOff,
     /// It starts anew.
     Reboot,
     /// It stands still, switched on.
     Halt,
+    /// It starts anew with the kernel that was loaded for it.
+    Kexec,
+    /// All but the kernel starts anew.
+    SoftReboot,
+    /// All is stopped, for a shell on the console; after that as with `soft-reboot`.
+    Rescue,
+}
+
+impl MachineEnd {
+    /// What becomes of the machine, behind `the machine`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::PowerOff => "is switched off",
+            Self::Reboot => "is restarted",
+            Self::Halt => "is halted",
+            Self::Kexec => "is restarted with another kernel",
+            Self::SoftReboot => "is restarted without its kernel",
+            Self::Rescue => "is stopped for a shell on its console",
+        }
+    }
+
+    /// The verb that asks for it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::PowerOff => "poweroff",
+            Self::Reboot => "reboot",
+            Self::Halt => "halt",
+            Self::Kexec => "kexec",
+            Self::SoftReboot => "soft-reboot",
+            Self::Rescue => "rescue",
+        }
+    }
 }
 
 /// With `reexec`.

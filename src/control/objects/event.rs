@@ -80,6 +80,7 @@ fn api_version(kind: &str) -> &'static str {
         "Job" | "CronJob" => super::Job::API_VERSION,
         "Deployment" => super::Deployment::API_VERSION,
         "Unit" => super::Unit::API_VERSION,
+        "Node" => "v1",
         _ => super::Pod::API_VERSION,
     }
 }

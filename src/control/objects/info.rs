@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Time, lossy, lossy_all, lossy_some};
+use super::{MachineEnd, Time, is_default, lossy, lossy_all, lossy_some};
 
 /// The daemon itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct InfoStatus {
     /// How often it has gone on as another program since, without an end.
     #[serde(default)]
     pub replaced: u32,
+    /// How often the keeper has gone on after a fault of its own, since it was started or replaced.
+    #[serde(default)]
+    pub keeper_faults: u32,
     /// In one word.
     pub state: SystemState,
     /// Units that are loaded.
@@ -58,8 +61,73 @@ pub struct InfoStatus {
     /// Why not, while it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_not_saved: Option<StateNotSaved>,
+    /// When the machine goes down, where that is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_shutdown: Option<PlannedShutdown>,
     /// What an operator should know: files that were refused, what the host does not allow.
     pub warnings: Vec<String>,
+    /// Where it runs, and with which rights, as it found them at its start. For `supctl doctor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<PlaceStatus>,
+}
+
+/// Where supd runs, and with which rights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlaceStatus {
+    /// Whose init it is.
+    pub init_of: InitOf,
+    /// The container manager that made the place, where it is a container and tells its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_manager: Option<String>,
+    /// The user.
+    pub user: u32,
+    /// Capabilities in force, as `CAP_KILL` without `CAP_`.
+    pub capabilities: Vec<String>,
+    /// No program gives it more rights.
+    pub no_new_privileges: bool,
+    /// Which cgroups there are: none, v1, v2, hybrid; unknown without /proc.
+    pub cgroups: String,
+    /// Whether it may make cgroups below its own.
+    pub cgroups_delegated: bool,
+    /// Descriptors that one process may have.
+    pub open_files_max: u64,
+    /// Where its socket is.
+    #[serde(serialize_with = "lossy")]
+    pub runtime_directory: PathBuf,
+    /// Why nothing is kept in the log directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs_not_kept: Option<String>,
+    /// It was told to have the machine reset when it is silent for so many seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog_seconds: Option<u64>,
+    /// What it misses here, one sentence each.
+    pub missing: Vec<String>,
+}
+
+/// Whose init supd is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InitOf {
+    /// PID 1 of a machine.
+    Machine,
+    /// PID 1 of a container.
+    Container,
+    /// Not PID 1.
+    Nobody,
+}
+
+/// The machine is to go down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedShutdown {
+    /// How.
+    pub machine: MachineEnd,
+    /// When, by the wall clock as it is now.
+    pub at: Time,
+    /// What those who are logged in are told beside it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub message: String,
 }
 
 /// What must survive is not on disk.

@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 
+use super::super::heirloom::Heirloom;
 use crate::limits::REEXEC_STATE_BYTES_MAX;
 use crate::sys::memory::sealed;
 use crate::wire::codec::{Malformed, Reader, Writer};
-use crate::wire::message::Kept;
-use crate::wire::run::{Instant, Run};
+use crate::wire::run::Instant;
 use crate::wire::{journal, table};
 
 /// All of it.
@@ -37,105 +37,6 @@ pub(super) struct State {
     pub(super) exits: (Vec<(u64, u16)>, u64),
     /// What stays open, and under which number.
     pub(super) heirlooms: Vec<(Heirloom, i32)>,
-}
-
-/// A descriptor that goes along. What is held for longer than a program gets a line here, and one in
-/// `Keeper::heirlooms`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heirloom {
-    /// Of the runtime directory.
-    Lock,
-    /// The slot table.
-    Table,
-    /// Of the control socket.
-    Listener,
-    /// Where supd's own messages are read.
-    OwnLogReader,
-    /// Where they are written.
-    OwnLogWriter,
-    /// What a run prints.
-    Pipe {
-        /// Whose.
-        slot: u16,
-        /// Standard error; else standard output.
-        stderr: bool,
-    },
-    /// What loggers have in hand, and the pipe that holds it.
-    Journal,
-    /// The pipe's read end.
-    HandReader,
-    /// The pipe's write end.
-    HandWriter,
-    /// Where another keeper asks the logger for its pipes.
-    Handover,
-    /// The manager's store, where no disk takes it.
-    ManagerState,
-    /// What a manager has in hand.
-    ManagerNote,
-    /// Held for a pod.
-    Kept {
-        /// What it is.
-        kind: Kept,
-        /// Whose.
-        run: Run,
-    },
-    /// Of a version before this one, which has no use for it.
-    Unknown,
-}
-
-impl Heirloom {
-    /// Which, and two words about it.
-    fn put(self, to: &mut Writer<'_>) {
-        let (tag, detail) = match self {
-            Self::Unknown => (0, [0, 0]),
-            Self::Lock => (1, [0, 0]),
-            Self::Table => (2, [0, 0]),
-            Self::Listener => (3, [0, 0]),
-            Self::OwnLogReader => (4, [0, 0]),
-            Self::OwnLogWriter => (5, [0, 0]),
-            Self::Pipe { slot, stderr } => (6, [u64::from(slot), u64::from(stderr)]),
-            Self::Journal => (7, [0, 0]),
-            Self::HandReader => (8, [0, 0]),
-            Self::HandWriter => (9, [0, 0]),
-            Self::Handover => (10, [0, 0]),
-            Self::ManagerState => (11, [0, 0]),
-            Self::ManagerNote => (12, [0, 0]),
-            Self::Kept { kind: Kept::NotifySocket, run } => (13, pack(run)),
-            Self::Kept { kind: Kept::Readiness, run } => (14, pack(run)),
-        };
-        to.u8(tag).u64(detail[0]).u64(detail[1]);
-    }
-
-    fn get(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let (tag, detail) = (from.u8()?, [from.u64()?, from.u64()?]);
-        Ok(match tag {
-            1 => Self::Lock,
-            2 => Self::Table,
-            3 => Self::Listener,
-            4 => Self::OwnLogReader,
-            5 => Self::OwnLogWriter,
-            6 => {
-                Self::Pipe { slot: u16::try_from(detail[0]).map_err(|_| Malformed)?, stderr: detail[1] != 0 }
-            }
-            7 => Self::Journal,
-            8 => Self::HandReader,
-            9 => Self::HandWriter,
-            10 => Self::Handover,
-            11 => Self::ManagerState,
-            12 => Self::ManagerNote,
-            13 => Self::Kept { kind: Kept::NotifySocket, run: unpack(detail) },
-            14 => Self::Kept { kind: Kept::Readiness, run: unpack(detail) },
-            _ => Self::Unknown,
-        })
-    }
-}
-
-fn pack(run: Run) -> [u64; 2] {
-    [run.pod, u64::from(run.class) << 48 | u64::from(run.process) << 32 | u64::from(run.attempt)]
-}
-
-fn unpack([pod, word]: [u64; 2]) -> Run {
-    Run { pod, class: (word >> 48) as u8, process: (word >> 32) as u16, attempt: word as u32 }
 }
 
 /// Bytes of one of them.
@@ -183,8 +84,8 @@ impl State {
         }
         to.count(self.heirlooms.len());
         for (heirloom, number) in &self.heirlooms {
-            heirloom.put(&mut to);
-            to.i32(*number);
+            let (tag, detail) = heirloom.pack();
+            to.u8(tag).u64(detail[0]).u64(detail[1]).i32(*number);
         }
     }
 
@@ -216,7 +117,10 @@ impl State {
                 ((0..count).map(one).collect::<Result<_, Malformed>>()?, last_seq)
             },
             heirlooms: (0..from.count(HEIRLOOM_BYTES)?)
-                .map(|_| Ok((Heirloom::get(&mut from)?, from.i32()?)))
+                .map(|_| {
+                    let (tag, detail) = (from.u8()?, [from.u64()?, from.u64()?]);
+                    Ok((Heirloom::unpack(tag, detail).ok_or(Malformed)?, from.i32()?))
+                })
                 .collect::<Result<_, Malformed>>()?,
         };
         from.end()?;
@@ -240,6 +144,8 @@ pub(super) fn is_older(version: &str, than: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::message::Kept;
+    use crate::wire::run::Run;
 
     const RUN: Run = Run { pod: u64::MAX, class: 3, process: 65_535, attempt: u32::MAX };
 
@@ -272,6 +178,7 @@ mod tests {
                 (Heirloom::ManagerNote, 18),
                 (Heirloom::Kept { kind: Kept::NotifySocket, run: RUN }, 19),
                 (Heirloom::Kept { kind: Kept::Readiness, run: RUN }, 20),
+                (Heirloom::HardwareWatchdog, 21),
             ],
         };
         for state in [state.clone(), State { nofile: None, listener_file: None, heirlooms: vec![], ..state }]

@@ -112,6 +112,7 @@ impl Keeper {
                 last_death,
                 since,
                 replaced,
+                faults,
             } => {
                 self.epoch = epoch;
                 snapshot.pod_highest = pod_highest;
@@ -120,6 +121,7 @@ impl Keeper {
                 snapshot.last_death = last_death;
                 snapshot.since = now(since);
                 snapshot.replaced = replaced;
+                snapshot.faults = faults;
             }
             KeeperToManager::Known { slot, run, pid, started, asked, label, group } => {
                 let Some(run) = run_id(run) else { return };
@@ -156,6 +158,7 @@ impl Keeper {
                 self.slots.end(slot);
             }
             KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            KeeperToManager::StopRequest { count, .. } => snapshot.stop = Some(count),
             // The keeper tells nothing else before the end of its snapshot.
             _ => {}
         }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use crate::engine::event::{Adopted, Exit, Left};
 use crate::engine::id::{PodUid, RunId};
 use crate::engine::time::Now;
-use crate::wire::message::{Death, Kept};
+use crate::wire::message::{Death, Faults, Kept};
 
 /// What the keeper told at the start.
 #[derive(Debug, Default)]
@@ -32,6 +32,10 @@ pub struct Snapshot {
     pub replaced: u32,
     /// The cgroups of runs, by their pods.
     pub groups: Vec<(PodUid, String)>,
+    /// Faults of its own that it has gone on after.
+    pub faults: Faults,
+    /// It wants all to end: the requests so far.
+    pub stop: Option<u32>,
     /// What it holds for pods.
     pub kept: Vec<(Kept, RunId, OwnedFd)>,
 }

@@ -31,6 +31,11 @@ impl Keeper {
         self.tell(&ManagerToKeeper::Ending { after, within_ms })
     }
 
+    /// Those who sit at a terminal are to be told this.
+    pub fn tell_terminals(&mut self, text: &[u8]) -> io::Result<()> {
+        self.tell(&ManagerToKeeper::Tell { text })
+    }
+
     /// All is done.
     pub fn end(&mut self, code: u8) -> io::Result<()> {
         self.tell(&ManagerToKeeper::End { code })

@@ -105,6 +105,7 @@ fn connected<T>(
             last_death: Death::Silent,
             since: AT,
             replaced: 0,
+            faults: Default::default(),
         };
         world.tell(&welcome);
         told(&mut world);

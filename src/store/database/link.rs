@@ -57,7 +57,8 @@ impl<Order: Send + 'static, Answer: Send + 'static> Link<Order, Answer> {
     ) -> io::Result<Self> {
         let (orders, inbox) = sync_channel::<Order>(1);
         let (outbox, answers) = sync_channel(1);
-        thread::Builder::new().name(name.into()).spawn(move || {
+        let builder = thread::Builder::new().name(name.into());
+        let started = builder.spawn(move || {
             let mut work = worker();
             for order in inbox {
                 let answer = work(order);
@@ -70,7 +71,9 @@ impl<Order: Send + 'static, Answer: Send + 'static> Link<Order, Answer> {
             // What the worker holds is put away before the answers end: the end of the answers is the end.
             drop(work);
             drop(outbox);
-        })?;
+        });
+        started
+            .map_err(|error| io::Error::new(error.kind(), format!("no thread can be started: {error}")))?;
         Ok(Self { orders: Some(orders), answers, waiting: false })
     }
 

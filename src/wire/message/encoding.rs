@@ -1,8 +1,8 @@
 //! Messages to bytes and back.
 
 use super::{
-    Death, Exited, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper, ManagerToKeeper,
-    PlanAt, Spawn, SpawnerToKeeper, ToSpawner,
+    Cause, Death, Exited, Faults, FromSpawner, KeeperToLogger, KeeperToManager, Kept, LoggerToKeeper,
+    ManagerToKeeper, PlanAt, Spawn, SpawnerToKeeper, ToSpawner,
 };
 use crate::wire::after::After;
 use crate::wire::codec::{Malformed, Reader, Writer};
@@ -161,7 +161,11 @@ impl<'a> ManagerToKeeper<'a> {
                 &mut to
             }
             Self::Reexec { path } => to.u8(10).bytes(path),
-            Self::Ending { after, within_ms } => to.u8(11).u8(after.to_wire()).u64(*within_ms),
+            Self::Ending { after, within_ms } => {
+                after.put(to.u8(11));
+                to.u64(*within_ms)
+            }
+            Self::Tell { text } => to.u8(12).bytes(text),
         };
     }
 
@@ -185,7 +189,8 @@ impl<'a> ManagerToKeeper<'a> {
             8 => Self::Keep { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             9 => Self::LetGo { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             10 => Self::Reexec { path: from.bytes()? },
-            11 => Self::Ending { after: After::from_wire(from.u8()?)?, within_ms: from.u64()? },
+            11 => Self::Ending { after: After::get(&mut from)?, within_ms: from.u64()? },
+            12 => Self::Tell { text: from.bytes()? },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -198,7 +203,16 @@ impl<'a> KeeperToManager<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut to = Writer::begin(out);
         match self {
-            Self::Welcome { epoch, pod_highest, deaths, deaths_unready, last_death, since, replaced } => {
+            Self::Welcome {
+                epoch,
+                pod_highest,
+                deaths,
+                deaths_unready,
+                last_death,
+                since,
+                replaced,
+                faults,
+            } => {
                 to.u8(1).u64(*epoch).u64(*pod_highest).u32(*deaths).u32(*deaths_unready);
                 match last_death {
                     Death::None => to.u8(0),
@@ -207,7 +221,8 @@ impl<'a> KeeperToManager<'a> {
                     Death::Silent => to.u8(3),
                 };
                 since.put(&mut to);
-                to.u32(*replaced);
+                to.u32(*replaced).u32(faults.count).u8(faults.last.to_wire());
+                faults.at.put(&mut to);
             }
             Self::Known { slot, run, pid, started, asked, label, group } => {
                 to.u8(2).u16(*slot);
@@ -271,6 +286,11 @@ impl<'a> KeeperToManager<'a> {
                 last_death: Death::get(&mut from)?,
                 since: Instant::get(&mut from)?,
                 replaced: from.u32()?,
+                faults: Faults {
+                    count: from.u32()?,
+                    last: Cause::from_wire(from.u8()?),
+                    at: Instant::get(&mut from)?,
+                },
             },
             2 => Self::Known {
                 slot: from.u16()?,

@@ -56,6 +56,13 @@ fn all_messages_read_back() {
         ManagerToKeeper::Alive,
         ManagerToKeeper::Ending { after: After::PowerOff, within_ms: 90_000 },
         ManagerToKeeper::Ending { after: After::Reboot, within_ms: 0 },
+        ManagerToKeeper::Ending { after: After::Halt, within_ms: 1 },
+        ManagerToKeeper::Ending { after: After::Kexec, within_ms: 1 },
+        ManagerToKeeper::Ending { after: After::SoftReboot, within_ms: 1 },
+        ManagerToKeeper::Ending { after: After::Rescue, within_ms: u64::MAX },
+        ManagerToKeeper::Ending { after: After::Exit(255), within_ms: 1 },
+        ManagerToKeeper::Tell { text: b"going down" },
+        ManagerToKeeper::Ending { after: After::Reboot, within_ms: 0 },
         ManagerToKeeper::Ending { after: After::Halt, within_ms: u64::MAX },
         ManagerToKeeper::Reexec { path: b"/sbin/supd" },
         ManagerToKeeper::Keep { kind: Kept::NotifySocket, run: RUN },
@@ -85,6 +92,7 @@ fn all_messages_read_back() {
             last_death,
             since: AT,
             replaced: 4,
+            faults: Faults { count: 5, last: Cause::Signal(11), at: AT },
         }
     };
     both_ways!(

@@ -1,4 +1,4 @@
-//! `shutdown`: supd ends in order.
+//! `shutdown` and `exit`: supd ends in order. [`machine`]: and the machine with it.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,10 @@ use super::server::Server;
 use super::target::Asker;
 use super::time_limit;
 use crate::control::client::Client;
-use crate::control::objects::{MachineEnd, ShutdownOptions};
+use crate::control::objects::ShutdownOptions;
+
+pub mod machine;
+pub mod time;
 
 /// Arguments of `shutdown`.
 #[derive(clap::Args, Debug)]
@@ -16,6 +19,26 @@ use crate::control::objects::{MachineEnd, ShutdownOptions};
     after_help = "Examples:\n  supctl shutdown\n  supctl shutdown --timeout 5s\n\nExit codes: 0 done, 1 refused, 69 supd cannot be reached, 124 --timeout ran out"
 )]
 pub struct Options {
+    #[command(flatten)]
+    end: End,
+}
+
+/// Arguments of `exit`.
+#[derive(clap::Args, Debug)]
+#[command(
+    after_help = "A container ends with this code, and so does a supd below another init. A machine's init cannot end:\nthere it is refused.\n\nExamples:\n  supctl exit\n  supctl exit 3\n\nExit codes: 0 done, 1 refused, 69 supd cannot be reached, 124 --timeout ran out"
+)]
+pub struct ExitOptions {
+    /// What supd ends with
+    #[arg(value_name = "CODE", default_value_t = 0)]
+    code: u8,
+    #[command(flatten)]
+    end: End,
+}
+
+/// What both know.
+#[derive(clap::Args, Debug)]
+struct End {
     /// How long units may take to stop
     #[arg(short, long, value_name = "DURATION", value_parser = time_limit::parse, env = "SUPCTL_TIMEOUT", hide_env = true)]
     timeout: Option<Duration>,
@@ -24,39 +47,28 @@ pub struct Options {
     no_block: bool,
 }
 
-/// Arguments of `poweroff`, `reboot` and `halt`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "All units are stopped in their order, then everything else is ended, file systems are unmounted, and the\nmachine goes down. Only where supd is the machine's init; the first request stands.\n\nExamples:\n  supctl poweroff\n  supctl reboot --timeout 30s\n\nExit codes: 0 it has begun, 1 refused, 69 supd cannot be reached"
-)]
-pub struct MachineOptions {
-    /// How long units may take to stop
-    #[arg(short, long, value_name = "DURATION", value_parser = time_limit::parse)]
-    timeout: Option<Duration>,
-    /// Accepted for hands that know it: it never waits
-    #[arg(long, hide = true)]
-    no_block: bool,
-}
-
 /// How often to look whether supd is still there.
 const LOOK: Duration = Duration::from_millis(50);
 /// What its own limit is given beyond, before the wait is over: 5 seconds for its last steps.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// `supctl poweroff`, `reboot` and `halt`. It does not wait: whoever asked is ended, too.
-pub fn machine(end: MachineEnd, options: &MachineOptions, context: &Context) -> Outcome {
-    let server = Server::connect(context, Asker::Action)?;
-    let timeout_seconds = options.timeout.map(|timeout| timeout.as_secs());
-    let answer = server.command("shutdown", &ShutdownOptions { timeout_seconds, machine: Some(end) })?;
-    context.say(&answer.message)?;
-    Ok(Exit::DONE)
-}
-
 /// `supctl shutdown`
 pub fn run(options: &Options, context: &Context) -> Outcome {
+    end(&options.end, ShutdownOptions::default(), context)
+}
+
+/// `supctl exit [CODE]`
+pub fn exit(options: &ExitOptions, context: &Context) -> Outcome {
+    end(
+        &options.end,
+        ShutdownOptions { exit_code: Some(options.code), ..ShutdownOptions::default() },
+        context,
+    )
+}
+
+fn end(options: &End, wish: ShutdownOptions, context: &Context) -> Outcome {
     let server = Server::connect(context, Asker::Action)?;
-    let wish =
-        ShutdownOptions { timeout_seconds: options.timeout.map(|timeout| timeout.as_secs()), machine: None };
+    let wish = ShutdownOptions { timeout_seconds: options.timeout.map(|timeout| timeout.as_secs()), ..wish };
     let answer = server.command("shutdown", &wish)?;
     if options.no_block {
         context.say(if answer.message.is_empty() { "supd is ending" } else { &answer.message })?;

@@ -1,0 +1,51 @@
+//! Devices that lie on files or on other devices: as long as they are there, what is below cannot be given up.
+
+use std::ffi::CString;
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::libc;
+
+use super::child::step;
+use crate::limits::{MACHINE_DEVICES_MAX, MACHINE_UNMOUNT_TRY_MS};
+use crate::sys::machine::{detach_loop, remove_mapping};
+
+/// Detaches loop devices and removes mappings that nobody uses. Gives how many; a round of unmounting may free more.
+pub(super) fn detach() -> usize {
+    blocks().filter(|name| detach_loop_device(name) || remove_mapped_device(name)).count()
+}
+
+fn blocks() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir("/sys/block").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).take(MACHINE_DEVICES_MAX)
+}
+
+/// One that is in use is detached when it is not any more, which is no progress yet.
+fn detach_loop_device(name: &str) -> bool {
+    let file = format!("/sys/block/{name}/loop/backing_file");
+    if !Path::new(&file).exists() {
+        return false;
+    }
+    within(&format!("detaching {name}"), || {
+        let device = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(format!("/dev/{name}"))
+            .and_then(|device| detach_loop(&device));
+        u8::from(device.is_err())
+    }) && !Path::new(&file).exists()
+}
+
+fn remove_mapped_device(name: &str) -> bool {
+    let Ok(mapping) = fs::read_to_string(format!("/sys/block/{name}/dm/name")) else { return false };
+    let Ok(mapping) = CString::new(mapping.trim_end()) else { return false };
+    within(&format!("removing {name}"), || {
+        let removed = File::options().read(true).write(true).open("/dev/mapper/control");
+        u8::from(removed.and_then(|control| remove_mapping(&control, &mapping)).is_err())
+    })
+}
+
+fn within(what: &str, work: impl FnOnce() -> u8) -> bool {
+    step(what, MACHINE_UNMOUNT_TRY_MS * 8, work) == Some(0)
+}

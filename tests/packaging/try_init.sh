@@ -1,0 +1,85 @@
+# Makes supd the init of a copy of this system, and takes that back. In a mount and a pid namespace of its own; $1 is
+# the package of supd, $2 and $3 are two versions of the one that diverts /sbin/init. Prints a line for each thing that
+# was found to be so.
+set -euo pipefail
+mount --make-rprivate /
+place=$(mktemp -d)
+mount -t tmpfs -o mode=755 tmpfs "$place"
+mkdir "$place"/{upper,work,root}
+mount -t overlay -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" overlay "$place/root" || {
+    echo "SKIPPED: no overlay of this system"
+    exit 0
+}
+root=$place/root
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/run"
+mount -t tmpfs tmpfs "$root/tmp"
+cp "$1" "$root/tmp/supd.deb"
+cp "$2" "$root/tmp/one.deb"
+cp "$3" "$root/tmp/two.deb"
+
+exec chroot "$root" bash -euo pipefail -s <<'INSIDE'
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
+cd /
+install() {
+    dpkg -i "$@" >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; exit 1; }
+}
+names=(init poweroff reboot halt shutdown telinit)
+# What each name is, and what is in it where it is a file.
+look() {
+    local name
+    for name in "${names[@]}"; do
+        [[ -e /sbin/$name || -L /sbin/$name ]] || { echo "$name: none"; continue; }
+        stat -c '%n %N %F %a %s' "/sbin/$name"
+        [[ -L /sbin/$name ]] || sha256sum "/sbin/$name"
+    done
+}
+# An init with bytes of its own, and a name that nobody has had before.
+rm -f /sbin/init /sbin/telinit
+printf '#!/bin/sh\nexec /bin/sh # the init of before\n' >/sbin/init
+chmod 700 /sbin/init
+look >/tmp/before
+dpkg-divert --list >/tmp/diversions
+rm -f /usr/sbin/policy-rc.d
+
+install /tmp/supd.deb
+look | cmp - /tmp/before
+echo "supd alone leaves the init as it is"
+
+install /tmp/one.deb
+[[ $(readlink /sbin/init) == /usr/sbin/supd ]]
+for name in "${names[@]:1}"; do [[ $(readlink "/sbin/$name") == /usr/bin/supctl ]]; done
+sh -c 'exit 0' /sbin/init.distrib && cmp <(tail -n 1 /sbin/init.distrib) <(echo 'exec /bin/sh # the init of before')
+/sbin/init --version | grep -q '^supd '
+/sbin/shutdown --version >/tmp/version 2>&1 || grep -q supctl /tmp/version
+supctl validate /usr/lib/supd/machine >/dev/null
+echo "init is supd"
+
+# A package that comes with a daemon brings its unit, one that goes takes it away.
+[[ ! -e /usr/sbin/sshd ]] || mv /usr/sbin/sshd /tmp
+supd-host --quiet
+[[ ! -e /usr/lib/supd/machine/ssh.toml && -e /usr/lib/supd/machine/basic.toml ]]
+mkdir -p /tmp/daemon/DEBIAN /tmp/daemon/usr/sbin
+printf '#!/bin/sh\n' >/tmp/daemon/usr/sbin/sshd
+printf 'Package: supd-test-daemon\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: none\n' >/tmp/daemon/DEBIAN/control
+chmod 755 /tmp/daemon/usr/sbin/sshd
+dpkg-deb --root-owner-group --build /tmp/daemon /tmp/daemon.deb >/dev/null
+install /tmp/daemon.deb
+[[ -e /usr/lib/supd/machine/ssh.toml ]]
+dpkg -P supd-test-daemon >/tmp/dpkg.log 2>&1
+[[ ! -e /usr/lib/supd/machine/ssh.toml ]]
+echo "units follow what is installed"
+
+install /tmp/two.deb
+[[ $(readlink /sbin/init) == /usr/sbin/supd && -x /sbin/init.distrib && $(dpkg-query -W -f '${Version}' supd-init) == *+2 ]]
+[[ $(dpkg-divert --list | grep -c 'by supd-init$') == 12 ]]
+echo "upgraded"
+
+dpkg -r supd-init >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; exit 1; }
+look | cmp - /tmp/before
+dpkg-divert --list | cmp - /tmp/diversions
+[[ ! -e /usr/lib/supd/machine && ! -e /usr/sbin/policy-rc.d && -d /etc/supd ]]
+[[ -z $(find /sbin/ /usr/sbin/ -name '*.distrib*' -newer /tmp/one.deb) ]]
+echo "the init of before is back"
+INSIDE

@@ -1,0 +1,67 @@
+//! What an orchestrator asks of a container: does supd live, and is what should be up ready?
+
+use super::space::Space;
+
+const UNSHARE: &[&str] = &["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"];
+
+/// A service that is ready once somebody has opened its gate.
+const GATED: &str = "shell = 'read line < @/gate; echo up; exec sleep infinity'\n[readiness]\nlog = '^up$'\n";
+
+#[test]
+fn it_is_ready_once_what_should_be_up_is_ready() {
+    let supd = Space::new()
+        .wrap(UNSHARE)
+        .fifo("gate")
+        .unit("web", GATED)
+        .unit("front", "exec = ['sleep', 'infinity']\nrequires = ['web']\n")
+        .supd();
+    supd.until_pod("web-0", |main| main["state"]["running"].is_object());
+    supd.ctl("get --raw /livez").ok().stdout_is("ok\n");
+    supd.ctl("get --raw /healthz?verbose").ok().stdout_is("[+]supd ok\nhealthz check passed\n");
+    supd.ctl("get --raw /readyz").code(1).stdout_is("").stderr_has("[-]web failed: Starting, 0 of 1 ready");
+    supd.ctl("get --raw /readyz").stderr_has("[-]front failed: Waiting, 0 of 1 ready");
+    supd.ctl("is-system-running").code(1).stdout_is("starting\n");
+    supd.release("gate");
+    supd.wait("front", "ready");
+    supd.ctl("get --raw /readyz").ok().stdout_is("ok\n");
+    supd.ctl("get --raw /readyz?verbose")
+        .ok()
+        .stdout_is("[+]supd ok\n[+]front ok\n[+]web ok\nreadyz check passed\n");
+    supd.ctl("is-system-running").ok().stdout_is("running\n");
+    supd.ctl("-q is-system-running").ok().stdout_is("");
+}
+
+#[test]
+fn a_job_that_failed_is_told_and_takes_nobody_out_of_service() {
+    let supd = Space::new()
+        .wrap(UNSHARE)
+        .unit("web", "exec = ['sleep', 'infinity']\n")
+        .unit("import", "exec = ['false']\n[job]\nbackoff_limit = 0\n")
+        .supd();
+    supd.wait("import", "failed");
+    supd.wait("web", "ready");
+    supd.ctl("get --raw /readyz").ok().stdout_is("ok\n");
+    supd.ctl("is-system-running").code(1).stdout_is("degraded\n");
+}
+
+#[test]
+fn a_service_that_has_failed_is_named() {
+    let supd = Space::new()
+        .wrap(UNSHARE)
+        .unit("web", "exec = ['sleep', 'infinity']\n")
+        .unit("once", "exec = ['false']\nrestart_policy = 'Never'\n")
+        .supd();
+    supd.wait("once", "failed");
+    supd.ctl("get --raw /readyz").code(1).stderr_has("[-]once failed: Failed");
+    supd.ctl("is-system-running").code(1).stdout_is("degraded\n");
+}
+
+#[test]
+fn what_is_not_understood_is_refused() {
+    let supd = Space::new().wrap(UNSHARE).unit("web", "exec = ['sleep', 'infinity']\n").supd();
+    supd.ctl("get --raw /readyz?exclude=web").code(2).stderr_has("unknown parameter `exclude`");
+    supd.ctl("get --raw /readyz?verbose=maybe").code(2).stderr_has("verbose: `maybe`");
+    supd.ctl("get --raw /ready").code(4).stderr_has("no path `/ready`");
+    supd.ctl("get --raw /readyz pods").code(2);
+    supd.ctl("get --raw /version").ok().stdout_has("gitVersion");
+}
