@@ -370,6 +370,25 @@ pub const MACHINE_UNMOUNT_ALL_MS: u64 = 30_000;
 pub const MACHINE_UNMOUNT_TRY_MS: u64 = 250;
 /// Rounds of unmounting: each one frees what was below, and ten layers are more than anybody stacks.
 pub const MACHINE_UNMOUNT_ROUNDS_MAX: usize = 10;
+
+/// Path of a pod's cgroup below `units`: unit, pod (a label of 63 and 9 more) and process; a multiple of 8.
+pub const GROUP_BYTES_MAX: usize = 208;
+/// Files of a cgroup that a unit sets.
+pub const GROUP_SETTINGS_MAX: usize = 16;
+/// Longest text of a cgroup's file that is read.
+pub const GROUP_FILE_BYTES_MAX: usize = 4 * 1024;
+/// Processes of a cgroup that are counted or ended one by one.
+pub const GROUP_PROCESSES_MAX: usize = 10_000;
+/// Rounds in which what forks while it is ended one by one is ended, where the kernel does not do it at once.
+pub const GROUP_KILL_ROUNDS_MAX: usize = 20;
+/// Directories that are looked at when empty cgroups are removed.
+pub const GROUPS_SWEPT_MAX: usize = 100_000;
+/// What KILL has not ended after this time is told of.
+pub const LINGER_MS: u64 = 2_000;
+/// An empty cgroup of a job waits this long for its next pod.
+pub const GROUP_IDLE_MS: u64 = 10_000;
+/// Memory of supd's own roles that the kernel takes last, where it is asked to.
+pub const ROLES_MEMORY_LOW_BYTES: u64 = 64 * 1024 * 1024;
 /// Loop devices and device-mapper devices that are looked at on the way down.
 pub const MACHINE_DEVICES_MAX: usize = 4_096;
 /// How long the kernel's last steps of a restart may take before a hardware watchdog that is armed resets the

@@ -119,6 +119,8 @@ pub struct Settings {
     pub foreground: bool,
     /// We are PID 1: of a container, or of the machine. Else we are a subreaper.
     pub process_one: bool,
+    /// The cgroup below which supd has its own and those of all pods; the keeper finds it.
+    pub tree: Option<PathBuf>,
     /// The machine's hardware watchdog resets it when supd is silent for so long.
     pub watchdog: Option<Duration>,
 }
@@ -262,6 +264,9 @@ impl Settings {
         pair("--runtime-dir", path(&self.runtime_dir));
         pair("--state-dir", path(&self.state_dir));
         pair("--log-dir", path(&self.log_dir));
+        if let Some(tree) = &self.tree {
+            pair("--tree", path(tree));
+        }
         pair("--shutdown-timeout", format!("{}ms", self.shutdown_timeout.as_millis()).as_ref());
         pair("--on-fault", self.on_fault.name().as_ref());
         if let Some(timeout) = self.watchdog {

@@ -8,7 +8,7 @@ use super::rows::unit::{kind_word, ready, requirement, words};
 use super::rows::{Look, Tabular, ending};
 use super::style::{Screen, Tone, printable};
 use super::subject::Subject;
-use crate::control::objects::{ContainerState, ContainerStatus, Job, Pod, Time, Unit};
+use crate::control::objects::{ContainerState, ContainerStatus, Job, Lingering, Pod, Time, Unit};
 use crate::engine::view::{Stale, UnitState};
 use crate::unit::model::Kind;
 
@@ -83,6 +83,8 @@ fn of_unit(subject: &Subject, unit: &Unit, pods: &[Pod], screen: Screen, look: L
     if let Some(text) = pods.iter().map(|pod| &pod.status.status_text).find(|text| !text.is_empty()) {
         block.line("Says", text);
     }
+    let lingering = unit.status.pods.iter().find_map(|pod| pod.lingering.as_ref());
+    block.line("Left", left(lingering, look));
     block.line("Restarts", restarts(unit, look));
     block.line("Memory", usage(status.cpu_percent, status.memory_bytes, look));
     let waits: Vec<String> = status.waiting_for.iter().map(requirement).collect();
@@ -120,6 +122,11 @@ fn loaded(unit: &Unit) -> String {
 fn since(time: Time, look: Look) -> String {
     let passed = u64::try_from(look.now.0.saturating_sub(time.0)).unwrap_or(0);
     format!("since {}; {} ago", look.full(time), age::long(Duration::from_secs(passed)))
+}
+
+/// What KILL has not ended, since when that is known.
+fn left(lingering: Option<&Lingering>, look: Look) -> String {
+    lingering.map(|left| format!("{} {}", left.message, since(left.since, look))).unwrap_or_default()
 }
 
 /// `web-0 pid 4711 · web-1 pid 4712`
@@ -212,6 +219,7 @@ fn of_pod(subject: &Subject, pod: &Pod, screen: Screen, look: Look) -> String {
     let message = &pod.status.ready_message;
     block.line("Ready", if message.is_empty() { ready.to_owned() } else { format!("{ready} ({message})") });
     block.line("Says", &pod.status.status_text);
+    block.line("Left", left(pod.status.lingering.as_ref(), look));
     block.line("Restarts", look.restarts(pod.restarts(), pod.last_restart()));
     block.line("Memory", usage(pod.status.cpu_percent, pod.status.memory_bytes, look));
     block.text

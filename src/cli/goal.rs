@@ -4,7 +4,7 @@ use super::exit::Failure;
 use super::rows::ending;
 use super::style::Tone;
 use super::subject::{Active, Subject};
-use crate::control::objects::Unit;
+use crate::control::objects::{Lingering, Unit};
 use crate::engine::view::{Phase, UnitState};
 use crate::unit::model::Kind;
 
@@ -186,12 +186,25 @@ fn down(subject: &Subject) -> Verdict {
             UnitState::Complete | UnitState::Failed | UnitState::Suspended if unit.status.pod_count == 0 => {
                 stopped
             }
-            _ => Verdict::Pending,
+            _ => unit
+                .status
+                .pods
+                .iter()
+                .find_map(|pod| left(&pod.name, &pod.lingering))
+                .unwrap_or(Verdict::Pending),
         },
         Subject::Job(job) if job.is_finished() || !subject.has_processes() => stopped,
         Subject::Job(_) => Verdict::Pending,
-        Subject::Pod(_) => ended(subject).map_or(Verdict::Pending, |_| stopped),
+        Subject::Pod(pod) => match ended(subject) {
+            Some(_) => stopped,
+            None => left(&pod.metadata.name, &pod.status.lingering).unwrap_or(Verdict::Pending),
+        },
     }
+}
+
+/// What KILL does not end may never end, and nobody is to wait for that.
+fn left(pod: &str, lingering: &Option<Lingering>) -> Option<Verdict> {
+    lingering.as_ref().map(|left| Verdict::Missed(format!("cannot be stopped: {pod}: {}", left.message)))
 }
 
 /// Why a subject has failed: `failed: exit 3`.

@@ -100,6 +100,7 @@ fn web_0() -> PodView {
         ready_since: Some(at(21)),
         ready_message: "GET http://127.0.0.1:80/healthz: 200".to_owned(),
         status_text: "serving 3 clients".to_owned(),
+        lingering: None,
         outdated: false,
         disrupted: false,
         processes: vec![process("migrate", Class::Init, ProcessState::Terminated(done)), main],
@@ -137,6 +138,7 @@ fn import_3() -> PodView {
         ready_since: None,
         ready_message: String::new(),
         status_text: String::new(),
+        lingering: None,
         processes: vec![main],
         ..web_0()
     }

@@ -46,6 +46,13 @@ pub enum Event {
         /// How.
         exit: Exit,
     },
+    /// A run was killed, or what it left was, and something of it is there all the same. It may yet end.
+    Lingers {
+        /// Which.
+        run: RunId,
+        /// What is there.
+        left: Left,
+    },
     /// What a probe asks was found out, or has changed.
     Probed {
         /// Of which run.
@@ -98,6 +105,17 @@ pub enum Event {
         /// From now.
         within: Duration,
     },
+}
+
+/// What KILL has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// How many processes.
+    pub count: u32,
+    /// One of them, for people.
+    pub pid: Option<u32>,
+    /// Its state, as ps(1) shows it: `D` waits for a device, and hears no signal.
+    pub state: char,
 }
 
 /// Number of an operator's request.

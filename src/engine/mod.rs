@@ -134,6 +134,7 @@ impl Engine {
             Event::ProbeFailed { run, probe, message } => self.on_probe_failed(run, probe, &message, out),
             Event::Hooked { run, hook, failure } => self.on_hooked(now, run, hook, failure, out),
             Event::StatusText { run, text } => self.on_status_text(run, text, out),
+            Event::Lingers { run, left } => self.on_lingers(now, run, left, out),
             Event::Lifted { unit, adopted } => self.on_lifted(now, &unit, adopted, out),
             Event::Deadline => {}
             Event::ClockStepped => self.on_clock_stepped(),

@@ -373,6 +373,7 @@ fn recalled_process(saved: SavedProcess, class: Class, recall: &Recall) -> Proce
         class: saved.class.unwrap_or(class),
         attempt: saved.attempt,
         restarts: saved.restarts,
+        left: None,
         series: saved.series.shifted(recall.shift),
         last: saved.last.map(|end| recalled_end(end, recall)),
         stopping,

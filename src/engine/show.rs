@@ -219,6 +219,7 @@ impl Engine {
             status_text: pod.status_text.clone(),
             outdated,
             disrupted: pod.disrupted,
+            lingering: pod.lingering(),
             processes: pod
                 .processes
                 .iter()

@@ -137,6 +137,11 @@ fn unreaped(pid: i32, pidfd: BorrowedFd<'_>) -> Option<(How, Usage)> {
     Some((How::from_wait_status(stat.status), usage))
 }
 
+/// The state of a process, as ps(1) shows it.
+pub(super) fn state_of(pid: i32) -> Option<u8> {
+    stat(pid).filter(|_| pid > 0).map(|stat| stat.state)
+}
+
 fn stat(pid: i32) -> Option<Stat> {
     let mut bytes = [0; 1024];
     let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut bytes).ok()?;

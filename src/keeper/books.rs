@@ -33,6 +33,12 @@ pub(super) struct Book {
     pub(super) lost_starts: u8,
     /// Its start was called off: it is not begun again.
     pub(super) given_up: bool,
+    /// Its process has ended, and something of it is still in its cgroup: what says when that is over.
+    pub(super) group_events: Option<OwnedFd>,
+    /// All that was in its cgroup has had KILL at once.
+    pub(super) group_killed: bool,
+    /// It has had KILL, or what it left has, and it was looked at after that for the first time.
+    pub(super) lingers: bool,
 }
 
 /// What the logger knows of a slot.
@@ -85,6 +91,11 @@ impl Books {
     /// Looks into a book without making one.
     pub(super) fn has_ended(&self, slot: u16) -> bool {
         self.books.get(usize::from(slot)).is_some_and(|book| book.end.is_some())
+    }
+
+    /// Whether a run has ended, and something of it is still in its cgroup.
+    pub(super) fn lingers_in_group(&self, slot: u16) -> bool {
+        self.books.get(usize::from(slot)).is_some_and(|book| book.group_events.is_some())
     }
 
     /// How many slots have a book.

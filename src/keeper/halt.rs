@@ -3,6 +3,7 @@
 use super::Keeper;
 use super::manager::StopRequest;
 use super::takeover::remove_table;
+use super::tree::take_down;
 use crate::limits::{HALT_GRACE_MS, HALT_STAGE_MS, KEY_PRESSES, KEY_PRESSES_WITHIN_MS};
 use crate::settings::exit;
 use crate::sys::process::{Which, kill, wait};
@@ -271,6 +272,7 @@ impl Keeper {
             if self.halt.stage == Stage::Over {
                 let _ = std::fs::remove_file(self.settings.control_socket());
                 remove_table(&self.settings);
+                take_down(&self.settings);
                 return Some(self.halt.code);
             }
             if self.halt.stage == stage {

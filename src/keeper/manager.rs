@@ -182,6 +182,7 @@ impl Keeper {
                     stop.told = 0;
                 }
                 self.books.forget_told();
+                self.tell_lingering_again();
                 self.kept.forget_told();
                 self.open_queue(queue);
                 self.start_spawner(false);

@@ -18,6 +18,7 @@ mod halt;
 mod handover;
 mod heirloom;
 mod kept;
+mod lingering;
 mod logger;
 mod manager;
 mod memory;
@@ -31,6 +32,7 @@ pub mod solo;
 mod spawners;
 mod takeover;
 mod telling;
+mod tree;
 mod trouble;
 mod watchdog;
 mod will;
@@ -45,6 +47,7 @@ use crate::place::init::Init;
 use crate::settings::{Before, Settings};
 use crate::sys;
 use crate::wire::after::After;
+use crate::wire::cgroup::Tree;
 use crate::wire::own_log::{self, OwnLog};
 use crate::wire::run::Instant;
 use crate::wire::table::Table;
@@ -72,6 +75,9 @@ struct Keeper {
     own_log: (Heir, Heir),
     reaping: reap::Reaping,
     halt: halt::Halt,
+    /// The cgroups of runs, where there are any.
+    tree: Option<Tree>,
+    lingering: lingering::Lingering,
     /// One message at a time is read and written.
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
@@ -108,6 +114,7 @@ enum Token {
     Spawner(u8),
     SpawnerEnded(u8),
     Run(u16),
+    Group(u16),
 }
 
 impl Token {
@@ -123,6 +130,7 @@ impl Token {
             Self::Spawner(number) => 1 << 16 | u64::from(number),
             Self::SpawnerEnded(number) => 2 << 16 | u64::from(number),
             Self::Run(slot) => 3 << 16 | u64::from(slot),
+            Self::Group(slot) => 4 << 16 | u64::from(slot),
         }
     }
 
@@ -131,6 +139,7 @@ impl Token {
             (1, number) => Self::Spawner(number as u8),
             (2, number) => Self::SpawnerEnded(number as u8),
             (3, slot) => Self::Run(slot),
+            (4, slot) => Self::Group(slot),
             (_, 1) => Self::Manager,
             (_, 2) => Self::ManagerEnded,
             (_, 3) => Self::Logger,
@@ -211,12 +220,13 @@ pub fn run(settings: Settings, before: Before) -> Over {
 
 impl Keeper {
     /// The first of its process. What a keeper before it has left is taken over.
-    fn new(settings: Settings, lock: Heir) -> io::Result<Self> {
+    fn new(mut settings: Settings, lock: Heir) -> io::Result<Self> {
         // Handlers before anything else: from here on no signal is lost.
         let signals = signals::Signals::listen(&settings)?;
         let (reader, writer) = own_log::pipe()?;
         let own_log = (Heir::new(Heirloom::OwnLogReader, reader), Heir::new(Heirloom::OwnLogWriter, writer));
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
+        settings.tree = tree::set_up(&settings, &voice);
         let (table_fd, table) = takeover::table(&settings, &voice).map_err(without_memory)?;
         let parts = Parts {
             signals,
@@ -284,6 +294,8 @@ impl Keeper {
             own_log: parts.own_log,
             reaping: reap::Reaping::default(),
             halt: halt::Halt::default(),
+            tree: settings.tree.as_ref().and_then(|top| Tree::open(top).ok()),
+            lingering: lingering::Lingering::default(),
             incoming: vec![0; MESSAGE_BYTES_MAX],
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
             reexec: reexec::Reexec::default(),
@@ -335,6 +347,7 @@ impl Keeper {
     fn on_event(&mut self, token: Token) {
         match token {
             Token::Run(slot) => self.on_run_readable(slot),
+            Token::Group(slot) => self.on_group_changed(slot),
             // What is left after a turn's share makes the descriptor ready again.
             Token::Spawner(number) => _ = self.on_spawner_messages(number),
             Token::Manager => _ = self.on_manager_messages(),
@@ -356,6 +369,7 @@ impl Keeper {
         self.spawners_on_time(now);
         self.logger_on_time(now);
         self.reexec_on_time(now);
+        self.lingering_on_time(now);
         self.halt_on_time(now);
         self.watchdog_on_time(now);
     }
@@ -370,6 +384,7 @@ impl Keeper {
             self.spawners.due(),
             self.logger.due().filter(|_| !draining),
             self.reexec.due(),
+            self.lingering.due(),
             self.halt.due(),
             self.watchdog.due(),
         ];
@@ -463,6 +478,7 @@ mod tests {
             Token::SpawnerEnded(0),
             Token::Run(0),
             Token::Run(u16::MAX),
+            Token::Group(7),
         ] {
             assert_eq!(Token::unpack(token.pack()), token);
         }

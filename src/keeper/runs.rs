@@ -7,6 +7,7 @@ use nix::sys::epoll::EpollFlags;
 use super::adopted::identity_of;
 use super::books::{Book, Told};
 use super::heirloom::{Heir, Heirloom};
+use super::lingering::EVERYTHING;
 use super::{Keeper, Token, trouble, will};
 use crate::limits::SLOTS;
 use crate::sys::process::{self, Ended, pidfd_open};
@@ -137,6 +138,10 @@ impl Keeper {
 
     /// Both the process and its spawner are through: the manager hears of it.
     pub(super) fn finish(&mut self, slot: u16) {
+        if self.books.of(slot).group_events.is_some() || self.left_in_group(slot) {
+            // It is over when its cgroup is empty.
+            return;
+        }
         self.table.set_ended(slot);
         if self.books.of(slot).seq == 0 {
             self.books.number(slot);
@@ -230,7 +235,7 @@ impl Keeper {
         }
     }
 
-    /// Passes a signal on. KILL ends a start that is stuck, too.
+    /// Passes a signal on. KILL ends a start that is stuck, too, and what a run has left in its cgroup.
     pub(super) fn on_signal_wanted(&mut self, slot: u16, run: Run, (signal, all, stop): (i32, bool, bool)) {
         let State { phase, owner, .. } = self.table.state(slot);
         if !matches!(phase, Phase::Starting | Phase::Running) || self.table.run(slot) != run {
@@ -241,6 +246,12 @@ impl Keeper {
                 self.table.set_asked(slot);
             }
             self.signal_run(slot, signal, all);
+            if signal == libc::SIGKILL {
+                self.kill_group(slot);
+                self.expect_end(slot);
+            }
+        } else if signal == libc::SIGKILL && self.books.of(slot).group_events.is_some() {
+            self.kill_group(slot);
         } else if signal == libc::SIGKILL && !self.books.of(slot).settled {
             // No child yet, or none any more and a spawner that does not come back: its death settles it.
             self.books.of(slot).given_up = true;
@@ -253,11 +264,19 @@ impl Keeper {
         for slot in 0..self.books.len() {
             self.signal_run(slot, signal, true);
         }
+        if signal == libc::SIGKILL
+            && let Some(tree) = &self.tree
+        {
+            let _ = tree.kill(EVERYTHING);
+        }
     }
 
     /// Whether any run lives, or is being started.
     pub(super) fn any_run_lives(&self) -> bool {
-        (0..self.books.len()).any(|slot| self.table.pid(slot) > 0 && !self.books.has_ended(slot))
+        let lives = |slot| {
+            self.table.pid(slot) > 0 && !self.books.has_ended(slot) || self.books.lingers_in_group(slot)
+        };
+        (0..self.books.len()).any(lives)
     }
 
     fn note_pod(&mut self, slot: u16) {

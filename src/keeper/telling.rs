@@ -14,6 +14,8 @@ use crate::wire::table::end::End;
 /// How long a snapshot waits for a record.
 const RECORD_PATIENCE_NS: u64 = 1_000_000_000;
 
+const KILL: u8 = 9;
+
 /// How far a new manager has been told what there is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Telling {
@@ -42,6 +44,7 @@ enum Step {
     ListenerTold,
     RefusalTold,
     KeptTold,
+    LingeringTold,
 }
 
 impl Keeper {
@@ -150,6 +153,17 @@ impl Keeper {
             KeeperToManager::Listener.encode(out);
             return Some(Step::ListenerTold);
         }
+        while let Some((slot, run)) = self.lingering.to_tell.front().copied() {
+            // It may have gone meanwhile, and its slot may be another's.
+            if !self.still_lingers(slot, run) {
+                self.lingering.to_tell.pop_front();
+                continue;
+            }
+            let (left, pid, state) = self.left_of(slot);
+            KeeperToManager::Lingers { slot, run, left, pid, state }.encode(&mut self.outgoing);
+            return Some(Step::LingeringTold);
+        }
+        let out = &mut self.outgoing;
         if let Some(reason) = &self.reexec.refusal {
             KeeperToManager::NotReplaced { reason: reason.as_bytes() }.encode(out);
             return Some(Step::RefusalTold);
@@ -180,7 +194,7 @@ impl Keeper {
         book.announced_unborn = !book.settled;
         let pid = if book.settled { self.table.pid(slot) } else { 0 };
         self.table.note_pod(self.table.run(slot).pod);
-        let label = self.table.label(slot);
+        let (label, group) = (self.table.label(slot), self.table.group(slot));
         let message = KeeperToManager::Known {
             slot,
             run: self.table.run(slot),
@@ -188,6 +202,7 @@ impl Keeper {
             started: if book.settled { self.table.started(slot) } else { Instant::default() },
             asked: book.settled && self.table.asked(slot),
             label: label.as_slice(),
+            group: group.as_slice(),
         };
         message.encode(&mut self.outgoing);
         Some(step)
@@ -225,6 +240,7 @@ impl Keeper {
             started: if fault.is_none() { self.table.started(slot) } else { Instant::default() },
             at: end.at,
             limits_refused: self.table.limits_refused(slot),
+            out_of_memory: matches!(end.how, Some(How::Signaled(KILL, _))) && self.ran_out_of_memory(slot),
         });
         message.encode(&mut self.outgoing);
     }
@@ -256,6 +272,9 @@ impl Keeper {
             Step::ReloadTold => manager.reload_wanted = false,
             Step::StateTold => manager.state_wanted = false,
             Step::ListenerTold => manager.listener_renewed = false,
+            Step::LingeringTold => {
+                self.lingering.to_tell.pop_front();
+            }
             Step::RefusalTold => self.reexec.refusal = None,
             Step::KeptTold => self.kept.told(),
         }

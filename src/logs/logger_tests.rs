@@ -40,6 +40,7 @@ fn settings(log_dir: std::path::PathBuf) -> Settings {
         container: true,
         foreground: false,
         process_one: true,
+        tree: None,
         watchdog: None,
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn about<'a>(pods: &'a HashMap<PodUid, Box<PodFacts>>, event: &'a Eve
         }
         Event::Hooked { run, hook, .. } => of_run("hooked", "a hook of ", *run, &format!("{hook:?}")),
         Event::StatusText { run, text } => of_run("status", "status text of ", *run, text),
+        Event::Lingers { run, left } => of_run("lingers", "what is left of ", *run, &format!("{left:?}")),
         Event::Command { command, .. } => {
             of_unit(fingerprint(("command", format!("{command:?}"))), unit_of(command))
         }

@@ -174,6 +174,7 @@ impl Manager {
     /// Tells the engine. What was refused for its faults stays as it was.
     pub(super) fn take_in_loaded(&mut self, loaded: Loaded, apply: bool) {
         self.note_loaded(&loaded);
+        self.warn_of_unenforced(loaded.units.iter().map(AsRef::as_ref));
         let mut units = loaded.units;
         units.extend(loaded.refused.iter().filter_map(|name| self.engine.unit(name).cloned()));
         self.take_in(Event::Loaded { units, apply });

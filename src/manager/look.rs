@@ -18,6 +18,7 @@ use crate::unit::name::UnitName;
 use crate::wire::message::{Cause, Faults};
 
 use super::Manager;
+use super::usage::{self, Counted};
 
 impl Manager {
     /// The objects of a kind, by name.
@@ -138,7 +139,11 @@ impl Manager {
             state_not_saved: not_saved(self.store.place()),
             keeper_faults: self.keeper_faults.count,
             planned_shutdown: self.planned.shown(),
-            warnings: keeper_fault(&self.keeper_faults).into_iter().chain(self.sources.warnings()).collect(),
+            warnings: keeper_fault(&self.keeper_faults)
+                .into_iter()
+                .chain(self.sources.warnings())
+                .chain(self.unenforced())
+                .collect(),
             place: Some(self.place.clone()),
         })
         .into()
@@ -177,7 +182,7 @@ impl Manager {
         for unit in &units {
             let pods = pods_of.remove(&unit.name).unwrap_or_default();
             let mut object = Unit::with(unit, jobs.get(unit.name.as_str()).copied(), pods.iter().copied());
-            let used = self.usage.sum(pods.iter().filter_map(|pod| pid(pod)));
+            let used = self.used_by(pods.iter().copied());
             object.status.cpu_percent = used.map(|used| used.cpu_percent);
             object.status.memory_bytes = used.map(|used| used.memory_bytes);
             objects.push(object.into());
@@ -197,9 +202,18 @@ impl Manager {
         pods.iter().map(|pod| self.pod_object(pod, job_of(pod))).collect()
     }
 
+    /// What pods use together.
+    fn used_by<'a>(&mut self, pods: impl Iterator<Item = &'a PodView>) -> Option<usage::Used> {
+        let Self { usage, tree, groups, .. } = self;
+        usage.sum(pods.filter_map(|pod| {
+            let counted = tree.as_ref().zip(groups.known(pod.uid));
+            Some((pid(pod)?, counted.map(|(tree, group)| Counted::of(tree, group)).unwrap_or_default()))
+        }))
+    }
+
     fn pod_object(&mut self, pod: &PodView, job: Option<&JobView>) -> Object {
         let mut object = self.whole_pod(pod, job);
-        let used = self.usage.sum(pid(pod).into_iter());
+        let used = self.used_by(std::iter::once(pod));
         object.status.cpu_percent = used.map(|used| used.cpu_percent);
         object.status.memory_bytes = used.map(|used| used.memory_bytes);
         object.into()

@@ -38,6 +38,7 @@ use crate::settings::Settings;
 use crate::store::{ReadyMarks, Store};
 use crate::sys::process::give_back_memory;
 use crate::unit::model::ProbeKind;
+use crate::wire::cgroup::Tree;
 use crate::wire::message::Faults;
 
 mod about;
@@ -51,9 +52,11 @@ mod diff;
 mod ending;
 mod facts;
 mod fault;
+mod groups;
 mod hand;
 mod hear;
 mod hold;
+mod limits;
 mod look;
 mod objects;
 mod own_log;
@@ -108,6 +111,9 @@ struct Manager {
     marks: Option<ReadyMarks>,
     sources: Sources,
     usage: usage::Meter,
+    /// The cgroups of pods, where there are any.
+    tree: Option<Tree>,
+    groups: groups::Groups,
     watchers: Watchers,
     seen: Seen,
     /// Requests whose answer the engine gives.
@@ -206,6 +212,7 @@ impl Manager {
         self.plan_on_time()?;
         self.settle()?;
         self.keeper.check(clock::mono())?;
+        self.leave_idle_groups()?;
         let calls = self.answer_calls()?;
         self.answer_held();
         self.commit()?;
@@ -214,6 +221,7 @@ impl Manager {
             self.keeper.next_check(),
             self.held.next_deadline(),
             self.next_commit(),
+            self.groups.next_deadline(),
             self.planned.next_deadline(),
         ];
         let wake = wakes.into_iter().flatten().min();
@@ -261,6 +269,11 @@ impl Manager {
                         self.ask(question)?;
                     }
                 }
+                News::Lingers { run, left } if run.class.is_process() => {
+                    self.take_in(Event::Lingers { run, left });
+                }
+                // A probe or a hook: nobody waits for its end.
+                News::Lingers { .. } => {}
                 News::StopRequest(count) => self.stop(count)?,
                 News::Reload => self.reload_by_signal()?,
                 News::ShowState => self.show_state(),
@@ -312,6 +325,16 @@ impl Manager {
         self.mark(run, ProbeKind::Readiness, false);
         if let Some(facts) = self.pods.get_mut(&run.pod) {
             facts.remove(run);
+        }
+        Ok(())
+    }
+
+    /// Cgroups that have waited in vain for a job's next pod.
+    fn leave_idle_groups(&mut self) -> io::Result<()> {
+        if self.groups.next_deadline().is_some_and(|at| at <= clock::mono()) {
+            for group in self.groups.expire(clock::mono()) {
+                self.keeper.leave(&group)?;
+            }
         }
         Ok(())
     }

@@ -102,7 +102,8 @@ impl Manager {
             },
             false => None,
         };
-        let start = Start { run, unit, label, attempt };
+        let group = self.tree.is_some().then(|| self.groups.of(run.pod, label)).flatten();
+        let start = Start { run, unit, label, attempt, group };
         let Some((plan, log_path)) = self.planner.process(start, socket.as_deref()) else {
             return Ok(Err(("the unit runs nothing".to_owned(), false)));
         };
@@ -132,6 +133,9 @@ impl Manager {
         let gone = self.pods.remove(&uid);
         if gone.is_some_and(|facts| facts.unit.pod().is_some_and(|pod| !pod.volumes.is_empty())) {
             self.keeper.discard(uid)?;
+        }
+        if let Some(group) = self.groups.release(uid, clock::mono()) {
+            self.keeper.leave(&group)?;
         }
         for run in self.commands.of_pod(uid) {
             self.keeper.signal(run, libc::SIGKILL, true)?;

@@ -44,7 +44,7 @@ impl Manager {
         }
         let is_told = matches!(probe.handler, Handler::Notify | Handler::Fd(_));
         let was_good = kind != ProbeKind::Liveness && self.was_good(run, kind);
-        let start = Start { run, unit, label: &facts.label, attempt: run.attempt };
+        let start = Start { run, unit, label: &facts.label, attempt: run.attempt, group: None };
         let question = question(&probe.handler, &start, process, &self.settings.log_dir);
         if let Some(question) = question {
             let (started, adopted, probe) = (running.started, running.adopted, probe.clone());
@@ -70,7 +70,7 @@ impl Manager {
         let Some(hook) = process_of(unit, run).and_then(|process| process.hook(kind)) else {
             return self.take_in(Event::Hooked { run, hook: kind, failure: None });
         };
-        let start = Start { run, unit, label: &facts.label, attempt: run.attempt };
+        let start = Start { run, unit, label: &facts.label, attempt: run.attempt, group: None };
         let hooking = hook::begin(run, kind, deed(hook, &start), within, self.inbox.notes_sender.clone());
         let watched = self.watched.entry(run).or_default();
         watched.hooks.retain(|(other, _)| *other != kind);
@@ -211,7 +211,8 @@ impl Manager {
         let mut label_bytes = Vec::new();
         let failed = match self.pods.get(&run.pod) {
             Some(facts) if label::encode(&facts.label, &mut label_bytes) => {
-                let start = Start { run, unit: &facts.unit, label: &facts.label, attempt: beside.attempt };
+                let (unit, label, group) = (&facts.unit, &facts.label, self.groups.known(run.pod));
+                let start = Start { run, unit, label, attempt: beside.attempt, group };
                 match self.planner.joined(start, usize::from(beside.process), command, joined) {
                     Some(plan) => self.keeper.spawn(run, &label_bytes, "", plan, outputs)?.map(|f| f.message),
                     None => Some("the unit runs nothing".to_owned()),

@@ -88,7 +88,7 @@ pub(super) async fn serve(
                         let _ = answer.send(Err(Status::failure(StatusReason::Conflict, reason)));
                     }
                 }
-                News::Started { .. } | News::Exited { .. } | News::Kept(..) => {}
+                News::Started { .. } | News::Exited { .. } | News::Lingers { .. } | News::Kept(..) => {}
             }
         }
     }

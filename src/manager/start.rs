@@ -30,6 +30,7 @@ use crate::sys::process::{adopt, set_name};
 use crate::unit::load::Loaded;
 use crate::unit::model::{ProbeKind, Unit};
 use crate::unit::name::UnitName;
+use crate::wire::cgroup::Tree;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::message::{Death, Faults};
@@ -39,6 +40,7 @@ use super::change::{Sources, log_faults};
 use super::commands::Commands;
 use super::commit::Commits;
 use super::facts::{PodFacts, Running, process_of, speaks};
+use super::groups::Groups;
 use super::hand::{self, Hand};
 use super::publish::Seen;
 use super::{Inbox, Manager, fault, own_log, place, planned, safe, usage};
@@ -104,6 +106,7 @@ impl Manager {
         let marks = ReadyMarks::open(settings.runtime_dir.join("ready"))
             .inspect_err(|error| tracing::warn!("the runtime directory cannot be written: {error}"))
             .ok();
+        let tree = settings.tree.as_ref().and_then(|top| Tree::open(top).ok());
         let options = EngineOptions {
             end_when_done: settings.exit_when_done || (settings.container && settings.process_one),
             shutdown_timeout: settings.shutdown_timeout,
@@ -117,7 +120,10 @@ impl Manager {
                 container: settings.container,
                 foreground: settings.foreground,
                 environment: std::env::vars_os().collect(),
+                controllers: tree.as_ref().map(Tree::controllers).unwrap_or_default(),
             }),
+            tree,
+            groups: Groups::default(),
             tellers: Tellers::new(settings.runtime_dir.join("notify"))?,
             watched: Default::default(),
             commands: Commands::default(),
@@ -178,6 +184,7 @@ impl Manager {
                 self.greet(&loaded, log);
                 place::tell(&self.place, &self.settings.log_dir);
                 self.note_loaded(&loaded);
+                self.warn_of_unenforced(loaded.units.iter().map(AsRef::as_ref));
                 self.tell_who_was_killed();
                 Some(loaded)
             }
@@ -214,6 +221,11 @@ impl Manager {
             let names: std::collections::HashSet<String> =
                 living().flat_map(|adopted| PROBES.map(|kind| ReadyMarks::name(adopted.run, kind))).collect();
             marks.keep_only(|name| names.contains(name))?;
+        }
+        for (uid, path) in &snapshot.groups {
+            if let Some(adopted) = begin.adopted.iter().find(|adopted| adopted.run.pod == *uid) {
+                self.groups.recall(*uid, &adopted.label, path);
+            }
         }
         let units: HashMap<&UnitName, &Arc<Unit>> =
             begin.units.iter().map(|unit| (&unit.name, unit)).collect();

@@ -36,6 +36,7 @@ fn words(fault: &Fault<'_>) -> String {
         Step::Interpreter => "interpreter",
         Step::Volume => "volume at",
         Step::Mount => "mount at",
+        Step::Cgroup => "cgroup",
         Step::SpawnerDied => return "the spawner ended before the process was there".to_owned(),
     };
     let about = if detail.is_empty() { act.to_owned() } else { format!("{act} {}", detail.escape_debug()) };
@@ -43,6 +44,9 @@ fn words(fault: &Fault<'_>) -> String {
         (Step::Path, _) => format!("{about}: not in PATH"),
         (Step::User, 0) => format!("{about}: no such user"),
         (Step::Mount, libc::EPERM) => format!("{about}: only root may mount volumes (EPERM)"),
+        (Step::Cgroup, libc::ERANGE | libc::EINVAL) => {
+            format!("{about}: the kernel does not take this value")
+        }
         (Step::Group, 0) => format!("{about}: no such group"),
         (_, 0) => format!("{about}: not usable"),
         (_, errno) => format!("{about}: {}", errno_words(errno)),

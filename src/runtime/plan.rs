@@ -3,6 +3,7 @@
 //!
 //! One [`Planner`] is used for all starts, and keeps its buffers: a plan costs a few microseconds.
 
+mod group;
 mod volumes;
 
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ pub struct Surroundings {
     pub foreground: bool,
     /// supd's own environment.
     pub environment: Vec<(OsString, OsString)>,
+    /// What cgroups of pods can limit.
+    pub controllers: Vec<String>,
 }
 
 /// Makes plans.
@@ -46,6 +49,7 @@ pub struct Planner {
     default_output: plan::Output,
     /// Everything that supd was started with, for `env_pass`.
     own: Vec<OwnVariable>,
+    controllers: Vec<String>,
     /// The base of a process that keeps supd's user, and of one that doesn't.
     base_same_user: Vec<Vec<u8>>,
     base_other_user: Vec<Vec<u8>>,
@@ -67,6 +71,8 @@ pub struct Start<'a> {
     pub label: &'a Label,
     /// `${attempt}`.
     pub attempt: u32,
+    /// The cgroup of its pod, below those of all units.
+    pub group: Option<&'a str>,
 }
 
 /// Where the output of a command that joins a pod goes: to descriptors that come along with its Spawn.
@@ -81,7 +87,7 @@ pub enum Joined {
 impl Planner {
     /// A planner for these surroundings.
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { container, foreground, environment } = surroundings;
+        let Surroundings { container, foreground, environment, controllers } = surroundings;
         let own: Vec<OwnVariable> = environment
             .into_iter()
             .filter(|(name, _)| !WITHHELD.iter().any(|withheld| name == withheld))
@@ -104,7 +110,12 @@ impl Planner {
         let base_same_user = with_path(passed(&[&PASSED[..], &PASSED_ACCOUNT].concat()));
         let default_output = if container || foreground { plan::Output::Both } else { plan::Output::Log };
         let plan = plan::Plan::default();
-        Self { container, default_output, own, base_same_user, base_other_user, plan }
+        Self { container, default_output, own, controllers, base_same_user, base_other_user, plan }
+    }
+
+    /// What cgroups of pods can limit here.
+    pub fn controllers(&self) -> &[String] {
+        &self.controllers
     }
 
     /// The plan of a process of a pod, and the path of its log below the log directory (empty: it has
@@ -146,6 +157,11 @@ impl Planner {
         let process = start.unit.pod()?.process(place);
         self.common(start, process, &[]);
         let plan = &mut self.plan;
+        if let Some(group) = &mut plan.cgroup {
+            // A guest: what is set there stays as it is, and its end is nothing to the others.
+            group.settings.clear();
+            group.owner = false;
+        }
         match command {
             Errand::Exec(words) => plan.argv.extend(words.iter().map(|word| word.clone().into_bytes())),
             Errand::Look { arguments, own } => {
@@ -155,6 +171,8 @@ impl Planner {
                 plan.env_files.clear();
                 plan.env.clear();
                 plan.rlimits.clear();
+                // supd's own, at supd's expense.
+                plan.cgroup = None;
                 plan.working_dir = Some(b"/".to_vec());
                 if *own {
                     (plan.user, plan.group, plan.supplementary_groups) = (None, None, None);
@@ -171,7 +189,7 @@ impl Planner {
 
     /// What every process of a pod has: program, environment, account, limits; the rest as it is by default.
     fn common(&mut self, start: Start<'_>, process: &Process, command: &[Text]) {
-        let Self { container, own, base_same_user, base_other_user, plan, .. } = self;
+        let Self { container, own, base_same_user, base_other_user, plan, controllers, .. } = self;
         let expand = |text: &Text| expand(text, &start).into_bytes();
         let base = if process.user.is_none() { base_same_user } else { base_other_user };
         // `clone_from` keeps the buffers of the last plan.
@@ -206,6 +224,7 @@ impl Planner {
             process.rlimits.iter().map(|limit| plan::Rlimit { resource: limit.resource, value: limit.value }),
         );
         (plan.volumes, plan.mounts) = volumes::volumes(&start, process);
+        plan.cgroup = start.group.map(|pod| group::of(pod, start.unit, process, controllers));
         plan.strict = false;
         plan.stdin = plan::Input::Null;
         plan.readiness_fd = None;

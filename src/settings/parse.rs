@@ -182,6 +182,7 @@ struct Options {
     container: bool,
     foreground: bool,
     process_one: bool,
+    tree: Option<PathBuf>,
     number: Option<u8>,
     stand_in: bool,
     safe: bool,
@@ -210,6 +211,7 @@ impl Options {
             "--units" => self.units.push(directory()?),
             "--runtime-dir" => self.runtime_dir = Some(directory()?),
             "--state-dir" => self.state_dir = Some(directory()?),
+            "--tree" if role => self.tree = Some(directory()?),
             "--log-dir" => self.log_dir = Some(directory()?),
             "--exit-when-done" => self.exit_when_done = true,
             "--shutdown-timeout" => self.shutdown_timeout = Some(duration(name, &value()?)?),
@@ -315,6 +317,7 @@ impl Options {
             container: place.container,
             foreground: place.foreground,
             process_one: place.process_one,
+            tree: self.tree,
             watchdog: self.watchdog,
         };
         let socket = settings.control_socket();
@@ -529,6 +532,7 @@ mod tests {
         let mut settings = start(&said, true, &[]);
         settings.container = true;
         settings.process_one = true;
+        settings.tree = Some("/sys/fs/cgroup".into());
         for role in [
             Role::Keeper { before: Before::Nothing },
             Role::Keeper { before: Before::Replaced(17) },

@@ -9,10 +9,11 @@
 
 use std::ffi::c_char;
 use std::io;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
 use super::volumes::ChildBind;
-use crate::sys::clone::{Parent, Stack, clone_vm};
+use crate::sys::clone::{Birth, Stack, clone_vm};
 use crate::wire::run::Step;
 use crate::wire::table::pack_fault;
 
@@ -20,6 +21,12 @@ use crate::wire::table::pack_fault;
 pub(super) struct ChildPlan<'a> {
     /// Volumes to mount, outer ones first; with any the child has a mount namespace of its own.
     pub(super) binds: &'a [ChildBind],
+    /// The file by which it enters its cgroup, where it is not born in it; -1: none.
+    pub(super) door: i32,
+    /// Set before it runs, if it was.
+    pub(super) group_entered: &'a AtomicBool,
+    /// It has done anything at all.
+    pub(super) lived: &'a AtomicBool,
     /// Paths to try in order, as execvp(3) does; ends with null.
     pub(super) programs: &'a [*const c_char],
     /// Ends with null.
@@ -58,9 +65,14 @@ const BUSY_WAIT_NS: i64 = 20_000_000;
 
 /// Makes the new process; comes back when it has executed its program, or has ended and left a fault. To be
 /// called by the one thread of a spawner.
-pub(super) fn clone(stack: &mut Stack, pid: &AtomicI32, plan: &ChildPlan<'_>) -> io::Result<Parent> {
+pub(super) fn clone(
+    stack: &mut Stack,
+    pid: &AtomicI32,
+    group: Option<BorrowedFd<'_>>,
+    plan: &ChildPlan<'_>,
+) -> io::Result<Birth> {
     // SAFETY: `run` is made for this, and the plan lives until we come back.
-    unsafe { clone_vm(stack, pid, run, plan) }
+    unsafe { clone_vm(stack, pid, (group, plan.group_entered), run, plan) }
 }
 
 /// The new process. `plan` is valid until we have executed or ended.
@@ -70,6 +82,7 @@ pub(super) fn clone(stack: &mut Stack, pid: &AtomicI32, plan: &ChildPlan<'_>) ->
 unsafe extern "C" fn run(plan: *const ChildPlan<'_>) -> ! {
     // SAFETY: the spawner stands still and keeps the plan.
     let plan = unsafe { &*plan };
+    plan.lived.store(true, Ordering::Relaxed);
     let (step, errno) = match become_program(plan) {
         Err(failure) => failure,
         Ok(never) => match never {},
@@ -87,6 +100,10 @@ enum Never {}
 type Failure = (Step, i32);
 
 fn become_program(plan: &ChildPlan<'_>) -> Result<Never, Failure> {
+    // First of all, so that whatever it does is counted there, and nothing of it can be elsewhere.
+    if plan.door >= 0 && !plan.group_entered.load(Ordering::Relaxed) {
+        check(Step::Cgroup, call(libc::SYS_write, [long(plan.door), c"0".as_ptr() as i64, 1, 0]))?;
+    }
     // Signals need nothing: the spawner handles, ignores and blocks none, and so do its children.
     check(Step::Session, call(libc::SYS_setsid, [0; 4]))?;
     for (source, target) in plan.fds {

@@ -22,6 +22,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::limits::{MESSAGE_BYTES_MAX, STAND_IN_IDLE_MS};
 use crate::settings::{Settings, exit};
 use crate::sys;
+use crate::wire::cgroup::Tree;
 use crate::wire::channel::Channel;
 use crate::wire::own_log::OwnLog;
 use crate::wire::table::{Phase, Table};
@@ -39,6 +40,8 @@ struct Spawner {
     /// What names this supd among others.
     runtime_dir: PathBuf,
     voice: Voice,
+    /// The cgroups of runs, where there are any.
+    tree: Option<Tree>,
     workshop: prepare::Workshop,
     stack: sys::clone::Stack,
     /// Reused for every message that is sent.
@@ -56,7 +59,8 @@ pub fn run(settings: &Settings, number: u8, stand_in: bool) -> u8 {
         eprintln!("supd spawner: this is a part of supd, started by it; run `supd` instead");
         return exit::USAGE;
     };
-    match Spawner::new(number, channel, queue, table, voice.clone(), settings.runtime_dir.clone()) {
+    raise_oom_score();
+    match Spawner::new(number, (channel, queue, table), voice.clone(), settings) {
         Ok(mut spawner) => spawner.serve(stand_in),
         Err(error) => {
             voice.error(format_args!("cannot begin: {error}"));
@@ -74,22 +78,33 @@ enum Next {
     End,
 }
 
+/// What supd is protected by is not for what it runs.
+fn raise_oom_score() {
+    const PATH: &str = "/proc/self/oom_score_adj";
+    if std::fs::read_to_string(PATH).is_ok_and(|text| text.starts_with('-')) {
+        let _ = std::fs::write(PATH, "0");
+    }
+}
+
 impl Spawner {
     fn new(
         number: u8,
-        channel: OwnedFd,
-        queue: OwnedFd,
-        table_fd: OwnedFd,
+        (channel, queue, table_fd): (OwnedFd, OwnedFd, OwnedFd),
         voice: Voice,
-        runtime_dir: PathBuf,
+        settings: &Settings,
     ) -> std::io::Result<Self> {
+        let tree = settings.tree.as_ref().and_then(|top| {
+            let opened = Tree::open(top);
+            opened.map_err(|error| voice.warn(format_args!("no cgroups: {}: {error}", top.display()))).ok()
+        });
         Ok(Self {
+            tree,
             number,
             keeper: channel.into(),
             queue: queue.into(),
             table: Table::map(table_fd.as_fd())?,
             table_fd,
-            runtime_dir,
+            runtime_dir: settings.runtime_dir.clone(),
             voice,
             workshop: prepare::Workshop::new()?,
             stack: sys::clone::Stack::new()?,
@@ -133,8 +148,17 @@ impl Spawner {
                         self.voice.warn(format_args!("volumes of pod {pod:08x} are left: {error}"));
                     }
                 }
+                Ok(ToSpawner::Leave { group }) => self.remove_group(&String::from_utf8_lossy(group)),
                 Err(error) => self.voice.error(format_args!("ignoring a {error} from the manager")),
             }
+        }
+    }
+
+    /// Nobody needs a cgroup any more. One that is not empty after all stays.
+    fn remove_group(&self, group: &str) {
+        let Some(tree) = &self.tree else { return };
+        if let Err(error) = tree.remove(group) {
+            self.voice.debug(format_args!("cgroup {group} is left: {error}"));
         }
     }
 

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Gid, Uid, fchown, getegid, geteuid, pipe2};
@@ -40,6 +41,12 @@ pub(super) struct Prepared {
     child_ends: Vec<OwnedFd>,
     /// Volumes that the child mounts.
     pub(super) binds: Vec<Bind>,
+    /// The cgroup that it is born in.
+    pub(super) group: Option<OwnedFd>,
+    /// The child has done anything at all.
+    pub(super) lived: AtomicBool,
+    /// The file by which it enters that, should it be born elsewhere.
+    pub(super) door: Option<OwnedFd>,
     /// For the keeper: what the child prints.
     pub(super) logs: [Option<OwnedFd>; 2],
     /// For the manager: where it says that it is ready.
@@ -109,6 +116,9 @@ impl Workshop {
             fds: Vec::new(),
             child_ends: Vec::new(),
             binds: Vec::new(),
+            group: None,
+            lived: AtomicBool::new(false),
+            door: None,
             logs: [None, None],
             readiness: None,
             capture: None,
@@ -248,8 +258,13 @@ impl Prepared {
         let rlimits: Vec<(u32, u64)> =
             plan.rlimits.iter().map(|limit| (limit.resource, limit.value)).collect();
         let binds: Vec<ChildBind> = self.binds.iter().map(Bind::for_child).collect();
+        let group_entered = AtomicBool::new(false);
+        self.lived.store(false, Ordering::Relaxed);
         act(&ChildPlan {
             binds: &binds,
+            door: self.door.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+            group_entered: &group_entered,
+            lived: &self.lived,
             programs: &programs,
             argv: &argv,
             envp: &envp,
@@ -282,6 +297,9 @@ impl Prepared {
             Step::Mount => {
                 let places: Vec<&[u8]> = plan.mounts.iter().map(|mount| &mount.path[..]).collect();
                 places.join(&b", "[..])
+            }
+            Step::Cgroup => {
+                plan.cgroup.as_ref().map(|group| group.path.clone().into_bytes()).unwrap_or_default()
             }
             Step::SetUser => plan.user.as_ref().map(super::accounts::describe).unwrap_or_default(),
             Step::SetGroup => self.identity.gid.map(|gid| gid.to_string().into_bytes()).unwrap_or_default(),

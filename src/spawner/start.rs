@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
 
 use super::prepare::{Prepared, Trouble};
 use super::{Next, Spawner, child, volumes};
 use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
 use crate::sys::clone::Parent;
+use crate::wire::cgroup::{Unmade, door, is_group};
 use crate::wire::channel::Received;
 use crate::wire::message::{FromSpawner, PlanAt, Spawn, SpawnerToKeeper};
 use crate::wire::plan::{Output, Plan};
@@ -34,13 +36,25 @@ impl Spawner {
             false => read_plan(spawn, &mut given),
         };
         let sinks = plan.as_ref().map(|plan| sinks(plan, spawn)).unwrap_or_default();
-        let about = Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks };
+        // A guest's end is nothing to its group.
+        let group = plan.as_ref().ok().filter(|_| self.tree.is_some()).and_then(|plan| plan.cgroup.as_ref());
+        let group = group.filter(|group| group.owner && is_group(&group.path));
+        let group = group.map_or(&b""[..], |group| group.path.as_bytes());
+        let about =
+            Description { run: spawn.run, label: spawn.label, log_path: spawn.log_path, sinks, group };
         self.table.describe(slot, &about);
         let done = plan.and_then(|plan| {
             let mut prepared = self.workshop.prepare(&plan, &given, &spawn.run.mark(&self.runtime_dir))?;
             prepared.binds = volumes::prepare(&plan, spawn.run.pod, &self.runtime_dir)?;
+            self.enter_group(slot, &plan, &mut prepared)?;
             self.give_pipes(slot, &prepared)?;
-            let parent = self.clone_child(slot, &plan, &prepared)?;
+            let parent = match self.clone_child(slot, &plan, &prepared) {
+                Err(trouble) if prepared.group.is_some() && is_of_group(&trouble) => {
+                    self.enter_group_again(slot, &plan, &mut prepared)?;
+                    self.clone_child(slot, &plan, &prepared)?
+                }
+                other => other?,
+            };
             Ok((plan, prepared, parent))
         });
         match done {
@@ -51,6 +65,40 @@ impl Spawner {
                 Next::GoOn
             }
         }
+    }
+
+    /// Makes the cgroup that the run is to be born in. Where that cannot be, a run that is to have limits is none;
+    /// another one does without.
+    fn enter_group(&mut self, slot: u16, plan: &Plan, prepared: &mut Prepared) -> Result<(), Trouble> {
+        let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup) else { return Ok(()) };
+        match tree.enter(&group.path, &group.settings) {
+            Ok(entered) => {
+                if entered.used && group.owner {
+                    self.table.set_oom_before(slot, tree.oom_kills(&group.path).unwrap_or(0));
+                }
+                // Where no process is born in a group, or not as it is now.
+                prepared.door = door(entered.directory.as_fd()).ok();
+                prepared.group = Some(entered.directory);
+                Ok(())
+            }
+            Err(unmade) if group.settings.is_empty() => {
+                let Unmade { what, error } = unmade;
+                self.voice.warn(format_args!("no cgroup {what}: {error}; going on without"));
+                Ok(())
+            }
+            Err(Unmade { what, error }) => {
+                Err(Trouble::new(Step::Cgroup, error.raw_os_error().unwrap_or(libc::EIO), what))
+            }
+        }
+    }
+
+    /// The cgroup was removed under us by a spawner that was late, or a process that was in it has made others
+    /// below it, among which none can be born.
+    fn enter_group_again(&mut self, slot: u16, plan: &Plan, prepared: &mut Prepared) -> Result<(), Trouble> {
+        if let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup) {
+            tree.renew(&group.path);
+        }
+        self.enter_group(slot, plan, prepared)
     }
 
     /// Hands the keeper what the child will print, before there is a child: if we die, no line is lost. And
@@ -74,10 +122,12 @@ impl Spawner {
         let (table, stack) = (&self.table, &mut self.stack);
         // The time of birth is written before the birth: a record without it would be one without a child.
         table.set_started(slot, Instant::now());
+        let group = prepared.group.as_ref().map(AsFd::as_fd);
         prepared
             .with_child_plan(plan, table, slot, |child_plan| {
-                child::clone(stack, table.pid_cell(slot), child_plan)
+                child::clone(stack, table.pid_cell(slot), group, child_plan)
             })
+            .map(|birth| birth.parent)
             .map_err(|error| Trouble::new(Step::Clone, error.raw_os_error().unwrap_or(libc::EIO), ""))
     }
 
@@ -85,6 +135,13 @@ impl Spawner {
     fn report(&mut self, spawn: &Spawn<'_>, plan: &Plan, prepared: Prepared, parent: Parent) -> Next {
         let slot = spawn.slot;
         let fault = self.table.fault(slot);
+        if !prepared.lived.load(Ordering::Relaxed)
+            && let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup)
+        {
+            // Killed at birth: by somebody who has killed the whole group before, and the kernel keeps at it. See
+            // `renew_killed_group` of the keeper.
+            tree.renew(&group.path);
+        }
         match fault {
             Some((step, errno, _)) => {
                 let trouble = prepared.explain(plan, step, errno);
@@ -129,6 +186,11 @@ impl Spawner {
         message.encode(&mut self.out);
         let _ = self.queue.send(&self.out, fds);
     }
+}
+
+/// Whether a clone has failed for its cgroup's sake.
+fn is_of_group(trouble: &Trouble) -> bool {
+    trouble.step == Step::Clone && matches!(trouble.errno, libc::ENODEV | libc::EBUSY)
 }
 
 fn read_plan(spawn: &Spawn<'_>, given: &mut Vec<OwnedFd>) -> Result<Plan, Trouble> {

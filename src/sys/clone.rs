@@ -6,8 +6,9 @@
 
 use std::arch::asm;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 /// Stack of a child between clone and exec: its deepest path needs less than 2 KiB.
 const STACK_BYTES: usize = 64 * 1024;
@@ -27,7 +28,7 @@ pub enum Parent {
     Us,
 }
 
-/// clone3's arguments, as far as this program needs them (CLONE_ARGS_SIZE_VER0).
+/// clone3's arguments (CLONE_ARGS_SIZE_VER2).
 #[repr(C)]
 #[derive(Default)]
 struct CloneArgs {
@@ -39,10 +40,27 @@ struct CloneArgs {
     stack: u64,
     stack_size: u64,
     tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// Bytes of the arguments that every kernel with clone3 knows (CLONE_ARGS_SIZE_VER0).
+const ARGUMENTS_FIRST: usize = 64;
+
+/// How a child came into the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// Whose child it is.
+    pub parent: Parent,
+    /// It was born in its cgroup, and need not enter it.
+    pub in_group: bool,
 }
 
 const FLAGS: u64 = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PARENT_SETTID) as u64;
 const CLONE_PARENT: u64 = libc::CLONE_PARENT as u64;
+/// Since Linux 5.7.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 impl Stack {
     /// Reserves it.
@@ -72,7 +90,7 @@ impl Drop for Stack {
 }
 
 /// Clones. The kernel writes the child's pid into `pid` before the child runs; we go on when it has executed
-/// a program or has ended.
+/// a program or has ended. Before it runs `group_entered` is set to whether it is in `group` already.
 ///
 /// # Safety
 /// `entry` runs in our memory while we stand still: it may only do what is async-signal-safe, must not return,
@@ -80,22 +98,37 @@ impl Drop for Stack {
 pub unsafe fn clone_vm<T>(
     stack: &mut Stack,
     pid: &AtomicI32,
+    (group, group_entered): (Option<BorrowedFd<'_>>, &AtomicBool),
     entry: unsafe extern "C" fn(*const T) -> !,
     argument: *const T,
-) -> io::Result<Parent> {
+) -> io::Result<Birth> {
     let entry = entry as usize;
     let argument = argument as usize;
-    let arguments = CloneArgs {
+    let mut arguments = CloneArgs {
         flags: FLAGS | CLONE_PARENT,
         parent_tid: pid.as_ptr() as u64,
         stack: stack.base.as_ptr() as u64 + GUARD_BYTES as u64,
         stack_size: STACK_BYTES as u64,
         ..CloneArgs::default()
     };
-    // SAFETY: the arguments describe a stack that nobody is on; the rest is the caller's promise.
-    match unsafe { clone3_stub(&arguments, entry, argument) } {
+    if let Some(group) = group {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = u64::from(group.as_raw_fd().cast_unsigned());
+        group_entered.store(true, Ordering::Relaxed);
+        // SAFETY: the arguments describe a stack that nobody is on; the rest is the caller's promise.
+        match unsafe { clone3_stub(&arguments, size_of::<CloneArgs>(), entry, argument) } {
+            Ok(()) => return Ok(Birth { parent: Parent::Ours, in_group: true }),
+            Err(error) if is_refusal(&error) || is_refusal_of_group(&error) => {}
+            Err(error) => return Err(error),
+        }
+        arguments.flags &= !CLONE_INTO_CGROUP;
+        group_entered.store(false, Ordering::Relaxed);
+    }
+    let born = |parent| Birth { parent, in_group: false };
+    // SAFETY: as above.
+    match unsafe { clone3_stub(&arguments, ARGUMENTS_FIRST, entry, argument) } {
         Err(error) if is_refusal(&error) => {}
-        result => return result.map(|()| Parent::Ours),
+        result => return result.map(|()| born(Parent::Ours)),
     }
     let top = arguments.stack + arguments.stack_size;
     for (flags, parent) in [(FLAGS | CLONE_PARENT, Parent::Ours), (FLAGS | libc::SIGCHLD as u64, Parent::Us)]
@@ -103,7 +136,7 @@ pub unsafe fn clone_vm<T>(
         // SAFETY: as above.
         match unsafe { clone_stub(flags, top, arguments.parent_tid, entry, argument) } {
             Err(error) if is_refusal(&error) && parent == Parent::Ours => {}
-            result => return result.map(|()| parent),
+            result => return result.map(|()| born(parent)),
         }
     }
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
@@ -132,7 +165,7 @@ pub fn child(body: &dyn Fn() -> u8) -> io::Result<i32> {
     let top = arguments.stack + arguments.stack_size;
     // SAFETY: the arguments describe a stack that nobody is on; `body` is there until we go on.
     unsafe {
-        match clone3_stub(&arguments, entry, argument) {
+        match clone3_stub(&arguments, ARGUMENTS_FIRST, entry, argument) {
             Err(error) if is_refusal(&error) => {
                 clone_stub(FLAGS | libc::SIGCHLD as u64, top, arguments.parent_tid, entry, argument)?;
             }
@@ -147,6 +180,11 @@ fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::EINVAL))
 }
 
+/// Whether a child cannot be born in a cgroup here (an older kernel), or not in this one; it may yet enter it.
+fn is_refusal_of_group(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::E2BIG | libc::EACCES | libc::EOPNOTSUPP | libc::EBADF))
+}
+
 fn outcome(result: isize) -> io::Result<()> {
     match i32::try_from(-result) {
         Ok(errno) if errno > 0 => Err(io::Error::from_raw_os_error(errno)),
@@ -155,7 +193,7 @@ fn outcome(result: isize) -> io::Result<()> {
 }
 
 #[cfg(target_arch = "x86_64")]
-unsafe fn clone3_stub(arguments: &CloneArgs, entry: usize, argument: usize) -> io::Result<()> {
+unsafe fn clone3_stub(arguments: &CloneArgs, size: usize, entry: usize, argument: usize) -> io::Result<()> {
     let result: isize;
     // SAFETY: the caller's promise. The kernel keeps all registers but rax, rcx and r11, in both processes;
     // the child's stack pointer is aligned, as `call` wants it, and it never comes back.
@@ -171,7 +209,7 @@ unsafe fn clone3_stub(arguments: &CloneArgs, entry: usize, argument: usize) -> i
             "2:",
             inlateout("rax") libc::SYS_clone3 as isize => result,
             in("rdi") arguments,
-            in("rsi") size_of::<CloneArgs>(),
+            in("rsi") size,
             in("r8") entry,
             in("r9") argument,
             lateout("rcx") _,
@@ -211,7 +249,7 @@ unsafe fn clone_stub(flags: u64, top: u64, pid: u64, entry: usize, argument: usi
 }
 
 #[cfg(target_arch = "aarch64")]
-unsafe fn clone3_stub(arguments: &CloneArgs, entry: usize, argument: usize) -> io::Result<()> {
+unsafe fn clone3_stub(arguments: &CloneArgs, size: usize, entry: usize, argument: usize) -> io::Result<()> {
     let result: isize;
     // SAFETY: the caller's promise. The kernel keeps all registers but x0 in both processes; the child's stack
     // pointer is aligned to 16, and it never comes back.
@@ -227,7 +265,7 @@ unsafe fn clone3_stub(arguments: &CloneArgs, entry: usize, argument: usize) -> i
             "2:",
             in("x8") libc::SYS_clone3,
             inlateout("x0") arguments as *const CloneArgs as isize => result,
-            in("x1") size_of::<CloneArgs>(),
+            in("x1") size,
             in("x9") entry,
             in("x10") argument,
         );

@@ -4,7 +4,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 
 use super::clone::{Parent, Stack, clone_vm};
 use super::{confine, memory, pidfd, process};
@@ -77,8 +77,11 @@ pub fn clone3() -> io::Result<()> {
 /// A child that is born as our parent's, in our memory, as runs are. It is the prober's own then, until that ends.
 pub fn clone_for_parent() -> io::Result<()> {
     let mut stack = Stack::new()?;
+    let entered = AtomicBool::new(false);
     // SAFETY: the entry ends at once, and needs nothing; we are the only thread.
-    match unsafe { clone_vm(&mut stack, &AtomicI32::new(0), end, &raw const NOTHING) }? {
+    let birth =
+        unsafe { clone_vm(&mut stack, &AtomicI32::new(0), (None, &entered), end, &raw const NOTHING) }?;
+    match birth.parent {
         Parent::Ours => Ok(()),
         Parent::Us => Err(io::Error::from_raw_os_error(libc::EPERM)),
     }

@@ -6,7 +6,8 @@
 
 use super::model::{
     Account, Backoff, Body, CronJob, ExitCodes, FailureRule, FailureWhen, FileContent, Handler, Hook,
-    HookKind, Http, Job, PodTemplate, Probe, Process, Relation, Rollout, Share, Unit, Volume, VolumeSource,
+    HookKind, Http, Job, Limits, PodTemplate, Probe, Process, Relation, Rollout, Share, Unit, Volume,
+    VolumeSource,
 };
 use super::text::Text;
 
@@ -200,6 +201,19 @@ impl Fnv {
         self.option("umask", process.umask.map(u64::from));
         for limit in &process.rlimits {
             self.option(&limit.name, Some(limit.value));
+        }
+        let Limits { memory_max, memory_high, cpu_max, cpu_weight, pids_max } = process.limits;
+        for (name, value) in [
+            ("memory_max", memory_max),
+            ("memory_high", memory_high),
+            ("cpu_max", cpu_max),
+            ("cpu_weight", cpu_weight),
+            ("pids_max", pids_max),
+        ] {
+            // What is not there changes no hash that was stored before there were any.
+            if value.is_some() {
+                self.option(name, value);
+            }
         }
         for mount in &process.mounts {
             self.text("mount", &mount.volume);

@@ -61,7 +61,9 @@ table! { TCP "`tcp`" ["host" "port"] [] }
 table! { GRPC "`grpc`" ["host" "port" "service"] [] }
 table! { HOOK "a hook" ["exec" "http" "sleep"] [] }
 table! { STOP "[stop]" ["signal" "grace" "pre"] [] }
-table! { RESOURCES "[resources]" ["rlimits"] ["memory_max" "cpu_max" "pids_max"] }
+table! { RESOURCES "[resources]" [
+    "rlimits" "memory_max" "memory_high" "cpu_max" "cpu_weight" "pids_max"
+] [] }
 table! { LOGS "[logs]" ["stdout" "stderr"] [] }
 table! { JOB "[job]" [
     "completions" "parallelism" "completion_mode" "backoff_limit" "active_deadline" "suspend" "keep_pods" "backoff"

@@ -35,6 +35,7 @@ mod policies;
 mod probe;
 mod process;
 mod reader;
+mod resources;
 mod restart;
 mod service;
 mod source;

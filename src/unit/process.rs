@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 
 use super::diagnostic::Code;
-use super::keys::nearest;
-use super::model::{Account, EnvFile, Part, Process, RestartPolicy, Rlimit, Stop};
+use super::model::{Account, EnvFile, Part, Process, RestartPolicy, Stop};
 use super::reader::{Reader, short};
 use super::source::Span;
 use super::text::Text;
 use super::tree::{Entry, Table, Value};
-use super::value;
 
 /// What supd sets itself in every process.
 const RESERVED_ENV: [&str; 11] = [
@@ -39,7 +37,7 @@ impl Reader<'_> {
         let group = table.get("group").and_then(|entry| self.account(&entry.node, "group"));
         let supplementary_groups = self.groups(table);
         let umask = self.umask(table);
-        let rlimits = self.rlimits(table, unit);
+        let (rlimits, limits) = self.resources(table, unit);
         let success_exit = self.success_exit(table);
         let mounts = self.mounts(table, unit);
         Some(Process {
@@ -54,6 +52,7 @@ impl Reader<'_> {
             supplementary_groups,
             umask,
             rlimits,
+            limits,
             success_exit,
             mounts,
             part: Part::Application,
@@ -243,44 +242,6 @@ impl Reader<'_> {
             }
         }
         mask
-    }
-
-    fn rlimits(&mut self, table: &Table, unit: &Table) -> Vec<Rlimit> {
-        let Some(resources) = self.table(table, "resources") else { return Vec::new() };
-        self.check_keys(resources, &super::keys::RESOURCES, unit);
-        let Some(limits) = self.table(resources, "rlimits") else { return Vec::new() };
-        let mut rlimits = Vec::new();
-        for entry in &limits.entries {
-            let Some((resource, bytes)) = value::rlimit(&entry.key) else {
-                let message = format!("unknown key `{}`", short(&entry.key));
-                let near = nearest(&entry.key, value::rlimit_names());
-                let fault =
-                    self.fault(entry.key_span, Code::UnknownKey, message).label("not a resource limit");
-                if let Some(near) = near {
-                    fault.help(format!("did you mean `{near}`?"));
-                }
-                continue;
-            };
-            let value = match &entry.node.value {
-                Value::Integer(Some(value), _) => u64::try_from(*value).ok(),
-                Value::String(text) if text == "infinity" || text == "unlimited" => Some(u64::MAX),
-                Value::String(text) if bytes => value::size(text),
-                _ => None,
-            };
-            let Some(value) = value else {
-                let written = short(self.sources.slice(entry.node.span));
-                let message = format!("`{} = {written}` is no limit", entry.key);
-                let label = if bytes {
-                    "a number of bytes, a size like \"64Mi\", or \"infinity\""
-                } else {
-                    "a number, or \"infinity\""
-                };
-                self.fault(entry.node.span, Code::BadSize, message).label(label);
-                continue;
-            };
-            rlimits.push(Rlimit { name: entry.key.clone(), resource, value });
-        }
-        rlimits
     }
 
     fn success_exit(&mut self, table: &Table) -> Vec<u8> {

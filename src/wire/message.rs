@@ -30,6 +30,11 @@ pub enum ToSpawner<'a> {
         /// Its uid.
         pod: u64,
     },
+    /// Nobody is to be born in a cgroup any more: it goes, with what is empty above it.
+    Leave {
+        /// Below those of all units.
+        group: &'a [u8],
+    },
 }
 
 /// Start a run. Descriptors: the plan's memfd if it is attached, then those that the plan calls given.
@@ -234,6 +239,8 @@ pub enum KeeperToManager<'a> {
         asked: bool,
         /// As given with its Spawn.
         label: &'a [u8],
+        /// The cgroup that is its own; empty: none.
+        group: &'a [u8],
     },
     /// All of the table has been told.
     SnapshotEnd,
@@ -267,6 +274,19 @@ pub enum KeeperToManager<'a> {
     /// was answered neither by `Started` nor by `Exited`, unchanged. What had begun is refused then, and ends
     /// or goes on by itself.
     SpawnerGone,
+    /// A run has had KILL, or has left others in its cgroup that have, and something of it is still there.
+    Lingers {
+        /// Where.
+        slot: u16,
+        /// Who.
+        run: Run,
+        /// How many processes; 0: nobody can say.
+        left: u32,
+        /// One of them, and its state as ps(1) shows it; 0: nobody can say.
+        pid: i32,
+        /// `D`: it waits for a device and hears no signal.
+        state: u8,
+    },
     /// TERM, INT, QUIT, PWR or 37: end everything in order.
     StopRequest {
         /// Which.
@@ -372,6 +392,8 @@ pub struct Exited<'a> {
     pub at: Instant,
     /// Resource limits that could not be raised, a bit for each RLIMIT_* number: a warning.
     pub limits_refused: u32,
+    /// The kernel has ended processes of its cgroup for want of memory.
+    pub out_of_memory: bool,
 }
 
 /// Keeper → logger. After a death of the logger everything is said again.

@@ -5,6 +5,7 @@
 //! numbers little-endian, bytes behind their length.
 
 pub mod after;
+pub mod cgroup;
 pub mod channel;
 pub mod codec;
 pub mod handover;

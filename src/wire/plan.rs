@@ -1,6 +1,7 @@
 //! What a spawner is to do, as the unit names it: nothing in a plan has been looked up, opened or resolved,
 //! since whatever touches a path of a user happens in the spawner.
 
+use super::cgroup::setting::Setting;
 use super::codec::{Malformed, Reader, Writer};
 use super::volume::{Mount, Volume};
 
@@ -43,6 +44,19 @@ pub struct Plan {
     pub volumes: Vec<Volume>,
     /// Where.
     pub mounts: Vec<Mount>,
+    /// The cgroup that it is born in; `None`: the spawner's own.
+    pub cgroup: Option<Cgroup>,
+}
+
+/// A cgroup, below those of all units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cgroup {
+    /// `web/web-0`; see [`super::cgroup::is_group`].
+    pub path: String,
+    /// What is to stand in its files.
+    pub settings: Vec<Setting>,
+    /// The run is this group's: what it leaves there is ended with it. Else it is a guest.
+    pub owner: bool,
 }
 
 /// A file of environment variables.
@@ -144,6 +158,10 @@ impl Plan {
         self.volumes.iter().for_each(|volume| volume.put(&mut to));
         to.count(self.mounts.len());
         self.mounts.iter().for_each(|mount| mount.put(&mut to));
+        option(&mut to, self.cgroup.as_ref(), |to, group| {
+            to.bytes(group.path.as_bytes()).bool(group.owner).count(group.settings.len());
+            group.settings.iter().for_each(|setting| setting.put(to));
+        });
     }
 
     /// Reads it.
@@ -174,6 +192,10 @@ impl Plan {
             terminal: from.bool()?,
             volumes: read_many(from, 10, Volume::get)?,
             mounts: read_many(from, 11, Mount::get)?,
+            cgroup: read_option(from, |from| {
+                let path = String::from_utf8(from.bytes()?.to_vec()).map_err(|_| Malformed)?;
+                Ok(Cgroup { path, owner: from.bool()?, settings: read_many(from, 8, Setting::get)? })
+            })?,
         };
         std::mem::replace(from, Reader::new(&[])).end()?;
         Ok(plan)
@@ -291,6 +313,11 @@ mod tests {
                 },
             ],
             mounts: vec![Mount { volume: 1, path: b"/x".to_vec(), sub_path: b"y".to_vec(), read_only: true }],
+            cgroup: Some(Cgroup {
+                path: "web/web-0".to_owned(),
+                settings: vec![Setting::new("pids.max", "9")],
+                owner: true,
+            }),
         }
     }
 

@@ -115,11 +115,13 @@ pub enum Step {
     Volume = 20,
     /// Mounting volumes: detail is where.
     Mount = 21,
+    /// Its cgroup: detail is what of it.
+    Cgroup = 22,
 }
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Plan,
         Self::User,
         Self::Group,
@@ -141,6 +143,7 @@ impl Step {
         Self::SpawnerDied,
         Self::Volume,
         Self::Mount,
+        Self::Cgroup,
     ];
 
     /// From its number.

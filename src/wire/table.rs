@@ -24,11 +24,12 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use super::run::{Instant, Run, Step};
-use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, SLOTS};
+use crate::limits::{GROUP_BYTES_MAX, LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, SLOTS};
 use crate::sys::memory::SharedMemory;
 
 pub mod end;
 pub mod file;
+pub mod group;
 
 /// The mapped table.
 pub struct Table {
@@ -72,6 +73,8 @@ pub struct Description<'a> {
     pub log_path: &'a [u8],
     /// Which streams are logged, and which of them are copied to the terminal.
     pub sinks: Sinks,
+    /// The cgroup that is its own; empty: none.
+    pub group: &'a [u8],
 }
 
 /// Which streams of a run go to the logger.
@@ -114,7 +117,7 @@ impl Bytes {
 }
 
 /// What the first word says; its low half numbers the layout. Another layout, another number.
-pub const MAGIC: u64 = 0x7375_7064_0000_0003;
+pub const MAGIC: u64 = 0x7375_7064_0000_0004;
 /// Tickets have 24 bits: a Spawn would have to be read sixteen million starts late to find its own again.
 const TICKET_MASK: u32 = 0xff_ffff;
 const HEADER_WORDS: usize = 16 + 2 * OWNERS;
@@ -161,12 +164,16 @@ mod field {
     /// Which process it is, by a number that no other has.
     pub(super) const IDENTITY: usize = DETAIL + TEXT_BYTES_MAX / 8;
     pub(super) const ACKNOWLEDGED: usize = IDENTITY + 1;
+    /// Its cgroup, and what that had counted before it.
+    pub(super) const GROUP: usize = ACKNOWLEDGED + 1;
+    pub(super) const OOM_BEFORE: usize = GROUP + crate::limits::GROUP_BYTES_MAX / 8;
     /// See `end`.
-    pub(super) const END: usize = ACKNOWLEDGED + 1;
+    pub(super) const END: usize = OOM_BEFORE + 1;
     pub(super) const WORDS: usize = END + super::end::WORDS;
 }
 
 const _: () = assert!(LABEL_BYTES_MAX <= TEXT_BYTES_MAX && LOG_PATH_BYTES_MAX <= TEXT_BYTES_MAX);
+const _: () = assert!(GROUP_BYTES_MAX <= TEXT_BYTES_MAX && GROUP_BYTES_MAX.is_multiple_of(8));
 const _: () = assert!(LABEL_BYTES_MAX.is_multiple_of(8) && LOG_PATH_BYTES_MAX.is_multiple_of(8));
 const WORDS: usize = HEADER_WORDS + SLOTS + SLOTS * field::WORDS;
 
@@ -307,13 +314,15 @@ impl Table {
             field::LIMITS_REFUSED,
             field::IDENTITY,
             field::ACKNOWLEDGED,
+            field::OOM_BEFORE,
             field::END,
         ] {
             self.store(slot, cleared, 0);
         }
         let label = self.write_text(slot, field::LABEL, about.label, LABEL_BYTES_MAX);
         let path = self.write_text(slot, field::LOG_PATH, about.log_path, LOG_PATH_BYTES_MAX);
-        self.store(slot, field::LENGTHS, label | path << 16);
+        let group = self.write_text(slot, field::GROUP, about.group, GROUP_BYTES_MAX);
+        self.store(slot, field::LENGTHS, label | path << 16 | group << 48);
         self.store(slot, field::DESCRIBED, self.state(slot).pack());
     }
 
@@ -384,7 +393,7 @@ impl Table {
 
     /// Writes what the fault is about.
     pub fn set_fault_detail(&self, slot: u16, detail: &[u8]) {
-        let lengths = self.load(slot, field::LENGTHS) & 0xffff_ffff;
+        let lengths = self.load(slot, field::LENGTHS) & 0xffff_0000_ffff_ffff;
         let detail = self.write_text(slot, field::DETAIL, detail, DETAIL_BYTES_MAX);
         self.store(slot, field::LENGTHS, lengths | detail << 32);
     }

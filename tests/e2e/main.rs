@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_manifests;
+mod cgroup;
 mod complete_logs;
 mod confined;
 mod cron;

@@ -254,6 +254,12 @@ fn process(names: Names, name: String, part: Part, policy: RestartPolicy) -> Box
                 supplementary_groups: whom.2,
                 umask: odd.then_some(0o22),
                 rlimits: Vec::new(),
+                limits: Limits {
+                    memory_max: odd.then_some(64 << 20),
+                    cpu_max: odd.then_some(1_500),
+                    pids_max: step.then_some(9),
+                    ..Limits::default()
+                },
                 success_exit: if odd { vec![0, 7] } else { vec![0] },
                 mounts: Box::default(),
                 part,

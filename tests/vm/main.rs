@@ -4,6 +4,7 @@
 // The rules are for the daemon: a test has children of its own.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::disallowed_types)]
 
+mod cgroup;
 mod debian;
 mod fault;
 mod guest;

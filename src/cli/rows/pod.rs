@@ -37,6 +37,7 @@ impl Tabular for Pod {
         match self.status.phase {
             Phase::Succeeded => Tone::Complete,
             Phase::Failed => Tone::Failing,
+            _ if self.status.lingering.is_some() => Tone::Failing,
             _ if self.status.terminating => Tone::Moving,
             _ if in_trouble(self) => Tone::Failing,
             Phase::Running if self.is_ready() => Tone::Well,
@@ -48,6 +49,9 @@ impl Tabular for Pod {
 /// The word in STATUS: the phase, unless the pod or one of its processes has more to say (OUT-002).
 pub fn word(pod: &Pod) -> String {
     let status = &pod.status;
+    if status.lingering.is_some() {
+        return super::unit::UNKILLABLE.to_owned();
+    }
     if status.terminating && !is_terminal(status.phase) {
         return "Terminating".to_owned();
     }

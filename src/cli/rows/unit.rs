@@ -69,9 +69,13 @@ pub fn pod_cells(pod: &UnitPod, branch: &str, look: Look) -> Vec<Cell> {
     ]
 }
 
+/// STATUS of a pod of which KILL has not ended all.
+pub const UNKILLABLE: &str = "Unkillable";
+
 /// The word in STATUS of a pod below its unit.
 pub fn pod_word(pod: &UnitPod) -> &str {
     match pod.phase {
+        _ if pod.lingering.is_some() => UNKILLABLE,
         Phase::Pending | Phase::Running if pod.terminating => "Terminating",
         _ if pod.reason.is_empty() => pod.phase.as_str(),
         _ => &pod.reason,
@@ -82,6 +86,7 @@ fn pod_tone(pod: &UnitPod) -> Tone {
     match pod.phase {
         Phase::Succeeded => Tone::Complete,
         Phase::Failed => Tone::Failing,
+        _ if pod.lingering.is_some() => Tone::Failing,
         _ if pod.reason == "CrashLoopBackOff" => Tone::Failing,
         Phase::Running if pod.ready && !pod.terminating => Tone::Well,
         Phase::Running | Phase::Pending => Tone::Moving,

@@ -11,7 +11,7 @@ use super::{
     is_default,
 };
 use crate::engine::id::{Class, PodUid};
-use crate::engine::view::{JobView, Phase, PodView, ProcessState, ProcessView};
+use crate::engine::view::{self, JobView, Phase, PodView, ProcessState, ProcessView};
 use crate::unit::model::PodTemplate;
 use crate::unit::name::UnitName;
 
@@ -62,6 +62,9 @@ pub struct PodStatus {
     /// What main says of itself (sd_notify's `STATUS=`).
     #[serde(default, skip_serializing_if = "is_default")]
     pub status_text: String,
+    /// It was killed, and something of it is there all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lingering: Option<Lingering>,
     /// When it became final.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finish_time: Option<Time>,
@@ -71,6 +74,22 @@ pub struct PodStatus {
     /// Memory that it has now, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+}
+
+/// What KILL has not ended: nothing takes its place before it is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lingering {
+    /// In words.
+    pub message: String,
+    /// Since when that is known.
+    pub since: Time,
+}
+
+impl From<&view::Lingering> for Lingering {
+    fn from(lingering: &view::Lingering) -> Self {
+        Self { message: lingering.message.clone(), since: lingering.since.into() }
+    }
 }
 
 /// A condition of a pod or a deployment.
@@ -125,6 +144,7 @@ impl From<&PodView> for Pod {
             outdated: view.outdated,
             ready_message: view.ready_message.clone(),
             status_text: view.status_text.clone(),
+            lingering: view.lingering.as_ref().map(Into::into),
             finish_time: view.finished.map(Into::into),
             cpu_percent: None,
             memory_bytes: None,

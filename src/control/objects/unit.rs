@@ -168,6 +168,9 @@ pub struct UnitPod {
     /// What it says of itself (sd_notify's `STATUS=`).
     #[serde(default, skip_serializing_if = "is_default")]
     pub status_text: String,
+    /// See [`super::PodStatus::lingering`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lingering: Option<super::Lingering>,
 }
 
 /// Without its pods and its job. See [`Unit::with`].
@@ -293,6 +296,7 @@ impl From<&PodView> for UnitPod {
             next_restart_time: until.map(Into::into),
             created: view.created.into(),
             status_text: view.status_text.clone(),
+            lingering: view.lingering.as_ref().map(Into::into),
         }
     }
 }

@@ -24,12 +24,13 @@ mod begin;
 mod end;
 mod health;
 mod hook;
+mod linger;
 mod look;
 mod renew;
 mod start;
 mod stop;
 
-use super::event::Label;
+use super::event::{Label, Left};
 use super::id::{Class, JobName, PodName, PodUid, RunId};
 use super::restart::Series;
 use super::time::{Mono, Now, Wall};
@@ -134,6 +135,8 @@ pub(in crate::engine) struct Process {
     pub(in crate::engine) last: Option<Box<Terminated>>,
     /// The present run was asked to end, by its pod's end or for itself. Kept until the next start.
     pub(in crate::engine) stopping: Option<Box<Stopping>>,
+    /// What KILL has not ended of the present run, and since when that is known.
+    pub(in crate::engine) left: Option<(Left, Now)>,
 }
 
 /// How far a running process has come.
@@ -280,6 +283,7 @@ impl Process {
             series: Series::default(),
             last: None,
             stopping: None,
+            left: None,
         }
     }
 

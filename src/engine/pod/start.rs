@@ -78,6 +78,7 @@ impl Engine {
             process.state
         );
         process.state = state;
+        process.left = None;
         out.push(Action::Changed(ObjectRef::Pod(uid)));
         let unit = pod.unit.name.clone();
         self.mark(&unit);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cron::CronView;
 pub use self::job::{JobCondition, JobOwner, JobView};
-pub use self::pod::{Phase, PodView, ProcessState, ProcessView, Terminated};
+pub use self::pod::{Lingering, Phase, PodView, ProcessState, ProcessView, Terminated};
 pub use self::service::{Progressing, RevisionView, ServiceView};
 use super::event::Exit;
 use super::id::PodName;

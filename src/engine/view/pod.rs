@@ -60,8 +60,20 @@ pub struct PodView {
     /// An operator has deleted it, or supd has ended under it (`DisruptionTarget`, PHS-010).
     #[serde(default)]
     pub disrupted: bool,
+    /// It was killed, and something of it is there all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lingering: Option<Lingering>,
     /// Its processes: init steps and sidecars in order, then main, then those beside it.
     pub processes: Vec<ProcessView>,
+}
+
+/// What KILL has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lingering {
+    /// In words.
+    pub message: String,
+    /// Since when that is known.
+    pub since: Now,
 }
 
 /// Kubernetes' phases (PHS-001).

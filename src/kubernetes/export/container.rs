@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Writer;
 use super::text::{Names, Reader};
 use crate::unit::model::{
-    Account, HookKind, Operator, Part, ProbeKind, Process, RestartAction, RestartPolicy,
+    Account, HookKind, Limits, Operator, Part, ProbeKind, Process, RestartAction, RestartPolicy,
 };
 
 /// The greatest uid and gid of a container.
@@ -73,6 +73,9 @@ impl Writer<'_> {
         put("name", process.name.as_str().into());
         put("image", self.image.into());
         put("command", command.unwrap_or_default().into());
+        if let Some(limits) = limits(&process.limits) {
+            put("resources", limits);
+        }
         if !env.is_empty() {
             put("env", env.into());
         }
@@ -241,6 +244,18 @@ impl Writer<'_> {
             let key = place.key("resources.rlimits");
             self.lose(key, format!("{}: no such field: the node's own are used", names.join(", ")));
         }
+        for (key, why) in [
+            ("memory_high", process.limits.memory_high.map(|_| "no such field: only limits.memory")),
+            (
+                "cpu_weight",
+                process.limits.cpu_weight.map(|_| "write requests.cpu there, by which CPU is shared out"),
+            ),
+            ("pids_max", process.limits.pids_max.map(|_| "no such field: the node's own is used")),
+        ] {
+            if let Some(why) = why {
+                self.lose(place.key(&format!("resources.{key}")), why);
+            }
+        }
         if process.success_exit != [0] {
             self.lose(place.key("success_exit"), "only 0 is success there");
         }
@@ -249,6 +264,23 @@ impl Writer<'_> {
             self.lose(place.key("startup.deadline"), why);
         }
     }
+}
+
+/// What Kubernetes limits, too.
+fn limits(limits: &Limits) -> Option<Value> {
+    let mut written = Map::new();
+    let cpu = limits.cpu_max.map(|millis| match millis % 1_000 {
+        0 => (millis / 1_000).to_string(),
+        _ => format!("{millis}m"),
+    });
+    written.extend(cpu.map(|cpu| ("cpu".to_owned(), Value::from(cpu))));
+    let memory = limits.memory_max.map(|bytes| match bytes % (1 << 20) {
+        0 => format!("{}Mi", bytes >> 20),
+        _ => bytes.to_string(),
+    });
+    written.extend(memory.map(|memory| ("memory".to_owned(), Value::from(memory))));
+    let limits = Value::Object(Map::from_iter([("limits".to_owned(), Value::Object(written.clone()))]));
+    (!written.is_empty()).then_some(limits)
 }
 
 /// Whether it is asked to end by another signal than Kubernetes' own.

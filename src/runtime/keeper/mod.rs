@@ -10,7 +10,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
-use crate::engine::event::{Adopted, Exit, Outcome, Usage};
+use crate::engine::event::{Adopted, Exit, Left, Outcome, Usage};
 use crate::engine::id::{Class, PodUid, RunId};
 use crate::engine::time::{Mono, Now, Wall};
 use crate::limits::{MESSAGE_BYTES_MAX, MESSAGES_PER_TURN_MAX, PLAN_BYTES_MAX, PLAN_INLINE_BYTES_MAX};
@@ -123,10 +123,13 @@ impl Keeper {
                 snapshot.replaced = replaced;
                 snapshot.faults = faults;
             }
-            KeeperToManager::Known { slot, run, pid, started, asked, label } => {
+            KeeperToManager::Known { slot, run, pid, started, asked, label, group } => {
                 let Some(run) = run_id(run) else { return };
                 let stage = if pid == 0 { Stage::Asked } else { Stage::Started };
                 self.slots.hold(slot, Some(run), stage);
+                if !group.is_empty() {
+                    snapshot.groups.push((run.pod, String::from_utf8_lossy(group).into_owned()));
+                }
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {
                         let pid = u32::try_from(pid).ok().filter(|pid| *pid != 0);
@@ -261,6 +264,13 @@ impl Keeper {
             }
             KeeperToManager::Exited(exited) => self.on_exited(&exited, news),
             KeeperToManager::Free { slot, ticket } => self.slots.free(slot, ticket),
+            KeeperToManager::Lingers { run, left, pid, state, .. } => {
+                if let Some(run) = run_id(run) {
+                    let process = u32::try_from(pid).ok().filter(|pid| *pid != 0);
+                    let left = Left { count: left, pid: process, state: char::from(state) };
+                    news.push(News::Lingers { run, left });
+                }
+            }
             KeeperToManager::SpawnerGone => self.order_again()?,
             KeeperToManager::StopRequest { count, .. } => news.push(News::StopRequest(count)),
             KeeperToManager::Reload => news.push(News::Reload),
@@ -349,6 +359,13 @@ impl Keeper {
     pub fn discard(&mut self, pod: PodUid) -> io::Result<()> {
         let mut message = Vec::new();
         ToSpawner::Discard { pod: pod.0 }.encode(&mut message);
+        self.queue.send(&message, &[])
+    }
+
+    /// Nobody is to be born in a cgroup any more. A spawner removes it: it may take its time.
+    pub fn leave(&mut self, group: &str) -> io::Result<()> {
+        let mut message = Vec::new();
+        ToSpawner::Leave { group: group.as_bytes() }.encode(&mut message);
         self.queue.send(&message, &[])
     }
 
@@ -442,6 +459,7 @@ impl Keeper {
 fn exit(exited: &Exited<'_>, kernel_log: &mut KernelLog) -> Exit {
     let outcome = match &exited.ending {
         Ending::Exited(code) => Outcome::Exited(*code),
+        Ending::Signaled { signal: SIGKILL, .. } if exited.out_of_memory => Outcome::OutOfMemory,
         Ending::Signaled { signal: SIGKILL, .. } if kernel_log.has_ended(exited.pid, now(exited.started)) => {
             Outcome::OutOfMemory
         }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
-use crate::engine::event::{Adopted, Exit};
-use crate::engine::id::RunId;
+use crate::engine::event::{Adopted, Exit, Left};
+use crate::engine::id::{PodUid, RunId};
 use crate::engine::time::Now;
 use crate::wire::message::{Death, Faults, Kept};
 
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub since: Now,
     /// How often the keeper has gone on as another program since.
     pub replaced: u32,
+    /// The cgroups of runs, by their pods.
+    pub groups: Vec<(PodUid, String)>,
     /// Faults of its own that it has gone on after.
     pub faults: Faults,
     /// It wants all to end: the requests so far.
@@ -60,6 +62,13 @@ pub enum News {
         exit: Exit,
         /// Resource limits that could not be raised: a bit for each number.
         limits_refused: u32,
+    },
+    /// A run does not end though it should have, or has left what does not.
+    Lingers {
+        /// Which.
+        run: RunId,
+        /// What is there.
+        left: Left,
     },
     /// Stop; how often that was said.
     StopRequest(u32),

@@ -61,6 +61,7 @@ impl World {
             started: if never { Instant::default() } else { AT },
             at: AT,
             limits_refused: 0,
+            out_of_memory: false,
         }));
     }
 
@@ -129,7 +130,7 @@ fn told(keeper: &mut Keeper) -> Vec<String> {
 }
 
 fn known(slot: u16, run: RunId, label: &[u8]) -> KeeperToManager<'_> {
-    KeeperToManager::Known { slot, run: wire_run(run), pid: 42, started: AT, asked: true, label }
+    KeeperToManager::Known { slot, run: wire_run(run), pid: 42, started: AT, asked: true, label, group: b"" }
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn unit(body: impl FnOnce(PodTemplate) -> Body) -> Arc<Unit> {
         supplementary_groups: None,
         umask: None,
         rlimits: Vec::new(),
+        limits: Limits::default(),
         success_exit: vec![0],
         mounts: Box::default(),
         part: Part::Application,
@@ -116,13 +117,13 @@ fn planner(container: bool) -> Planner {
     let environment =
         [("PATH", "/bin"), ("SECRET", "s"), ("HOME", "/root"), ("X", "1"), ("NOTIFY_SOCKET", "/n")];
     let environment = environment.map(|(name, value)| (name.into(), value.into())).to_vec();
-    Planner::new(Surroundings { container, foreground: false, environment })
+    Planner::new(Surroundings { container, foreground: false, environment, controllers: Vec::new() })
 }
 
 fn start<'a>(unit: &'a Unit, label: &'a Label, place: u16) -> Start<'a> {
     let class = if place == 0 { Class::Init } else { Class::Main };
     let run = RunId { pod: PodUid(0x2a), class, process: place, attempt: 4 };
-    Start { run, unit, label, attempt: 4 }
+    Start { run, unit, label, attempt: 4, group: None }
 }
 
 fn strings(list: &[Vec<u8>]) -> Vec<String> {

@@ -242,13 +242,15 @@ pub(super) const TABLES: &[Table] = &[
         path: "resources",
         written: "[resources]",
         kubernetes: "spec.containers[].resources.limits",
-        text: "Limits of a process.",
+        text: "Limits of a process. Those of the whole tree (the process and all that it starts, wherever that goes) need cgroups of version 2 with their controllers; where they are not there, supd warns of it by name.",
         spec: Some(&keys::RESOURCES),
         keys: &[
             key! { "rlimits" "table" "" "" "Limits by setrlimit(2): `{ nofile = 65536, core = 0 }`. \"infinity\" is none." },
-            key! { "memory_max" "size" "" "limits.memory" "Memory of the whole tree; beyond it is OOMKilled." },
+            key! { "memory_max" "size" "" "limits.memory" "Memory of the whole tree: \"64Mi\"; beyond it all of it is ended, OOMKilled." },
+            key! { "memory_high" "size" "" "" "Memory of the whole tree beyond which it is slowed down, and has to give back." },
             key! { "cpu_max" "text or number" "" "limits.cpu" "CPUs of the whole tree: \"1500m\" or 1.5." },
-            key! { "pids_max" "integer" "" "" "Processes of the whole tree." },
+            key! { "cpu_weight" "integer" "100" "" "Its share of CPU beside others that want it, 1 to 10000." },
+            key! { "pids_max" "integer" "" "" "Processes and threads of the whole tree." },
         ],
     },
     Table {

@@ -49,7 +49,7 @@ impl Translation<'_> {
         let sidecar = self.policy(container, role, at, process);
         self.rules(container, process);
         self.ports(container);
-        self.resources(container);
+        self.resources(container, process);
         self.idle_input(container);
         self.security(container, at, process);
         self.mounts(container, process);
@@ -221,15 +221,26 @@ impl Translation<'_> {
         }
     }
 
-    fn resources(&mut self, container: &Table) {
+    /// Limits of CPU and memory hold; requests are for a scheduler.
+    fn resources(&mut self, container: &Table, process: &mut Table) {
         let Some((resources, _)) = self.fields.object(container, "resources") else { return };
         self.fields.check(resources, &RESOURCES);
         for key in ["limits", "requests"] {
             let Some((table, entry)) = self.fields.object(resources, key) else { continue };
-            let mut plain = false;
+            let (mut idle, mut limits) = (false, Table::default());
             for one in &table.entries {
                 match one.key.as_str() {
-                    "cpu" | "memory" | "ephemeral-storage" => plain = true,
+                    "cpu" if key == "limits" => {
+                        let millis = self.quantity(&one.node, "cpu").filter(|millis| *millis > 0);
+                        let millis = millis.map(|millis| format!("{millis}m"));
+                        limits.entries.extend(millis.map(|millis| limit(one, "cpu_max", millis)));
+                    }
+                    "memory" if key == "limits" => {
+                        let bytes = self.quantity(&one.node, "memory").map(|bytes| bytes.div_euclid(1_000));
+                        let bytes = bytes.filter(|bytes| *bytes > 0).map(|bytes| bytes.to_string());
+                        limits.entries.extend(bytes.map(|bytes| limit(one, "memory_max", bytes)));
+                    }
+                    "cpu" | "memory" | "ephemeral-storage" => idle = true,
                     device if device.contains('/') || device.starts_with("hugepages-") => {
                         self.fields.refuse(one.key_span, device, "devices are not given out here");
                     }
@@ -242,12 +253,9 @@ impl Translation<'_> {
                     self.fields.wrong_type(&one.key, &one.node, "a quantity, like `500m` or `256Mi`");
                 }
             }
-            if plain {
-                let why = if key == "limits" {
-                    "this release sets no limits of memory and CPU"
-                } else {
-                    "nothing is scheduled"
-                };
+            process.put_table("resources", entry.key_span, limits);
+            if idle {
+                let why = if key == "limits" { "disks are not limited" } else { "nothing is scheduled" };
                 self.fields.no_meaning(entry, why);
             }
         }
@@ -272,4 +280,9 @@ impl Translation<'_> {
             }
         }
     }
+}
+
+/// A limit in our words, at its place in the manifest. None is one that is 0, as Kubernetes has it.
+fn limit(written: &Entry, key: &str, value: String) -> Entry {
+    Entry { key: key.to_owned(), node: text(value, written.node.span), ..written.clone() }
 }

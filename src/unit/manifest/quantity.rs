@@ -120,7 +120,7 @@ impl Translation<'_> {
     }
 
     /// A quantity that is written as text or as a number.
-    fn quantity(&mut self, node: &Node, key: &str) -> Option<i128> {
+    pub(super) fn quantity(&mut self, node: &Node, key: &str) -> Option<i128> {
         let text = match &node.value {
             Value::String(text) => text.clone(),
             Value::Integer(..) | Value::Float(_) => self.fields.sources.slice(node.span).to_owned(),

@@ -36,7 +36,7 @@ pub(super) static POD_SPEC: Spec = Spec {
         ("priority", "nothing is scheduled"),
         ("preemptionPolicy", "nothing is scheduled"),
         ("overhead", "nothing is scheduled"),
-        ("resources", "this release sets no limits of memory and CPU"),
+        ("resources", "limits are those of each container"),
         ("imagePullSecrets", NO_IMAGE),
         ("serviceAccountName", NO_CLUSTER),
         ("serviceAccount", NO_CLUSTER),

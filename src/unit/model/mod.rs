@@ -26,7 +26,7 @@ pub use self::job::{
 };
 pub use self::pod::{Logs, Part, PodTemplate, Sink};
 pub use self::probe::{Handler, Http, Probe, ProbeKind};
-pub use self::process::{Account, EnvFile, Process, Rlimit, Stop};
+pub use self::process::{Account, EnvFile, Limits, Process, Rlimit, Stop};
 pub use self::relation::{Condition, Relation, Relations};
 pub use self::restart::{Backoff, ExitCodes, Operator, RestartAction, RestartPolicy, RestartRule};
 pub use self::service::{Rollout, Service, Share, Strategy, Surplus};

@@ -34,6 +34,8 @@ pub struct Process {
     pub umask: Option<u32>,
     /// Resource limits: (RLIMIT_* number, soft and hard); `u64::MAX` is infinity.
     pub rlimits: Vec<Rlimit>,
+    /// Of the whole tree that it makes.
+    pub limits: Limits,
     /// Exit codes that count as success; `[0]` unless written.
     pub success_exit: Vec<u8>,
     /// Volumes of its pod, where it finds them.
@@ -106,6 +108,35 @@ pub struct Rlimit {
     pub resource: u32,
     /// Soft and hard limit; `u64::MAX` is infinity.
     pub value: u64,
+}
+
+/// What a process and all that it makes may use together; `None`: whatever there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory; beyond, it is ended.
+    pub memory_max: Option<u64>,
+    /// Bytes of memory beyond which it is slowed down and has to give back.
+    pub memory_high: Option<u64>,
+    /// Thousandths of a CPU.
+    pub cpu_max: Option<u64>,
+    /// Its share of CPU beside others that want it, 1 to 10,000; 100 unless written.
+    pub cpu_weight: Option<u64>,
+    /// Processes and threads.
+    pub pids_max: Option<u64>,
+}
+
+impl Limits {
+    /// Each limit that is set: its key, and the controller of cgroups that it needs.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let all = [
+            ("memory_max", "memory", self.memory_max),
+            ("memory_high", "memory", self.memory_high),
+            ("cpu_max", "cpu", self.cpu_max),
+            ("cpu_weight", "cpu", self.cpu_weight),
+            ("pids_max", "pids", self.pids_max),
+        ];
+        all.into_iter().filter(|(.., value)| value.is_some()).map(|(key, controller, _)| (key, controller))
+    }
 }
 
 /// How a process is stopped.

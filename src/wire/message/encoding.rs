@@ -18,6 +18,10 @@ impl<'a> ToSpawner<'a> {
                 to.u8(2).u64(*pod);
                 return;
             }
+            Self::Leave { group } => {
+                to.u8(3).bytes(group);
+                return;
+            }
         };
         to.u8(1).u64(spawn.epoch).u16(spawn.slot).u32(spawn.ticket);
         spawn.run.put(&mut to);
@@ -36,6 +40,10 @@ impl<'a> ToSpawner<'a> {
             2 => {
                 let discard = Self::Discard { pod: from.u64()? };
                 return from.end().map(|()| discard);
+            }
+            3 => {
+                let leave = Self::Leave { group: from.bytes()? };
+                return from.end().map(|()| leave);
             }
             _ => return Err(Malformed),
         }
@@ -216,12 +224,12 @@ impl<'a> KeeperToManager<'a> {
                 to.u32(*replaced).u32(faults.count).u8(faults.last.to_wire());
                 faults.at.put(&mut to);
             }
-            Self::Known { slot, run, pid, started, asked, label } => {
+            Self::Known { slot, run, pid, started, asked, label, group } => {
                 to.u8(2).u16(*slot);
                 run.put(&mut to);
                 to.i32(*pid);
                 started.put(&mut to);
-                to.bool(*asked).bytes(label);
+                to.bool(*asked).bytes(label).bytes(group);
             }
             Self::SnapshotEnd => {
                 to.u8(3);
@@ -258,6 +266,11 @@ impl<'a> KeeperToManager<'a> {
                 to.u8(14).bytes(reason);
             }
             Self::Kept { kind, run } => run.put(to.u8(13).u8(kind.to_wire())),
+            Self::Lingers { slot, run, left, pid, state } => {
+                to.u8(15).u16(*slot);
+                run.put(&mut to);
+                to.u32(*left).i32(*pid).u8(*state);
+            }
         }
     }
 
@@ -286,6 +299,7 @@ impl<'a> KeeperToManager<'a> {
                 started: Instant::get(&mut from)?,
                 asked: from.bool()?,
                 label: from.bytes()?,
+                group: from.bytes()?,
             },
             3 => Self::SnapshotEnd,
             4 => Self::Running {
@@ -304,6 +318,13 @@ impl<'a> KeeperToManager<'a> {
             12 => Self::SpawnerGone,
             13 => Self::Kept { kind: Kept::get(&mut from)?, run: Run::get(&mut from)? },
             14 => Self::NotReplaced { reason: from.bytes()? },
+            15 => Self::Lingers {
+                slot: from.u16()?,
+                run: Run::get(&mut from)?,
+                left: from.u32()?,
+                pid: from.i32()?,
+                state: from.u8()?,
+            },
             _ => return Err(Malformed),
         };
         from.end()?;
@@ -349,7 +370,7 @@ impl<'a> Exited<'a> {
         self.usage.put(to);
         self.started.put(to);
         self.at.put(to);
-        to.u32(self.limits_refused);
+        to.u32(self.limits_refused).bool(self.out_of_memory);
     }
 
     fn get(from: &mut Reader<'a>) -> Result<Self, Malformed> {
@@ -363,6 +384,7 @@ impl<'a> Exited<'a> {
             started: Instant::get(from)?,
             at: Instant::get(from)?,
             limits_refused: from.u32()?,
+            out_of_memory: from.bool()?,
         })
     }
 }

@@ -178,7 +178,7 @@ mod tests {
         table.reserve(300, fd.as_fd()).unwrap();
         assert!(table.claim(300, epoch, 0, 1));
         let run = Run { pod: 9, class: 0, process: 0, attempt: 2 };
-        table.describe(300, &Description { run, label: b"l", log_path: b"p", sinks: Sinks(0) });
+        table.describe(300, &Description { run, label: b"l", log_path: b"p", sinks: Sinks(0), group: b"" });
         table.note_pod(9);
         drop((fd, table));
         let (_fd, found) = Table::open_file(dir.path(), origin()).unwrap();

@@ -4,7 +4,10 @@ use super::*;
 
 fn describe(table: &Table, slot: u16, run: Run) {
     let sinks = Sinks(Sinks::STDOUT | Sinks::STDOUT_BOTH);
-    table.describe(slot, &Description { run, label: b"unit=web", log_path: b"web/main/0.log", sinks });
+    table.describe(
+        slot,
+        &Description { run, label: b"unit=web", log_path: b"web/main/0.log", sinks, group: b"" },
+    );
 }
 
 #[test]
@@ -96,7 +99,8 @@ fn what_is_written_reads_back_in_the_other_mapping() {
 fn texts_fill_their_room_exactly() {
     let (_fd, table) = Table::create().unwrap();
     let (label, path) = ([b'l'; LABEL_BYTES_MAX], [b'p'; LOG_PATH_BYTES_MAX]);
-    let about = Description { run: Run::default(), label: &label, log_path: &path, sinks: Sinks(0) };
+    let about =
+        Description { run: Run::default(), label: &label, log_path: &path, sinks: Sinks(0), group: b"" };
     table.describe(3, &about);
     table.set_fault_detail(3, &[b'd'; 999]);
     assert_eq!(table.label(3).as_slice(), label);

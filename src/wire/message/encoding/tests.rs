@@ -32,6 +32,7 @@ fn all_messages_read_back() {
         ToSpawner::Spawn(spawn(PlanAt::Inline(b"plan"))),
         ToSpawner::Spawn(spawn(PlanAt::Attached)),
         ToSpawner::Discard { pod: 7 },
+        ToSpawner::Leave { group: b"web/web-0" },
     );
     both_ways!(
         FromSpawner,
@@ -78,6 +79,7 @@ fn all_messages_read_back() {
             started: AT,
             at: AT,
             limits_refused: 1 << 7,
+            out_of_memory: true,
         })
     };
     let welcome = |last_death| {
@@ -98,7 +100,15 @@ fn all_messages_read_back() {
         welcome(Death::Exited(101)),
         welcome(Death::Signaled(11)),
         welcome(Death::Silent),
-        KeeperToManager::Known { slot: 1, run: RUN, pid: 2, started: AT, asked: true, label: b"unit=web" },
+        KeeperToManager::Known {
+            slot: 1,
+            run: RUN,
+            pid: 2,
+            started: AT,
+            asked: true,
+            label: b"unit=web",
+            group: b"web/web-0",
+        },
         KeeperToManager::SnapshotEnd,
         KeeperToManager::Running { slot: 1, run: RUN, pid: 2, at: AT },
         exited(Ending::Exited(255)),
@@ -107,6 +117,7 @@ fn all_messages_read_back() {
         exited(Ending::Unknown),
         KeeperToManager::Free { slot: 9, ticket: 10 },
         KeeperToManager::StopRequest { signal: 37, count: 2 },
+        KeeperToManager::Lingers { slot: 1, run: RUN, left: 2, pid: 77, state: b'D' },
         KeeperToManager::Reload,
         KeeperToManager::ShowState,
         KeeperToManager::Listener,
