@@ -101,7 +101,9 @@ impl Groups {
     pub(super) fn expire(&mut self, now: Mono) -> Vec<String> {
         let mut gone = Vec::new();
         self.idle.retain(|_, idle| {
-            while let Some(first) = idle.pop_front_if(|first| first.since + IDLE <= now) {
+            while idle.front().is_some_and(|first| first.since + IDLE <= now)
+                && let Some(first) = idle.pop_front()
+            {
                 self.taken.remove(&first.group.path);
                 gone.push(first.group.path);
             }
