@@ -116,6 +116,11 @@ impl Keeper {
     pub(super) fn lingering_on_time(&mut self, now: u64) {
         while let Some((_, slot, run)) = self.lingering.due.front().filter(|(at, ..)| *at <= now).copied() {
             self.lingering.due.pop_front();
+            if self.still_lingers(slot, run) && self.books.of(slot).group_events.is_some() {
+                // A guest may have been born there since, and a word of the kernel's may have been lost.
+                self.kill_group(slot);
+                self.on_group_changed(slot);
+            }
             if self.still_lingers(slot, run) {
                 self.lingering.to_tell.push_back((slot, run));
             }

@@ -136,10 +136,11 @@ impl Spawner {
         let slot = spawn.slot;
         let fault = self.table.fault(slot);
         if !prepared.lived.load(Ordering::Relaxed)
-            && let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup)
+            && let (Some(tree), Some(group)) = (&self.tree, plan.cgroup.as_ref().filter(|group| group.owner))
         {
             // Killed at birth: by somebody who has killed the whole group before, and the kernel keeps at it. See
-            // `renew_killed_group` of the keeper.
+            // `renew_killed_group` of the keeper. Not for a guest: the keeper may wait for the group to be empty,
+            // and with the directory the kernel forgets what it has yet to say of it.
             tree.renew(&group.path);
         }
         match fault {

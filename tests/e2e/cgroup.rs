@@ -264,3 +264,17 @@ fn f24_what_waits_for_a_device_is_told_of_and_holds_up_nobody() {
     until_another(&supd, "stuck-0", pid);
     supd.ctl("stop stuck").ok();
 }
+
+#[test]
+fn a_probe_that_is_born_while_its_pod_ends_does_not_keep_it() {
+    let web = "exec = ['sleep', 'infinity']\nservice = { replicas = 4 }\n\
+               [readiness]\nexec = ['true']\nperiod = '10ms'\n";
+    let supd = Space::new().unit("web", web).supd();
+    let _ = top_or_skip!(supd);
+    supd.wait("web", "ready");
+    for _ in 0..5 {
+        supd.ctl("restart web").ok();
+    }
+    let events = supd.ctl("events --for unit/web").stdout + &supd.own_output();
+    assert!(!events.contains("does not end by KILL"), "{events}");
+}
