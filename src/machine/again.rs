@@ -13,7 +13,9 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{AccessFlags, access, chdir, chroot, execv, pivot_root};
 
-use super::{console, halt, rescue};
+use super::console;
+use super::halt;
+use super::rescue;
 use crate::sys::process::executed_path;
 use crate::sys::watchdog;
 

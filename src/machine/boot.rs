@@ -10,9 +10,12 @@ use std::path::Path;
 use nix::sys::reboot::set_cad_enabled;
 use nix::unistd::{execv, sethostname};
 
-use super::root_words::{self, RootWords};
+use super::console;
+use super::initramfs;
+use super::initramfs::root_words::{self, RootWords};
+use super::mounts;
+use super::rescue;
 use super::words::{self, Shell, Words};
-use super::{console, initramfs, mounts, rescue};
 use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
 use crate::sys::fault::{self, Arms, Deed, Resort};
 use crate::sys::process::executed_path;

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::child::bury;
+use super::console;
+use super::halt;
 use super::halt::Places;
-use super::{console, halt};
+use super::halt::child::bury;
 use crate::limits::FAULT_REBOOT_MS;
 use crate::settings::OnFault;
 use crate::sys::{signal, watchdog};

@@ -4,7 +4,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::{initramfs, power_button, rescue, root_words};
+use super::initramfs;
+use super::initramfs::root_words;
+use super::power_button;
+use super::rescue;
 use crate::limits::KERNEL_LINE_BYTES_MAX;
 
 /// One of them.

@@ -5,7 +5,7 @@
 //! here runs while units do, and the keeper itself mounts nothing and reads no file of the machine. What may
 //! hang or fail on the way down (other processes, disks, file systems) is done by a child with a deadline.
 //! In an initramfs the first steps lead to the machine's root ([`initramfs`]) and to the init there
-//! ([`switch_root`]). What a unit runs of this is a [`helper`], in a process of its own. [`fallen`] is what PID 1
+//! ([`initramfs::switch_root`]). What a unit runs of this is a [`helper`], in a process of its own. [`fallen`] is what PID 1
 //! becomes when the keeper faults again and again.
 //!
 //! Nothing here may end PID 1, since the kernel would panic: errors are told on the console, and passed over.
@@ -16,28 +16,17 @@ use std::path::Path;
 
 mod again;
 pub mod boot;
-mod child;
 pub mod client;
 mod console;
-mod devices;
 pub mod fallen;
 pub mod halt;
 pub mod helper;
 mod initramfs;
-mod last_word;
 mod mounts;
-mod old_root;
-mod partition;
 mod power_button;
-mod processes;
 mod rescue;
-mod root_device;
-mod root_words;
-mod superblock;
-mod switch_root;
 pub mod tell;
 mod uevent;
-mod unmount;
 pub mod words;
 
 /// A file that the kernel makes, or somebody who set up the machine; no more of it than this.

@@ -5,6 +5,13 @@
 //! them asks for the root ([`mount_root`], `supd mount-root`) and for the change (`supctl switch-root`). Without
 //! any, PID 1 does both itself, and no other part of supd is ever started.
 
+mod old_root;
+mod partition;
+mod root_device;
+pub(super) mod root_words;
+mod superblock;
+pub(super) mod switch_root;
+
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -15,12 +22,13 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, statfs};
 
+use super::console;
 use super::mounts::is_mount_point;
-use super::root_device::Wanted;
-use super::root_words::RootWords;
-use super::{console, rescue, switch_root};
+use super::rescue;
 use crate::limits::KERNEL_TABLE_BYTES_MAX;
 use crate::sys::process::executed_path;
+use root_device::Wanted;
+use root_words::RootWords;
 
 /// Where the root is mounted until it is the root; systemd's initramfs calls it so, too.
 pub(super) const SYSROOT: &str = "/sysroot";

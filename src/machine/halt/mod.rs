@@ -8,6 +8,12 @@
 //! Each step is a child's, with a deadline: a dead disk or network file system holds the child up, and not the
 //! machine. First come first served: nothing that happens from here on changes how it ends.
 
+pub(super) mod child;
+mod devices;
+mod last_word;
+mod processes;
+mod unmount;
+
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -16,8 +22,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::reboot::{RebootMode, reboot, set_cad_enabled};
 use nix::unistd::sync;
 
-use super::child::{Child, bury, step};
-use super::{again, console, last_word, processes, unmount};
+use super::again;
+use super::console;
 use crate::limits::{
     MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS,
     MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
@@ -27,6 +33,7 @@ use crate::sys::machine::restart_with;
 use crate::sys::process::kill;
 use crate::sys::{signal, watchdog};
 use crate::wire::after::{After, KILLED_AT_SHUTDOWN, REBOOT_ARGUMENT};
+use child::{Child, bury, step};
 
 /// Where the way down leaves and finds files.
 #[derive(Clone, Debug)]
@@ -48,7 +55,7 @@ impl Places {
 /// Takes the machine down, or everything on it but the kernel.
 pub fn end(after: After, places: &Places) -> ! {
     if after == After::SwitchRoot {
-        super::switch_root::leave(places);
+        super::initramfs::switch_root::leave(places);
     }
     console::say(format_args!("all units have ended; {}", after.words()));
     write_out();

@@ -4,33 +4,33 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::words::split;
 use crate::limits::ROOT_PATIENCE;
+use crate::machine::words::split;
 
 /// Where the root is, how it is mounted, and which program is its init.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RootWords {
+pub(in crate::machine) struct RootWords {
     /// `root=`: as it is written.
-    pub(super) device: Option<String>,
+    pub(in crate::machine) device: Option<String>,
     /// `rootfstype=`: tried in this order, and no others.
-    pub(super) kinds: Vec<String>,
+    pub(in crate::machine) kinds: Vec<String>,
     /// `rootflags=`: as for `mount -o`.
-    pub(super) flags: String,
+    pub(in crate::machine) flags: String,
     /// `rw`; else `ro`, which is the kernel's own default. The last one holds.
-    pub(super) writable: bool,
+    pub(in crate::machine) writable: bool,
     /// How long the device may take to appear; `None`: as long as it likes (`rootwait`).
-    pub(super) patience: Option<Duration>,
+    pub(in crate::machine) patience: Option<Duration>,
     /// `init=`.
-    pub(super) init: Option<String>,
+    pub(in crate::machine) init: Option<String>,
     /// What that init is given: what stands behind ` -- `, and before it the words that every init knows.
-    pub(super) arguments: Vec<OsString>,
+    pub(in crate::machine) arguments: Vec<OsString>,
 }
 
 /// Words without a value that inits look for among their arguments.
 const FOR_INIT: [&str; 12] = ["single", "s", "S", "-s", "rescue", "emergency", "-b", "1", "2", "3", "4", "5"];
 
 /// Reads the line.
-pub(super) fn parse(line: &str) -> RootWords {
+pub(in crate::machine) fn parse(line: &str) -> RootWords {
     let mut words = RootWords {
         device: None,
         kinds: Vec::new(),

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::console;
+use crate::machine::console;
 use crate::sys::process::{How, Which, fork, kill, pidfd_open, reset_signals, set_name, wait};
 use crate::sys::watchdog;
 
 /// A child that works.
-pub(super) struct Child {
+pub(in crate::machine) struct Child {
     pid: i32,
 }
 
 impl Child {
     /// Starts it. What it gives is the code that the child ends with. Tells where there can be none.
-    pub(super) fn start(what: &str, work: impl FnOnce() -> u8) -> Option<Self> {
+    pub(in crate::machine) fn start(what: &str, work: impl FnOnce() -> u8) -> Option<Self> {
         match fork() {
             Ok(None) => {
                 reset_signals();
@@ -33,7 +33,7 @@ impl Child {
     }
 
     /// The code that it ends with in this time, if it does. All others that end meanwhile are buried.
-    pub(super) fn ends_within(&self, within_ms: u64) -> Option<u8> {
+    pub(in crate::machine) fn ends_within(&self, within_ms: u64) -> Option<u8> {
         let deadline = Instant::now() + Duration::from_millis(within_ms);
         // Not reaped yet, so the number is its own; without a descriptor nobody could wait with a deadline.
         let pidfd = pidfd_open(self.pid).ok()?;
@@ -62,7 +62,7 @@ impl Child {
     }
 
     /// Nobody waits for it any more. One that hangs in the kernel stays.
-    pub(super) fn give_up(self) {
+    pub(in crate::machine) fn give_up(self) {
         let _ = kill(self.pid, nix::libc::SIGKILL);
     }
 
@@ -77,12 +77,12 @@ impl Child {
 }
 
 /// All children that have ended.
-pub(super) fn bury() {
+pub(in crate::machine) fn bury() {
     while let Ok(Some(_)) = wait(Which::Any, true) {}
 }
 
 /// Does it in a child. The code, if it has ended in time; that it has not is told.
-pub(super) fn step(what: &str, within_ms: u64, work: impl FnOnce() -> u8) -> Option<u8> {
+pub(in crate::machine) fn step(what: &str, within_ms: u64, work: impl FnOnce() -> u8) -> Option<u8> {
     let child = Child::start(what, work)?;
     let code = child.ends_within(within_ms);
     if code.is_none() {

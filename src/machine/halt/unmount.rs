@@ -11,11 +11,12 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::sync;
 
 use super::child::step;
-use super::{console, devices};
+use super::devices;
 use crate::limits::{
     KERNEL_TABLE_BYTES_MAX, MACHINE_SYNC_MS, MACHINE_UNMOUNT_ALL_MS, MACHINE_UNMOUNT_MS,
     MACHINE_UNMOUNT_ROUNDS_MAX, MACHINE_UNMOUNT_TRY_MS,
 };
+use crate::machine::console;
 use crate::sys::machine::swap_off;
 
 /// File systems that are on no disk: nothing in them is lost, and what lies on them goes first.

@@ -14,11 +14,15 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{chdir, chroot, execv};
 
-use super::halt::{Places, end_processes, freeze};
-use super::initramfs::{SYSROOT, is_in_memory};
-use super::mounts::is_mount_point;
-use super::{boot, console, old_root, rescue, root_words};
+use super::old_root;
+use super::root_words;
+use super::{SYSROOT, is_in_memory};
 use crate::limits::{KERNEL_LINE_BYTES_MAX, NEXT_ROOT_BYTES_MAX};
+use crate::machine::boot;
+use crate::machine::console;
+use crate::machine::halt::{Places, end_processes, freeze};
+use crate::machine::mounts::is_mount_point;
+use crate::machine::rescue;
 use crate::settings::NEXT_ROOT_FILE;
 use crate::sys::process::{close_on_exec_from, reset_signals};
 use crate::sys::watchdog;
@@ -30,9 +34,9 @@ const ALONG: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 const INITS: [&str; 5] = ["/sbin/init", "/etc/init", "/bin/init", "/sbin/supd", "/bin/sh"];
 
 /// The keeper has stopped all units because somebody wants another root.
-pub(super) fn leave(places: &Places) -> ! {
+pub(in crate::machine) fn leave(places: &Places) -> ! {
     let (root, init) = wanted();
-    let line = super::read(Path::new("/proc/cmdline"), KERNEL_LINE_BYTES_MAX).unwrap_or_default();
+    let line = crate::machine::read(Path::new("/proc/cmdline"), KERNEL_LINE_BYTES_MAX).unwrap_or_default();
     let words = root_words::parse(&line);
     console::say(format_args!("all units have ended; {} becomes the root", root.display()));
     // Storage daemons, whose names begin with `@`, are left alone: the new root may be theirs.
@@ -45,7 +49,7 @@ pub(super) fn leave(places: &Places) -> ! {
 
 /// What was asked for: the directory, and the init if one was named.
 fn wanted() -> (PathBuf, Option<String>) {
-    let text = super::read(Path::new(NEXT_ROOT_FILE), NEXT_ROOT_BYTES_MAX).unwrap_or_default();
+    let text = crate::machine::read(Path::new(NEXT_ROOT_FILE), NEXT_ROOT_BYTES_MAX).unwrap_or_default();
     // Once: a later request of another kind does not mean this one.
     let _ = fs::remove_file(NEXT_ROOT_FILE);
     let (root, init) = text.split_once('\0').unwrap_or((&text, ""));
@@ -55,7 +59,7 @@ fn wanted() -> (PathBuf, Option<String>) {
 
 /// Makes a directory the root, and becomes its init. Comes back only with the reason why not; nothing is changed
 /// then.
-pub(super) fn to(root: &Path, init: Option<&str>, arguments: &[OsString]) -> String {
+pub(in crate::machine) fn to(root: &Path, init: Option<&str>, arguments: &[OsString]) -> String {
     match prepare(root, init) {
         Err(why) => why,
         Ok(next) => match next.enter() {

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{AccessFlags, access, chdir, chroot, execv, pivot_root};
 
-use super::console;
+use crate::machine::console;
 use crate::wire::after::After;
 
 const ROOT: &str = "/run/initramfs";

@@ -8,10 +8,11 @@ use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::partition;
 use super::superblock::{self, FileSystem};
-use super::uevent::Uevents;
-use super::{console, partition};
 use crate::limits::{BLOCK_DEVICES_MAX, KERNEL_FILE_BYTES_MAX};
+use crate::machine::console;
+use crate::machine::uevent::Uevents;
 
 /// How a root is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +148,7 @@ impl Disk {
     }
 
     fn attribute(&self, name: &str) -> Option<String> {
-        super::read(&self.sys.join(name), KERNEL_FILE_BYTES_MAX).ok()
+        crate::machine::read(&self.sys.join(name), KERNEL_FILE_BYTES_MAX).ok()
     }
 
     /// What its `uevent` says of it.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::console;
 use crate::limits::{MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_NAMED_MAX, MACHINE_TERM_MS};
+use crate::machine::console;
 use crate::sys::pidfd::send_signal;
 use crate::sys::process::{kill, pidfd_open};
 
