@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     {
         return ExitCode::from(helper.run());
     }
-    if machine::client::is_meant(name.as_deref()) {
+    if machine::client::is_meant(name.as_deref(), &arguments) {
         return ExitCode::from(machine::client::run(&arguments));
     }
     if look::is_meant(&arguments) {

@@ -11,7 +11,7 @@
 //! that an operator has chosen ([`super::fallen`]), in a program of its own.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
@@ -41,7 +41,9 @@ struct Next {
     again_ns: u64,
 }
 
-static NEXT: OnceLock<Next> = OnceLock::new();
+/// From the start, and the same once all is known that a keeper finds out at its start.
+static FIRST: OnceLock<Next> = OnceLock::new();
+static SETTLED: OnceLock<Next> = OnceLock::new();
 
 /// Signals that came and were not looked at. Set once handlers are there.
 static CAME: OnceLock<Vec<(i32, &'static AtomicBool)>> = OnceLock::new();
@@ -60,19 +62,7 @@ pub(super) fn arm(settings: &Settings, before: Before) -> io::Result<()> {
         }
         (will, _) => will?,
     };
-    let program = Program::open()?;
-    // Without /proc only the path leads the next program to its file.
-    let by_path = std::fs::symlink_metadata("/proc/self/exe").is_err();
-    let image = |role| {
-        let image = program.image(settings, role)?;
-        Ok::<_, io::Error>(if by_path { image.by_path() } else { image })
-    };
-    let next = Next {
-        keeper: image(Role::Keeper { before: Before::Faulted(will) })?,
-        fallen: image(Role::Fallen { will })?,
-        again_ns: again_ms() * 1_000_000,
-    };
-    NEXT.set(next).map_err(|_| io::Error::other("armed twice"))?;
+    FIRST.set(Next::new(settings, will)?).map_err(|_| io::Error::other("armed twice"))?;
     fault::arm(Arms { heed, heirlooms: will::each_number, came: &[], resort: resort(settings) })?;
     std::panic::set_hook(Box::new(|panic| {
         // A child that has yet to become something.
@@ -86,7 +76,31 @@ pub(super) fn arm(settings: &Settings, before: Before) -> io::Result<()> {
     Ok(())
 }
 
-/// The same, with signals that have come.
+/// The settings are what they will be from here on, and what comes next gets them.
+pub(super) fn settle(settings: &Settings) -> io::Result<()> {
+    let Some(will) = will::number() else { return Ok(()) };
+    let next = Next::new(settings, will)?;
+    SETTLED.set(next).map_err(|_| io::Error::other("settled twice"))
+}
+
+impl Next {
+    fn new(settings: &Settings, will: RawFd) -> io::Result<Self> {
+        let program = Program::open()?;
+        // Without /proc only the path leads the next program to its file.
+        let by_path = std::fs::symlink_metadata("/proc/self/exe").is_err();
+        let image = |role| {
+            let image = program.image(settings, role)?;
+            Ok::<_, io::Error>(if by_path { image.by_path() } else { image })
+        };
+        Ok(Self {
+            keeper: image(Role::Keeper { before: Before::Faulted(will) })?,
+            fallen: image(Role::Fallen { will })?,
+            again_ns: again_ms() * 1_000_000,
+        })
+    }
+}
+
+/// The same as [`arm`], with signals that have come.
 pub(super) fn arm_signals(settings: &Settings, came: Vec<(i32, &'static AtomicBool)>) -> io::Result<()> {
     let came = CAME.get_or_init(|| came);
     fault::arm(Arms { heed, heirlooms: will::each_number, came, resort: resort(settings) })
@@ -147,7 +161,7 @@ fn heed(signal: i32) -> Option<&'static Image> {
 
 /// Counts a fault; what comes next. A handler may call it.
 fn note(cause: Cause) -> Option<&'static Image> {
-    let next = NEXT.get()?;
+    let next = SETTLED.get().or_else(|| FIRST.get())?;
     let (before, now) = (will::faults(), Instant::now());
     will::note_fault(cause, now);
     let last = (before.count > 0).then_some(before.at.mono);

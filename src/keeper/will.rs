@@ -113,6 +113,11 @@ pub(super) fn take_up(number: RawFd) -> io::Result<()> {
     }
 }
 
+/// The number of its descriptor.
+pub(super) fn number() -> Option<RawFd> {
+    WILL.get().map(|will| will.fd.as_raw_fd())
+}
+
 fn hold(will: Will) -> io::Result<RawFd> {
     let number = will.fd.as_raw_fd();
     WILL.set(will).map_err(|_| io::Error::other("there is a will already"))?;

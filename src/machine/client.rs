@@ -13,10 +13,11 @@ use crate::settings::exit;
 /// Where supctl is, if it is not beside us.
 const PLACES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 
-/// Whether we were called so, and are not PID 1.
-pub fn is_meant(name: Option<&OsStr>) -> bool {
+/// Whether we were called so, and are not PID 1. Who asks for the version or for help asks the program.
+pub fn is_meant(name: Option<&OsStr>, arguments: &[OsString]) -> bool {
+    let asks_program = matches!(arguments, [one] if one == "--version" || one == "--help");
     let name = name.map(|name| name.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default());
-    matches!(name, Some(b"init" | b"telinit")) && Pid::this().as_raw() != 1
+    matches!(name, Some(b"init" | b"telinit")) && !asks_program && Pid::this().as_raw() != 1
 }
 
 /// Becomes supctl under that name; gives the exit code where there is none.

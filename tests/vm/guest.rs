@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::root::Root;
+use super::skipped::skipped;
 
 /// Far longer than anything takes in an emulated machine on a busy host.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -23,13 +24,11 @@ const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/module
 
 /// What all machines are made from.
 pub struct Parts {
-    kernel: PathBuf,
+    /// What all tests share: the kernel and its modules.
+    shared: PathBuf,
+    /// Files of one test, which runs beside others.
     directory: PathBuf,
-    _alone: MutexGuard<'static, ()>,
 }
-
-/// One test at a time has machines: their files have the same names, and each takes a processor.
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// A machine that runs. Dropped, it is switched off.
 pub struct Guest {
@@ -42,8 +41,13 @@ pub struct Guest {
     seen: usize,
 }
 
-/// Gets what is needed, installing it where that is allowed; or says why there can be no machine.
-pub fn parts() -> Result<Parts, String> {
+/// Gets what is needed, installing it where that is allowed; or says that the test is skipped, and why. `test`: a name that
+/// no other one has.
+pub fn parts(test: &str) -> Option<Parts> {
+    make(test).map_err(|why| skipped(test, format!("no machine can be made here: {why}"))).ok()
+}
+
+fn make(test: &str) -> Result<Parts, String> {
     if !cfg!(target_arch = "x86_64") {
         return Err("the test knows machines of x86-64 only".into());
     }
@@ -59,18 +63,18 @@ pub fn parts() -> Result<Parts, String> {
             run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
         }
     }
-    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
+    let shared = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
+    let directory = shared.join(test);
+    let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
-    let kernel = kernel(&directory).map_err(|why| format!("no kernel: {why}"))?;
-    Ok(Parts { kernel, directory, _alone: alone })
+    kernel(&shared).map_err(|why| format!("no kernel: {why}"))?;
+    Ok(Parts { shared, directory })
 }
 
 /// Debian's, taken out of its package: it is installed nowhere.
-fn kernel(directory: &Path) -> Result<PathBuf, String> {
-    let kernel = directory.join("vmlinuz");
-    if kernel.exists() && directory.join("modules/loop.ko").exists() {
-        return Ok(kernel);
+fn kernel(directory: &Path) -> Result<(), String> {
+    if directory.join(VMLINUZ).exists() && directory.join("modules/loop.ko").exists() {
+        return Ok(());
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;
     let package = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: "));
@@ -83,11 +87,13 @@ fn kernel(directory: &Path) -> Result<PathBuf, String> {
         find new/lib -name '*.ko' -exec mv -t new/modules {{}} +
         rm -rf {package}_*.deb modules; mv new/boot/vmlinuz-* vmlinuz; mv new/modules modules; rm -r new"
     );
-    run("sh", &["-c", &script], directory)?;
-    Ok(kernel)
+    run("sh", &["-c", &script], directory).map(drop)
 }
 
-/// Tests run beside one another, and what they make on the way has the same names.
+/// The kernel's file.
+const VMLINUZ: &str = "vmlinuz";
+
+/// Tests run beside one another, and share what is installed and fetched.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,7 +122,6 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
 
 /// The programs without what only a debugger reads, and the libraries that they name.
 fn programs(root: &mut Root, directory: &Path) {
-    let _alone = alone();
     let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
@@ -179,7 +184,7 @@ impl Parts {
 
     /// A driver of the kernel.
     pub fn module(&self, name: &str) -> PathBuf {
-        self.directory.join("modules").join(format!("{name}.ko"))
+        self.shared.join("modules").join(format!("{name}.ko"))
     }
 
     /// Where a test may put files.
@@ -201,7 +206,6 @@ impl Parts {
 
     /// A new disk with these files.
     pub fn root_disk(&self, name: &str, root: &Root) -> PathBuf {
-        let _alone = alone();
         let tree = self.directory.join("tree");
         let _ = fs::remove_dir_all(&tree);
         root.write_to(&tree);
@@ -243,7 +247,7 @@ impl Parts {
             let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
             qemu.args(["-drive", &drive, "-device", device]);
         }
-        qemu.arg("-kernel").arg(&self.kernel).args(["-append", line]);
+        qemu.arg("-kernel").arg(self.shared.join(VMLINUZ)).args(["-append", line]);
         if let Some(initramfs) = initramfs {
             qemu.arg("-initrd").arg(initramfs);
         }

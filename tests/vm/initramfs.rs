@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use crate::guest::{self, Parts, run};
 use crate::root::Root;
-use crate::skipped::skipped;
 
 const UUID: &str = "4f0a9c01-2233-4455-6677-8899aabbccdd";
 
@@ -20,10 +19,6 @@ const VIRTIO_MODULES: [&str; 6] =
     ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"];
 
 const GUIDE: &str = "exec = ['/bin/guide']\n[job]\nbackoff_limit = 0\n";
-
-fn parts(test: &str) -> Option<Parts> {
-    guest::parts().map_err(|why| skipped(test, format!("no machine can be made here: {why}"))).ok()
-}
 
 /// Puts modules of the kernel there.
 fn with_modules(parts: &Parts, root: &mut Root, names: &[&str]) {
@@ -61,7 +56,7 @@ echo 1 >/sys/fs/cgroup/ice/cgroup.freeze
 #[test]
 fn pid_one_changes_to_a_root_that_was_mounted_by_hand_and_a_watchdog_ends_its_hanging() {
     let Some(parts) =
-        parts("pid_one_changes_to_a_root_that_was_mounted_by_hand_and_a_watchdog_ends_its_hanging")
+        guest::parts("pid_one_changes_to_a_root_that_was_mounted_by_hand_and_a_watchdog_ends_its_hanging")
     else {
         return;
     };
@@ -176,7 +171,8 @@ fn partitioned(parts: &Parts, name: &str, file_system: &Path) -> PathBuf {
 /// root's init is another program, and supd comes after that; its power button works.
 #[test]
 fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off() {
-    let Some(parts) = parts("units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off")
+    let Some(parts) =
+        guest::parts("units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off")
     else {
         return;
     };
@@ -238,7 +234,8 @@ fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off()
 /// F95, F100: nothing but the program, no console, so no descriptor is open; and the kernel's keys.
 #[test]
 fn a_machine_with_nothing_but_supd_comes_up_and_restarts_by_its_keys() {
-    let Some(parts) = parts("a_machine_with_nothing_but_supd_comes_up_and_restarts_by_its_keys") else {
+    let Some(parts) = guest::parts("a_machine_with_nothing_but_supd_comes_up_and_restarts_by_its_keys")
+    else {
         return;
     };
     let mut root = parts.bare_root();

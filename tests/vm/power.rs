@@ -78,7 +78,7 @@ const BOMB: &str = "#!/bin/sh\ntrap '' TERM HUP\nwhile :; do /bin/bomb & usleep 
 /// What a machine with everything that hangs does on its way down: its time is bounded, and the disk is in order.
 #[test]
 fn a_machine_goes_down_whatever_is_in_its_way() {
-    let Some(parts) = parts() else { return };
+    let Some(parts) = guest::parts("power-hard") else { return };
     let root = root(&parts, HARD, &[("/bin/bomb", BOMB), ("/etc/supd/units/deaf.toml", DEAF)]);
     let disk = parts.disk("hard");
     let mut machine = parts.boot(Some(&parts.archive("hard", &root)), &disk, "");
@@ -149,7 +149,7 @@ const LAST_WORD: &str = r#"#!/bin/busybox sh
 /// The kernel stays: from the same root, from another one, from one that replaces that, and after a shell.
 #[test]
 fn a_machine_begins_anew_without_its_kernel() {
-    let Some(parts) = parts() else { return };
+    let Some(parts) = guest::parts("power-lives") else { return };
     let mut root = root(&parts, LIVES, &[("/bin/last-word", LAST_WORD)]);
     // supd under the name of init, while another one is PID 1.
     root.link("/bin/init", "/sbin/supd");
@@ -189,7 +189,7 @@ while :; do sleep 1000; done
 
 #[test]
 fn a_machine_goes_down_at_once_where_that_is_wanted() {
-    let Some(parts) = parts() else { return };
+    let Some(parts) = guest::parts("power-at-once") else { return };
     let root = root(&parts, AT_ONCE, &[("/etc/supd/units/deaf.toml", DEAF)]);
     let initramfs = parts.archive("at-once", &root);
     let disk = parts.disk("at-once");
@@ -222,14 +222,4 @@ fn root(parts: &Parts, guide: &str, more: &[(&str, &str)]) -> super::root::Root 
     root.directory("/lib");
     root.copy(&parts.module("loop"), "/lib/loop.ko");
     root
-}
-
-/// What machines are made from; or the test is skipped.
-fn parts() -> Option<Parts> {
-    let why = match guest::parts() {
-        Ok(parts) => return Some(parts),
-        Err(why) => why,
-    };
-    say(&format!("SKIPPED: no machine can be made here: {why}"));
-    None
 }
