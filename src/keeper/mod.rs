@@ -227,7 +227,6 @@ impl Keeper {
         let own_log = (Heir::new(Heirloom::OwnLogReader, reader), Heir::new(Heirloom::OwnLogWriter, writer));
         let voice = Voice::new(OwnLog::to(own_log::forever(own_log.1.as_fd())), "keeper", &settings);
         settings.tree = tree::set_up(&settings, &voice);
-        fault::settle(&settings)?;
         let (table_fd, table) = takeover::table(&settings, &voice).map_err(without_memory)?;
         let parts = Parts {
             signals,
@@ -278,6 +277,7 @@ impl Keeper {
             sys::process::become_subreaper()
                 .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
+        fault::settle(&settings)?;
         let keeper = Self {
             voice,
             since: parts.since,
