@@ -222,9 +222,11 @@ impl Manager {
                 living().flat_map(|adopted| PROBES.map(|kind| ReadyMarks::name(adopted.run, kind))).collect();
             marks.keep_only(|name| names.contains(name))?;
         }
-        for (uid, path) in &snapshot.groups {
-            if let Some(adopted) = begin.adopted.iter().find(|adopted| adopted.run.pod == *uid) {
-                self.groups.recall(*uid, &adopted.label, path);
+        for (run, path) in &snapshot.groups {
+            // Where a run has ended its cgroup is empty, and may be another pod's by now.
+            let lives = |adopted: &&Adopted| adopted.run == *run && adopted.exit.is_none();
+            if let Some(adopted) = begin.adopted.iter().find(lives) {
+                self.groups.recall(run.pod, &adopted.label, path);
             }
         }
         let units: HashMap<&UnitName, &Arc<Unit>> =

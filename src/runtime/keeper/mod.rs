@@ -128,7 +128,7 @@ impl Keeper {
                 let stage = if pid == 0 { Stage::Asked } else { Stage::Started };
                 self.slots.hold(slot, Some(run), stage);
                 if !group.is_empty() {
-                    snapshot.groups.push((run.pod, String::from_utf8_lossy(group).into_owned()));
+                    snapshot.groups.push((run, String::from_utf8_lossy(group).into_owned()));
                 }
                 match label::decode(label) {
                     Ok(label) if run.class.is_process() => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
 use crate::engine::event::{Adopted, Exit, Left};
-use crate::engine::id::{PodUid, RunId};
+use crate::engine::id::RunId;
 use crate::engine::time::Now;
 use crate::wire::message::{Death, Faults, Kept};
 
@@ -30,8 +30,8 @@ pub struct Snapshot {
     pub since: Now,
     /// How often the keeper has gone on as another program since.
     pub replaced: u32,
-    /// The cgroups of runs, by their pods.
-    pub groups: Vec<(PodUid, String)>,
+    /// The cgroups of runs.
+    pub groups: Vec<(RunId, String)>,
     /// Faults of its own that it has gone on after.
     pub faults: Faults,
     /// It wants all to end: the requests so far.
