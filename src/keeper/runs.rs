@@ -138,7 +138,9 @@ impl Keeper {
 
     /// Both the process and its spawner are through: the manager hears of it.
     pub(super) fn finish(&mut self, slot: u16) {
-        if self.books.of(slot).group_events.is_some() || self.left_in_group(slot) {
+        // Of one that was through before a keeper's end the cgroup may be another run's by now.
+        let is_through = self.table.state(slot).phase == Phase::Ended;
+        if !is_through && (self.books.of(slot).group_events.is_some() || self.left_in_group(slot)) {
             // It is over when its cgroup is empty.
             return;
         }
