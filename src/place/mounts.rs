@@ -56,7 +56,7 @@ impl Mount {
 }
 
 /// The kernel writes spaces, tabs, line ends and backslashes as `\ooo`.
-fn unescape(text: &str) -> OsString {
+pub fn unescape(text: &str) -> OsString {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -3,7 +3,7 @@
 use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -17,6 +17,7 @@ use crate::limits::{
     MACHINE_UNMOUNT_ROUNDS_MAX, MACHINE_UNMOUNT_TRY_MS,
 };
 use crate::machine::console;
+use crate::place::mounts::unescape;
 use crate::sys::machine::swap_off;
 
 /// File systems that are on no disk: nothing in them is lost, and what lies on them goes first.
@@ -183,23 +184,6 @@ fn mounts(table: &str) -> Vec<Mount> {
 /// `/proc/swaps`, whose first line is a heading.
 fn swaps(table: &str) -> Vec<OsString> {
     table.lines().skip(1).filter_map(|line| line.split_ascii_whitespace().next()).map(unescape).collect()
-}
-
-/// The kernel writes spaces, tabs, line ends and backslashes as `\ooo`.
-fn unescape(text: &str) -> OsString {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let octal = match tail {
-            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] if *first == b'\\' => {
-                Some((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'))
-            }
-            _ => None,
-        };
-        bytes.push(octal.unwrap_or(*first));
-        rest = if octal.is_some() { tail.get(3..).unwrap_or_default() } else { tail };
-    }
-    OsString::from_vec(bytes)
 }
 
 /// What cannot be read is told, and taken for empty.
