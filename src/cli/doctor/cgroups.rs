@@ -11,7 +11,7 @@ pub(super) fn group(survey: &Survey) -> Group {
     let checks = match Layout::look() {
         Ok(layout) => of_layout(&layout, survey.site),
         Err(_) => {
-            let words = "not known without /proc: a stopped run is ended by its process group and session";
+            let words = "not known without /proc: a stopped run is ended by its process group";
             vec![Check::degraded("version", words).remedy("`mount -t proc proc /proc`")]
         }
     };
@@ -44,8 +44,8 @@ fn version(layout: &Layout, site: Site) -> Check {
             Check::yes("version", "hybrid: controllers in trees of v1, processes in one of v2, too")
         }
         Mode::None => {
-            let words = "none are mounted: a stopped run is ended by its process group and session, \
-                         and what has left both may be missed";
+            let words = "none are mounted: a stopped run is ended by its process group, \
+                         and what has left that outlives it";
             let check = Check::degraded("version", words);
             match site {
                 Site::Container => {
