@@ -66,12 +66,17 @@ fn prepare(settings: &Settings) -> Result<(Settings, File), Refusal> {
     let mut settings = settings.clone();
     settings.runtime_dir = runtime_directory(&settings)?;
     for (directory, what) in [(&settings.state_dir, "state"), (&settings.log_dir, "logs")] {
-        if let Err(error) = DirBuilder::new().recursive(true).mode(0o755).create(directory) {
-            let _ = writeln!(
-                io::stderr(),
-                "supd: cannot create {}: {error}; going on without keeping {what} there",
-                directory.display()
-            );
+        match DirBuilder::new().recursive(true).mode(0o755).create(directory) {
+            Ok(()) => {}
+            // A machine's root is read-only until a unit has checked it. If it stays so, `status` tells.
+            Err(error) if settings.is_machine() && error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
+            Err(error) => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "supd: cannot create {}: {error}; going on without keeping {what} there",
+                    directory.display()
+                );
+            }
         }
     }
     let lock = lock(&settings)?;

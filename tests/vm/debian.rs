@@ -16,10 +16,7 @@ const WORDS: &str = "ro init=/sbin/init quiet";
 /// The disk, and what it is made from; or why there is none.
 fn disk() -> Result<PathBuf, String> {
     for (program, package) in [("debootstrap", "debootstrap"), ("go-md2man", "go-md2man")] {
-        if !guest::is_there(program) {
-            let install = ["install", "-y", "-qq", "--no-install-recommends", package];
-            run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
-        }
+        guest::need(program, package)?;
     }
     let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
@@ -51,7 +48,8 @@ fn disk() -> Result<PathBuf, String> {
 /// Boots, and logs in.
 fn log_in(parts: &Parts, disk: &Path) -> Guest {
     let mut machine = parts.boot(None, disk, WORDS);
-    machine.expect("debian-vm login: ");
+    let before = machine.expect("debian-vm login: ");
+    assert!(!before.contains("supd:"), "{before}");
     machine.type_in("root\n");
     machine.expect("Password: ");
     machine.type_in("secret\n");

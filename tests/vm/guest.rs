@@ -20,7 +20,9 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 /// Drivers that are no part of the kernel itself.
 const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/modules/*/kernel/drivers/virtio/*' \
     './lib/modules/*/kernel/drivers/*/virtio_blk.ko*' './lib/modules/*/kernel/drivers/acpi/button.ko*' \
-    './lib/modules/*/kernel/drivers/input/evdev.ko*' './lib/modules/*/kernel/drivers/block/loop.ko*'";
+    './lib/modules/*/kernel/drivers/input/evdev.ko*' './lib/modules/*/kernel/drivers/block/loop.ko*' \
+    './lib/modules/*/kernel/drivers/md/dm-mod.ko*' './lib/modules/*/kernel/fs/btrfs/*' './lib/modules/*/xor.ko*' \
+    './lib/modules/*/raid6_pq.ko*' './lib/modules/*/libcrc32c.ko*' './lib/modules/*/zstd_compress.ko*'";
 
 /// What all machines are made from.
 pub struct Parts {
@@ -52,16 +54,15 @@ fn make(test: &str) -> Result<Parts, String> {
         return Err("the test knows machines of x86-64 only".into());
     }
     let _alone = alone();
-    let programs = [
+    for (program, package) in [
         ("qemu-system-x86_64", "qemu-system-x86"),
         ("busybox", "busybox-static"),
         ("mkfs.ext4", "e2fsprogs"),
-    ];
-    for (program, package) in programs {
-        if !is_there(program) {
-            let install = ["install", "-y", "-qq", "--no-install-recommends", package];
-            run("apt-get", &install, Path::new("/")).map_err(|why| format!("no {program}: {why}"))?;
-        }
+        ("mkfs.btrfs", "btrfs-progs"),
+        ("sfdisk", "fdisk"),
+        ("dmsetup", "dmsetup"),
+    ] {
+        need(program, package)?;
     }
     let shared = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
     let directory = shared.join(test);
@@ -71,9 +72,24 @@ fn make(test: &str) -> Result<Parts, String> {
     Ok(Parts { shared, directory })
 }
 
+/// Installs the package of a program that is not there.
+pub fn need(program: &str, package: &str) -> Result<(), String> {
+    if is_there(program) {
+        return Ok(());
+    }
+    let install = ["install", "-y", "-qq", "--no-install-recommends", package];
+    run("apt-get", &install, Path::new("/")).map(drop).map_err(|why| format!("no {program}: {why}"))
+}
+
+/// Where it is.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    path.split(':').map(|directory| Path::new(directory).join(program)).find(|file| file.exists())
+}
+
 /// Debian's, taken out of its package: it is installed nowhere.
 fn kernel(directory: &Path) -> Result<(), String> {
-    if directory.join(VMLINUZ).exists() && directory.join("modules/loop.ko").exists() {
+    if directory.join(VMLINUZ).exists() && directory.join("modules/btrfs.ko").exists() {
         return Ok(());
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;
@@ -90,6 +106,17 @@ fn kernel(directory: &Path) -> Result<(), String> {
     run("sh", &["-c", &script], directory).map(drop)
 }
 
+/// A program out of a package whose scripts must not run here.
+fn unpack(package: &str, file: &str, into: &Path) -> Result<PathBuf, String> {
+    let unpacked = into.join(package);
+    if !unpacked.exists() {
+        run("apt-get", &["download", package], into)?;
+        let script = format!("dpkg-deb -x {package}_*.deb new && rm {package}_*.deb && mv new {package}");
+        run("sh", &["-c", &script], into)?;
+    }
+    Ok(unpacked.join(file))
+}
+
 /// The kernel's file.
 const VMLINUZ: &str = "vmlinuz";
 
@@ -99,9 +126,8 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub fn is_there(program: &str) -> bool {
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-    path.split(':').any(|directory| Path::new(directory).join(program).exists())
+fn is_there(program: &str) -> bool {
+    find(program).is_some()
 }
 
 /// What it prints, or why it failed.
@@ -120,33 +146,29 @@ pub fn run(program: &str, arguments: &[&str], directory: &Path) -> Result<String
     }
 }
 
-/// The programs without what only a debugger reads, and the libraries that they name.
+/// supd and supctl, without what only a debugger reads.
 fn programs(root: &mut Root, directory: &Path) {
-    let mut libraries = Vec::new();
     for (program, path) in
         [(env!("CARGO_BIN_EXE_supd"), "/sbin/supd"), (env!("CARGO_BIN_EXE_supctl"), "/bin/supctl")]
     {
         let stripped = directory.join("stripped");
-        let (program, into) = (program.to_owned(), stripped.to_str().unwrap());
-        if run("strip", &["-o", into, &program], directory).is_err() {
-            fs::copy(&program, &stripped).unwrap();
+        if run("strip", &["-o", stripped.to_str().unwrap(), program], directory).is_err() {
+            fs::copy(program, &stripped).unwrap();
         }
-        root.copy(&stripped, path);
-        // A static one has none.
-        let needed = run("ldd", &[&program], directory).unwrap_or_default();
-        libraries.extend(needed.split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned));
+        with_libraries(root, &stripped, path);
     }
-    libraries.sort();
-    libraries.dedup();
-    let mut directories = std::collections::BTreeSet::new();
-    for library in &libraries {
+}
+
+/// A program of this machine, and the libraries that it names.
+pub fn with_libraries(root: &mut Root, program: &Path, path: &str) {
+    root.copy(program, path);
+    // A static one has none.
+    let needed = run("ldd", &[program.to_str().unwrap()], Path::new("/")).unwrap_or_default();
+    for library in needed.split_whitespace().filter(|word| word.starts_with('/')) {
         let parents = Path::new(library).ancestors().skip(1).filter(|parent| parent.parent().is_some());
-        directories.extend(parents.map(|parent| parent.to_str().unwrap().to_owned()));
-    }
-    for parent in directories {
-        root.directory(&parent);
-    }
-    for library in &libraries {
+        for parent in parents.collect::<Vec<_>>().into_iter().rev() {
+            root.directory(parent.to_str().unwrap());
+        }
         root.copy(Path::new(library), library);
     }
 }
@@ -159,8 +181,7 @@ impl Parts {
             root.directory(directory);
         }
         programs(&mut root, &self.directory);
-        let busybox = ["/bin", "/usr/bin"].map(|directory| Path::new(directory).join("busybox"));
-        root.copy(busybox.iter().find(|path| path.exists()).unwrap(), "/bin/busybox");
+        root.copy(&find("busybox").unwrap(), "/bin/busybox");
         for applet in [
             "sh", "sleep", "cat", "grep", "mount", "setsid", "cut", "hostname", "kill", "wc", "ls", "sed",
             "ip",
@@ -185,6 +206,20 @@ impl Parts {
     /// A driver of the kernel.
     pub fn module(&self, name: &str) -> PathBuf {
         self.shared.join("modules").join(format!("{name}.ko"))
+    }
+
+    /// Puts drivers of the kernel into /modules.
+    pub fn add_modules(&self, root: &mut Root, names: &[&str]) {
+        root.directory("/modules");
+        for name in names {
+            root.copy(&self.module(name), &format!("/modules/{name}.ko"));
+        }
+    }
+
+    /// The kernel itself, and what loads it as the next one.
+    pub fn kernel_and_kexec(&self) -> Result<[PathBuf; 2], String> {
+        let _alone = alone();
+        Ok([self.shared.join(VMLINUZ), unpack("kexec-tools", "sbin/kexec", &self.shared)?])
     }
 
     /// Where a test may put files.

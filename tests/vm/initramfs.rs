@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::guest::{self, Parts, run};
-use crate::root::Root;
 
 const UUID: &str = "4f0a9c01-2233-4455-6677-8899aabbccdd";
 
@@ -19,14 +18,6 @@ const VIRTIO_MODULES: [&str; 6] =
     ["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk"];
 
 const GUIDE: &str = "exec = ['/bin/guide']\n[job]\nbackoff_limit = 0\n";
-
-/// Puts modules of the kernel there.
-fn with_modules(parts: &Parts, root: &mut Root, names: &[&str]) {
-    root.directory("/modules");
-    for name in names {
-        root.copy(&parts.module(name), &format!("/modules/{name}.ko"));
-    }
-}
 
 /// Says what a machine has after it has changed its root, loads a driver of a watchdog, starts supd once more,
 /// has it go on as another program, and at last freezes PID 1.
@@ -70,10 +61,8 @@ fn pid_one_changes_to_a_root_that_was_mounted_by_hand_and_a_watchdog_ends_its_ha
     // As in many a root: an absolute link, and another.
     root.link("/sbin/init", "/etc/alternatives/init");
     root.directory("/etc/alternatives").link("/etc/alternatives/init", "/sbin/supd");
-    for place in ["/proc", "/sys", "/dev", "/run"] {
-        root.directory(place);
-    }
-    with_modules(&parts, &mut root, &["watchdog", "softdog"]);
+    root.mount_points();
+    parts.add_modules(&mut root, &["watchdog", "softdog"]);
     let disk = parts.root_disk("by-hand", &root);
     run("tune2fs", &["-U", UUID, "-L", "ours", disk.to_str().unwrap()], Path::new("/")).unwrap();
 
@@ -185,7 +174,7 @@ fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off()
     ]);
     initramfs.link("/init", "/sbin/supd").link("/bin/@keep", "/sbin/supd");
     initramfs.link("/bin/insmod", "/bin/busybox");
-    with_modules(&parts, &mut initramfs, &VIRTIO_MODULES);
+    parts.add_modules(&mut initramfs, &VIRTIO_MODULES);
     let initramfs = parts.archive("units", &initramfs);
     let power_button = include_str!("../../packaging/debian-host/power-button.toml");
     let mut root = parts.root(&[
@@ -198,10 +187,8 @@ fn units_of_an_initramfs_lead_to_the_root_and_the_power_button_switches_it_off()
     for applet in ["insmod", "stty", "tr"] {
         root.link(&format!("/bin/{applet}"), "/bin/busybox");
     }
-    for place in ["/proc", "/sys", "/dev", "/run"] {
-        root.directory(place);
-    }
-    with_modules(&parts, &mut root, &["watchdog", "softdog", "evdev", "button"]);
+    root.mount_points();
+    parts.add_modules(&mut root, &["watchdog", "softdog", "evdev", "button"]);
     let disk = partitioned(&parts, "units", &parts.root_disk("units", &root));
 
     let line = "console=ttyS0 panic=-1 loglevel=4 root=PARTUUID=0001cafe-01 init=/bin/other debug loglevel=4 \

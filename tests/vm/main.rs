@@ -6,6 +6,7 @@
 
 mod cgroup;
 mod debian;
+mod devices;
 mod fault;
 mod guest;
 mod initramfs;

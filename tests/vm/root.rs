@@ -34,6 +34,12 @@ impl Root {
         self.entry(path, FILE | mode, &fs::read(from).unwrap())
     }
 
+    /// Where an init mounts what the kernel has, which a disk must have a place for.
+    pub fn mount_points(&mut self) -> &mut Self {
+        ["/proc", "/sys", "/dev", "/run"].into_iter().for_each(|place| _ = self.directory(place));
+        self
+    }
+
     /// For the kernel.
     pub fn to_cpio(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -71,8 +77,12 @@ impl Root {
         }
     }
 
+    /// What is there already stays as it is: programs share libraries.
     fn entry(&mut self, path: &str, mode: u32, content: &[u8]) -> &mut Self {
-        self.entries.push((path.trim_start_matches('/').to_owned(), mode, content.to_owned()));
+        let path = path.trim_start_matches('/');
+        if !self.entries.iter().any(|(other, ..)| other == path) {
+            self.entries.push((path.to_owned(), mode, content.to_owned()));
+        }
         self
     }
 }
