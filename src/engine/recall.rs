@@ -251,9 +251,7 @@ impl Engine {
             self.timers.set(Timer::JobDeadline(job.uid), start.mono + deadline);
         }
         // One that was interrupted, too: what it had done is gone with the boot.
-        let again = recall.is_anew()
-            && job.owner == JobOwner::Unit
-            && job.spec().at_boot == AtBoot::Again;
+        let again = recall.is_anew() && job.owner == JobOwner::Unit && job.spec().at_boot == AtBoot::Again;
         let name = saved.unit;
         if again && let Some(kind) = self.kind_mut(&name) {
             *kind = KindState::Job { again: true };
