@@ -184,6 +184,12 @@ impl Manager {
                     tracing::error!("there are faults, and supd was started with --strict");
                     return self.keeper.end(exit::CONFIGURATION);
                 }
+                // Nothing would come of waiting: who looks after a container is to see that it fails.
+                let is_vain = self.settings.container && loaded.units.is_empty() && loaded.has_errors();
+                if is_vain && snapshot.adopted.is_empty() {
+                    tracing::error!("there is nothing to run: all units have faults");
+                    return self.keeper.end(exit::CONFIGURATION);
+                }
                 self.greet(&loaded, log);
                 place::tell(&self.place, &self.settings.log_dir);
                 self.note_loaded(&loaded);
