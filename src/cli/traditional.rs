@@ -3,6 +3,8 @@
 //! Links to supctl, told apart by the name they are called by. What they were always called with becomes one
 //! of our verbs; what would do something else than is meant is refused.
 
+use std::ffi::CString;
+
 use super::exit::{Exit, Failure};
 
 /// Arguments as supctl's own, where the program's name is one of those.
@@ -20,6 +22,26 @@ pub(super) fn translate(words: Vec<String>) -> Result<Vec<String>, Failure> {
         _ => return Ok(words),
     };
     Ok(std::iter::once("supctl".to_owned()).chain(ours).collect())
+}
+
+/// Names that the package supd-init has kept the commands of before under another name for.
+const DIVERTED: [&str; 6] = ["init", "poweroff", "reboot", "halt", "shutdown", "telinit"];
+
+/// Becomes the command of before where the machine's init is still that one: between the installation of supd-init and the
+/// next boot. Comes back where there is none, or where it is ours to do.
+pub(super) fn give_way(words: &[String]) {
+    let Some(name) = words.first().and_then(|path| path.rsplit('/').next()) else { return };
+    let of_supd = std::fs::read_to_string("/proc/1/comm").is_ok_and(|init| init.starts_with("supd"));
+    if of_supd || !DIVERTED.contains(&name) {
+        return;
+    }
+    let words: Result<Vec<CString>, _> = words.iter().map(|word| CString::new(word.as_str())).collect();
+    let Ok(words) = words else { return };
+    for directory in ["/sbin", "/usr/sbin"] {
+        let program = CString::new(format!("{directory}/{name}.distrib")).unwrap_or_default();
+        // Comes back only if it is not there.
+        let _ = nix::unistd::execv(&program, &words);
+    }
 }
 
 /// `halt [-p|-f|--reboot…]`, with the same options under all three names.

@@ -63,6 +63,7 @@ fn the_package_that_diverts_init_comes_and_goes_and_leaves_the_init_of_before() 
     let expected = [
         "supd alone leaves the init as it is",
         "init is supd",
+        "the init of before can be asked until it is gone",
         "units follow what is installed",
         "a machine in use is not booted again",
         "upgraded",

@@ -56,6 +56,13 @@ sh -c 'exit 0' /sbin/init.distrib && cmp <(tail -n 1 /sbin/init.distrib) <(echo 
 supctl validate /usr/lib/supd/machine >/dev/null
 echo "init is supd"
 
+# Until the next boot the init of before is asked by its own commands.
+printf '#!/bin/sh\necho "of before: $0 $*"\n' >/sbin/reboot.distrib
+chmod 755 /sbin/reboot.distrib
+[[ $(reboot --now) == "of before: "*"--now" ]]
+rm /sbin/reboot.distrib
+echo "the init of before can be asked until it is gone"
+
 # A package that comes with a daemon brings its unit, one that goes takes it away.
 [[ ! -e /usr/sbin/sshd ]] || mv /usr/sbin/sshd /tmp
 supd-host --quiet
