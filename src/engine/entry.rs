@@ -239,8 +239,10 @@ impl Engine {
 
     /// Those who wait for this unit, and in a shutdown those whom it kept from stopping, are looked at.
     pub(super) fn wake_neighbours(&mut self, name: &UnitName) {
-        let neighbours = if self.ending.is_some() { self.graph.before(name) } else { self.graph.after(name) };
-        self.marked.extend(neighbours.iter().cloned());
+        match self.ending {
+            Some(_) => self.marked.extend(self.kept_by(name)),
+            None => self.marked.extend(self.graph.after(name).iter().cloned()),
+        }
     }
 
     /// A unit that is to go, goes when nothing of it is left.

@@ -1,10 +1,11 @@
 //! Order among units: who waits for whom, at start and at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::entry::{Entry, KindState};
 use super::places::Place;
+use super::pod::Pod;
 use super::view::{UnitState, Waiting};
 use crate::unit::model::{Condition, Kind};
 use crate::unit::name::UnitName;
@@ -32,6 +33,28 @@ impl Graph {
     /// The units that come after this one.
     pub(super) fn after(&self, name: &UnitName) -> &[UnitName] {
         self.edges.get(name).map_or(&[], |edges| &edges.after)
+    }
+
+    /// Units that stand in some order, each after all that it comes after. Those of a circle, which only units of
+    /// different ages can make, are left out.
+    pub(super) fn in_order(&self) -> Vec<&UnitName> {
+        let mut missing: BTreeMap<&UnitName, usize> =
+            self.edges.iter().map(|(name, edges)| (name, edges.before.len())).collect();
+        let mut found: Vec<&UnitName> =
+            missing.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+        let mut at = 0;
+        while let Some(name) = found.get(at).copied() {
+            at += 1;
+            for later in self.after(name) {
+                if let Some(count) = missing.get_mut(later) {
+                    *count -= 1;
+                    if *count == 0 {
+                        found.push(later);
+                    }
+                }
+            }
+        }
+        found
     }
 
     fn add(&mut self, first: &UnitName, second: &UnitName) {
@@ -90,7 +113,59 @@ impl Engine {
 
     /// Whether, in a shutdown, nobody who came after this unit is still there.
     pub(super) fn may_stop(&self, name: &UnitName) -> bool {
-        self.ending.is_none() || self.graph.after(name).iter().all(|later| !self.has_pods(later))
+        let Some(ending) = &self.ending else { return true };
+        ending.called || self.walk(name, Graph::after, |_, is_there| !is_there)
+    }
+
+    /// Whom, in a shutdown, a unit may have kept from stopping.
+    pub(super) fn kept_by(&self, name: &UnitName) -> Vec<UnitName> {
+        let mut kept = Vec::new();
+        self.walk(name, Graph::before, |before, _| {
+            kept.push(before.clone());
+            true
+        });
+        kept
+    }
+
+    /// Goes from a unit to its neighbours on one side, and beyond those of which nothing is there: a target, or a
+    /// job that is done, holds its place in the order all the same. Until `visit` says false; whether it never did.
+    fn walk<'a>(
+        &'a self,
+        from: &'a UnitName,
+        side: for<'g> fn(&'g Graph, &UnitName) -> &'g [UnitName],
+        mut visit: impl FnMut(&'a UnitName, bool) -> bool,
+    ) -> bool {
+        let mut found = vec![from];
+        let mut seen = BTreeSet::from([from]);
+        let mut at = 0;
+        while let Some(name) = found.get(at).copied() {
+            at += 1;
+            for next in side(&self.graph, name) {
+                if !seen.insert(next) {
+                    continue;
+                }
+                let is_there = self.is_there(next);
+                if !visit(next, is_there) {
+                    return false;
+                }
+                if !is_there {
+                    found.push(next);
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether something of a unit runs that may still end: nobody waits for what KILL has not ended.
+    fn is_there(&self, name: &UnitName) -> bool {
+        let ends = |pod: &Pod| pod.processes.iter().any(|process| process.is_up() && process.left.is_none());
+        match self.units.get(name).map(|entry| &entry.kind) {
+            Some(KindState::Target) => false,
+            Some(KindState::Service(replicas)) => {
+                replicas.places.live().filter_map(|uid| self.pods.get(&uid)).any(|pod| ends(pod))
+            }
+            _ => self.pods.values().any(|pod| &pod.unit.name == name && ends(pod)),
+        }
     }
 
     /// Who requires or wants this unit.

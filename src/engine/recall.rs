@@ -119,8 +119,10 @@ impl Engine {
         for saved in begin.saved.pods {
             self.recall_pod(saved, &recall, out);
         }
+        self.recall_end(now);
         self.adopt_all(begin.adopted, &recall, out);
         self.hold_unknown(&known);
+        self.begin_end(now, out);
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));
     }
@@ -251,9 +253,7 @@ impl Engine {
             self.timers.set(Timer::JobDeadline(job.uid), start.mono + deadline);
         }
         // One that was interrupted, too: what it had done is gone with the boot.
-        let again = recall.is_anew()
-            && job.owner == JobOwner::Unit
-            && job.spec().at_boot == AtBoot::Again;
+        let again = recall.is_anew() && job.owner == JobOwner::Unit && job.spec().at_boot == AtBoot::Again;
         let name = saved.unit;
         if again && let Some(kind) = self.kind_mut(&name) {
             *kind = KindState::Job { again: true };

@@ -15,6 +15,7 @@ mod recovery;
 mod restarts;
 mod rollouts;
 mod services;
+mod shutdown;
 mod simulator;
 mod store;
 mod world;

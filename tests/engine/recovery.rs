@@ -234,8 +234,7 @@ fn a_job_may_run_again_at_each_boot() {
 #[test]
 fn a_job_of_each_boot_that_was_interrupted_begins_anew() {
     let log = "exec = ['/y']\nrequires = ['disks']\n";
-    let disks =
-        "exec = ['/x']\nrestart_policy = 'Never'\n[job]\nat_boot = 'again'\nbackoff_limit = 0\n";
+    let disks = "exec = ['/x']\nrestart_policy = 'Never'\n[job]\nat_boot = 'again'\nbackoff_limit = 0\n";
     world("interrupted at boot")
         .unit("disks", disks)
         .unit("log", log)

@@ -68,7 +68,7 @@ impl Engine {
         self.retire_done(name, 0.., out);
         let Some(entry) = self.units.get(name) else { return };
         let stop: Vec<PodUid> = self.active_pods_of(entry).map(|pod| pod.uid).collect();
-        if stop.is_empty() || !self.may_stop(name) {
+        if stop.is_empty() || !self.takes_turn(now, name) {
             return;
         }
         for uid in stop.into_iter().rev() {

@@ -64,10 +64,11 @@ impl World {
                 }
                 let obeys = signal == KILL || (signal == TERM && !self.is_one_of(&self.stubborn, &called));
                 let hangs = self.is_one_of(&self.hanging, &called);
+                let stays = self.is_one_of(&self.unkillable, &called);
                 if signal != CONT {
                     self.signals.push((called, signal));
                 }
-                if !obeys || hangs && signal != KILL {
+                if stays || !obeys || hangs && signal != KILL {
                     return Vec::new();
                 }
                 vec![self.ended(run, Outcome::Signaled { signal: signal as u8, core: false })]
