@@ -223,9 +223,18 @@ impl Engine {
     }
 }
 
-/// What a unit waits for: what is required and not there, and what is wanted and may still come.
-pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
-    let Some(entry) = engine.units.get(name) else { return Vec::new() };
+/// What a unit waits for.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// What is required and not there, and what is wanted and may still come.
+    pub(super) waiting: Vec<Waiting>,
+    /// The first of them that is required and has failed: it will not come by itself.
+    pub(super) lost: Option<Waiting>,
+}
+
+/// What a unit waits for.
+pub(super) fn waits_of(engine: &Engine, name: &UnitName) -> Waits {
+    let Some(entry) = engine.units.get(name) else { return Waits::default() };
     let relations = &entry.unit.relations;
     let with = |strength| move |relation| (strength, relation);
     let direct = relations
@@ -234,9 +243,9 @@ pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
         .map(with(Strength::Requires))
         .chain(relations.wants.iter().map(with(Strength::Wants)))
         .chain(relations.after.iter().map(with(Strength::After)));
-    let mut waiting = Vec::new();
+    let mut waits = Waits::default();
     for (strength, relation) in direct {
-        note(engine, &relation.unit, relation.condition, strength, &mut waiting);
+        note(engine, &relation.unit, relation.condition, strength, &mut waits);
     }
     // The other side may have written the order: `before = ["this"]`.
     for earlier in engine.graph.before(name) {
@@ -245,10 +254,10 @@ pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
             .get(earlier)
             .is_some_and(|e| e.unit.relations.before.iter().any(|r| &r.unit == name));
         if wrote {
-            note(engine, earlier, None, Strength::After, &mut waiting);
+            note(engine, earlier, None, Strength::After, &mut waits);
         }
     }
-    waiting
+    waits
 }
 
 fn note(
@@ -256,18 +265,30 @@ fn note(
     unit: &UnitName,
     condition: Option<Condition>,
     strength: Strength,
-    waiting: &mut Vec<Waiting>,
+    waits: &mut Waits,
 ) {
     let entry = engine.units.get(unit);
     let kind = entry.map_or(Kind::Service, |entry| entry.unit.kind());
     let condition = condition.unwrap_or(kind.default_condition());
     let reached = entry.is_some_and(|entry| engine.has_reached(entry, condition));
+    let comes_again = |entry: &Entry| matches!(entry.kind, KindState::Job { again: true });
     let hopeless = entry.is_none_or(|entry| {
         let at_rest = matches!(entry.state, UnitState::Failed | UnitState::Complete | UnitState::Suspended);
-        !entry.wanted || (at_rest && !matches!(entry.kind, KindState::Job { again: true }))
+        !entry.wanted || (at_rest && !comes_again(entry))
     });
-    let waits = !reached && (strength == Strength::Requires || !hopeless);
-    if waits && !waiting.iter().any(|w| &w.unit == unit) {
-        waiting.push(Waiting { unit: unit.clone(), condition });
+    if reached
+        || (strength != Strength::Requires && hopeless)
+        || waits.waiting.iter().any(|w| &w.unit == unit)
+    {
+        return;
     }
+    let waiting = Waiting { unit: unit.clone(), condition };
+    // What an operator has stopped, or suspended, an operator may bring back; what is set aside may live.
+    let failed = entry.is_some_and(|entry| {
+        entry.wanted && entry.state == UnitState::Failed && !comes_again(entry) && entry.quarantined.is_none()
+    });
+    if failed && strength == Strength::Requires {
+        waits.lost.get_or_insert_with(|| waiting.clone());
+    }
+    waits.waiting.push(waiting);
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::Engine;
 use super::action::{Action, Actions};
-use super::entry::KindState;
+use super::entry::{Entry, KindState};
 use super::id::PodUid;
+use super::job::Job;
 use super::pod::{Count, Owner};
 use super::shares::Shares;
 use super::time::{Mono, Now};
 use super::timer::Timer;
-use super::view::UnitState;
+use super::view::{JobOwner, UnitState};
 use crate::unit::name::UnitName;
 
 /// What is kept of the time of a shutdown for those who must be killed at its end.
@@ -188,7 +189,13 @@ impl Engine {
             self.settle_end(now, out);
             return;
         }
-        if self.units.is_empty() || !self.units.values().any(|entry| entry.wanted || !self.pods.is_empty()) {
+        let works = |entry: &Entry| match &entry.kind {
+            KindState::Target => false,
+            KindState::CronJob(calendar) => !calendar.suspended,
+            KindState::Service(_) | KindState::Job { .. } => true,
+        };
+        let mut units = self.units.values();
+        if self.pods.is_empty() && !units.any(|entry| entry.wanted && works(entry)) {
             // Nothing was ever to run: an operator may still come.
             return;
         }
@@ -198,14 +205,21 @@ impl Engine {
         }
         let mut failed = false;
         for entry in self.units.values() {
-            match entry.state {
-                UnitState::Failed => failed = true,
-                UnitState::Complete | UnitState::Stopped | UnitState::Disabled => {}
-                UnitState::Running if matches!(entry.kind, KindState::Target) => {}
+            match (entry.state, &entry.kind) {
+                (UnitState::Failed, _) => failed = true,
+                // Who has stopped it is to say what comes next.
+                (UnitState::Stopped | UnitState::Disabled, KindState::Service(_)) if entry.stopped => return,
+                (UnitState::Complete | UnitState::Stopped | UnitState::Disabled, _) => {}
+                (UnitState::Running, KindState::Target) | (UnitState::Suspended, KindState::CronJob(_)) => {}
                 _ => return,
             }
         }
-        if !self.pods.is_empty() || self.jobs.values().any(|job| !job.finished) {
+        // One that waits for what has failed is as good as failed.
+        let is_lost = |job: &Job| {
+            let entry = self.units.get(&job.unit.name).filter(|_| job.owner == JobOwner::Unit);
+            entry.is_some_and(|entry| entry.lost.is_some())
+        };
+        if !self.pods.is_empty() || self.jobs.values().any(|job| !job.finished && !is_lost(job)) {
             return;
         }
         self.end(now, self.patience(), u8::from(failed), "all work is done".to_owned(), out);

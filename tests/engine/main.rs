@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod cron;
+mod dependencies;
 mod health;
 mod jobs;
 mod operator;

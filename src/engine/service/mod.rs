@@ -154,7 +154,7 @@ impl Engine {
             };
         }
         if !entry.released && replicas.places.is_empty() {
-            return Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None };
+            return Self::judge_waiting(entry);
         }
         let failed = replicas.places.done().any(|done| !done.succeeded);
         let done = replicas.places.done().count();
