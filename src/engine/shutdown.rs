@@ -16,9 +16,9 @@ use crate::unit::name::UnitName;
 
 /// What is kept of the time of a shutdown for those who must be killed at its end.
 const KILL_RESERVE: Duration = Duration::from_millis(500);
-/// So long before the end of the time whoever has not been asked to end is asked, in no order any more. It is the
-/// least share, too: in less a process can do nothing of use.
-const LAST_CALL: Duration = Duration::from_millis(500);
+/// So long before the end of the time, or with an eighth of it left, whoever has not been asked to end is asked, in
+/// no order any more. It is the least share, too: in less a process can do nothing of use.
+const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// supd is to end.
 #[derive(Debug)]

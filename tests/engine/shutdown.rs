@@ -124,7 +124,7 @@ fn whoever_was_not_asked_is_asked_at_last() {
     deaf_chain("last call")
         .unkillable("web-0")
         .event(Event::Shutdown { within: Duration::from_secs(9) })
-        .advance("7999ms")
+        .advance("7437ms")
         .signalled("cache-0", &[])
         .advance("1ms")
         .signalled("cache-0", &[15])
