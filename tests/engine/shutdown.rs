@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use supd::engine::EngineOptions;
 use supd::engine::event::{Event, Left, Outcome};
 use supd::unit::model::{ExitCodes, Operator, Part, PodTemplate, ProbeKind, RestartAction, RestartRule};
 
 use super::pods::{hook, probe, process};
-use super::world::{World, world};
+use super::world::{World, world, world_with};
 
 /// Three that need one another, the last one deaf.
 fn deaf_chain(title: &'static str) -> World {
@@ -190,6 +191,51 @@ fn f99_what_is_killed_at_last_does_not_come_again() {
         .not_reported("BackOff")
         .spawned(3)
         .ends(Some(0));
+}
+
+/// What has ended meanwhile, what waits in back-off, what was being started: the new manager starts none of it.
+#[test]
+fn f99_a_new_manager_starts_nothing_while_supd_ends() {
+    let w = deaf_chain("a new manager")
+        .unit("waits", "exec = ['/x']")
+        .unit("more", "exec = ['/x']\n[job]\ncompletions = 5")
+        .reload(true)
+        .exit("waits-0", 1)
+        .exit("waits-0", 1)
+        .stored();
+    let spawned = w.spawns();
+    w.event(Event::Shutdown { within: Duration::from_secs(60) })
+        .runs(&["cache-0", "db-0", "web-0"])
+        .manager_dies()
+        .runs(&["cache-0", "db-0", "web-0"])
+        .exit("cache-0", 1)
+        .manager_dies()
+        .exit("db-0", 1)
+        .advance("1s")
+        .runs(&["web-0"])
+        .advance("1m")
+        .spawned(spawned)
+        .ends(Some(0));
+}
+
+/// An essential unit has ended, and so supd ends: every manager knows that before it starts anything.
+#[test]
+fn an_end_of_its_own_goes_on_under_a_new_manager() {
+    let container = EngineOptions { end_when_done: true, shutdown_timeout: Duration::from_secs(9) };
+    world_with("essential", container)
+        .unit("main", "exec = ['/x']\nessential = true")
+        .unit("quick", "exec = ['/x']")
+        .unit("slow", "exec = ['/x']")
+        .stubborn("slow-0")
+        .begin()
+        .exit("main-0", 7)
+        .runs(&["slow-0"])
+        .stored()
+        .manager_dies()
+        .runs(&["slow-0"])
+        .advance("9s")
+        .spawned(3)
+        .ends(Some(7));
 }
 
 /// Every way in which something might follow an end, while its unit's turn has not come.

@@ -8,6 +8,9 @@ use super::{CONT, KILL, TERM, TURNS_MAX, World};
 
 impl World {
     pub fn feed(&mut self, event: Event) {
+        if let Event::Shutdown { within } = event {
+            self.outside.ending = Some(within);
+        }
         let mut actions = Actions::new();
         self.engine.handle(self.now, event, &mut actions);
         self.perform(actions);
