@@ -361,7 +361,7 @@ impl Engine {
     /// The order to start a process was stored, and never carried out, as far as anyone knows.
     fn start_anew(&mut self, recall: &Recall, uid: PodUid, place: usize, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid) else { return };
-        if pod.is_closing() || pod.renewing {
+        if pod.is_closing() || pod.renewing || self.ending.is_some() {
             return pod.processes[place].forget_start();
         }
         if recall.continuity != Continuity::Manager {

@@ -127,6 +127,7 @@ impl Engine {
         entry.only_loaded = false;
         entry.released = false;
         entry.waiting.clear();
+        entry.lost = None;
         self.mark(name);
         self.wake_neighbours(name);
         let message = if was { format!("{name}: stopping") } else { format!("{name}: not running") };

@@ -9,9 +9,12 @@ use super::service::Replicas;
 use super::time::{Now, Wall};
 use super::timer::Timer;
 use super::view::{LastExit, Stale, UnitState, Waiting};
-use super::{Engine, order};
+use super::{Engine, order, report};
 use crate::unit::model::{Body, Unit};
 use crate::unit::name::UnitName;
+
+/// Why a unit has failed that was never started: what it requires has.
+const DEPENDENCY_FAILED: &str = "DependencyFailed";
 
 /// A unit.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub(super) struct Entry {
     pub(super) released: bool,
     /// What it waits for.
     pub(super) waiting: Vec<Waiting>,
+    /// Of that, what has failed: by itself it will never be released.
+    pub(super) lost: Option<Box<Waiting>>,
     /// It is left alone, for this reason: see [`super::quarantine`].
     pub(super) quarantined: Option<Box<str>>,
     /// It goes as soon as its pods are gone.
@@ -96,6 +101,7 @@ impl Entry {
             stopped: false,
             released: false,
             waiting: Vec::new(),
+            lost: None,
             quarantined: None,
             deleting: false,
             created: now,
@@ -179,10 +185,10 @@ impl Engine {
         if entry.released {
             return true;
         }
-        let waiting = order::waiting_for(self, name);
-        let released = waiting.is_empty();
+        let waits = order::waits_of(self, name);
+        let released = waits.waiting.is_empty();
         if let Some(entry) = self.units.get_mut(name) {
-            entry.waiting = waiting;
+            (entry.waiting, entry.lost) = (waits.waiting, waits.lost.map(Box::new));
             entry.released = released;
         }
         released
@@ -193,14 +199,22 @@ impl Engine {
         let waits = self.units.get(name).is_some_and(|entry| !entry.waiting.is_empty());
         if waits && let Some(entry) = self.entry_mut(name) {
             entry.waiting.clear();
+            entry.lost = None;
         }
     }
 
-    /// The words of a unit that waits for others.
-    pub(super) fn waiting_words(entry: &Entry) -> String {
-        let names: Vec<String> =
-            entry.waiting.iter().map(|w| format!("{} ({})", w.unit, w.condition.as_str())).collect();
-        names.join(", ")
+    /// The state of a unit that waits for others; where one of them has failed, so has this one, until somebody
+    /// starts that again.
+    pub(super) fn judge_waiting(entry: &Entry) -> Judged {
+        let words = |waiting: &Waiting| format!("{} ({})", waiting.unit, waiting.condition.as_str());
+        let (state, reason) = match &entry.lost {
+            Some(lost) => (UnitState::Failed, format!("{DEPENDENCY_FAILED}: {}", words(lost))),
+            None => {
+                let names: Vec<String> = entry.waiting.iter().map(words).collect();
+                (UnitState::Waiting, names.join(", "))
+            }
+        };
+        Judged { state, reason, next: None }
     }
 
     /// The state of a unit at rest.
@@ -218,9 +232,7 @@ impl Engine {
         match (on, released) {
             (false, _) => Self::at_rest(entry),
             (true, true) => Judged::plain(UnitState::Running),
-            (true, false) => {
-                Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None }
-            }
+            (true, false) => Self::judge_waiting(entry),
         }
     }
 
@@ -229,6 +241,10 @@ impl Engine {
         let Some(entry) = self.units.get_mut(name) else { return };
         if entry.state != judged.state {
             entry.since = now;
+            if let Some(lost) = entry.lost.as_ref().filter(|_| judged.state == UnitState::Failed) {
+                let about = ("Unit", name.as_str(), name);
+                report(out, true, DEPENDENCY_FAILED, about, format!("not started: {} has failed", lost.unit));
+            }
         } else if entry.reason == judged.reason && entry.next == judged.next {
             return;
         }
@@ -239,8 +255,10 @@ impl Engine {
 
     /// Those who wait for this unit, and in a shutdown those whom it kept from stopping, are looked at.
     pub(super) fn wake_neighbours(&mut self, name: &UnitName) {
-        let neighbours = if self.ending.is_some() { self.graph.before(name) } else { self.graph.after(name) };
-        self.marked.extend(neighbours.iter().cloned());
+        match self.ending {
+            Some(_) => self.marked.extend(self.kept_by(name)),
+            None => self.marked.extend(self.graph.after(name).iter().cloned()),
+        }
     }
 
     /// A unit that is to go, goes when nothing of it is left.

@@ -14,7 +14,7 @@ use crate::unit::name::UnitName;
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The first event.
+    /// The first event; where supd ends already, `Shutdown` comes before it, so that nothing is started.
     Begin(Box<Begin>),
     /// An operator has lifted the quarantine of a unit.
     Lifted {

@@ -39,6 +39,7 @@ mod restart;
 pub mod save;
 pub mod saved;
 mod service;
+mod shares;
 mod show;
 mod shutdown;
 pub mod time;
@@ -142,7 +143,7 @@ impl Engine {
                 let result = self.on_command(now, command, out);
                 out.push(Action::Reply { op, result });
             }
-            Event::Shutdown { within } => self.on_shutdown(now, within),
+            Event::Shutdown { within } => self.on_shutdown(now, within, out),
         }
     }
 
@@ -185,7 +186,7 @@ impl Engine {
                 self.mark(&unit);
                 out.push(Action::Changed(ObjectRef::Unit(unit)));
             }
-            Timer::Shutdown => self.on_shutdown_deadline(out),
+            Timer::Shutdown => self.on_shutdown_deadline(now, out),
         }
     }
 

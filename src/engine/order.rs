@@ -1,10 +1,11 @@
 //! Order among units: who waits for whom, at start and at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
 use super::entry::{Entry, KindState};
 use super::places::Place;
+use super::pod::Pod;
 use super::view::{UnitState, Waiting};
 use crate::unit::model::{Condition, Kind};
 use crate::unit::name::UnitName;
@@ -32,6 +33,28 @@ impl Graph {
     /// The units that come after this one.
     pub(super) fn after(&self, name: &UnitName) -> &[UnitName] {
         self.edges.get(name).map_or(&[], |edges| &edges.after)
+    }
+
+    /// Units that stand in some order, each after all that it comes after. Those of a circle, which only units of
+    /// different ages can make, are left out.
+    pub(super) fn in_order(&self) -> Vec<&UnitName> {
+        let mut missing: BTreeMap<&UnitName, usize> =
+            self.edges.iter().map(|(name, edges)| (name, edges.before.len())).collect();
+        let mut found: Vec<&UnitName> =
+            missing.iter().filter(|(_, count)| **count == 0).map(|(name, _)| *name).collect();
+        let mut at = 0;
+        while let Some(name) = found.get(at).copied() {
+            at += 1;
+            for later in self.after(name) {
+                if let Some(count) = missing.get_mut(later) {
+                    *count -= 1;
+                    if *count == 0 {
+                        found.push(later);
+                    }
+                }
+            }
+        }
+        found
     }
 
     fn add(&mut self, first: &UnitName, second: &UnitName) {
@@ -90,7 +113,59 @@ impl Engine {
 
     /// Whether, in a shutdown, nobody who came after this unit is still there.
     pub(super) fn may_stop(&self, name: &UnitName) -> bool {
-        self.ending.is_none() || self.graph.after(name).iter().all(|later| !self.has_pods(later))
+        let Some(ending) = &self.ending else { return true };
+        ending.called || self.walk(name, Graph::after, |_, is_there| !is_there)
+    }
+
+    /// Whom, in a shutdown, a unit may have kept from stopping.
+    pub(super) fn kept_by(&self, name: &UnitName) -> Vec<UnitName> {
+        let mut kept = Vec::new();
+        self.walk(name, Graph::before, |before, _| {
+            kept.push(before.clone());
+            true
+        });
+        kept
+    }
+
+    /// Goes from a unit to its neighbours on one side, and beyond those of which nothing is there: a target, or a
+    /// job that is done, holds its place in the order all the same. Until `visit` says false; whether it never did.
+    fn walk<'a>(
+        &'a self,
+        from: &'a UnitName,
+        side: for<'g> fn(&'g Graph, &UnitName) -> &'g [UnitName],
+        mut visit: impl FnMut(&'a UnitName, bool) -> bool,
+    ) -> bool {
+        let mut found = vec![from];
+        let mut seen = BTreeSet::from([from]);
+        let mut at = 0;
+        while let Some(name) = found.get(at).copied() {
+            at += 1;
+            for next in side(&self.graph, name) {
+                if !seen.insert(next) {
+                    continue;
+                }
+                let is_there = self.is_there(next);
+                if !visit(next, is_there) {
+                    return false;
+                }
+                if !is_there {
+                    found.push(next);
+                }
+            }
+        }
+        true
+    }
+
+    /// Whether something of a unit runs that may still end: nobody waits for what KILL has not ended.
+    fn is_there(&self, name: &UnitName) -> bool {
+        let ends = |pod: &Pod| pod.processes.iter().any(|process| process.is_up() && process.left.is_none());
+        match self.units.get(name).map(|entry| &entry.kind) {
+            Some(KindState::Target) => false,
+            Some(KindState::Service(replicas)) => {
+                replicas.places.live().filter_map(|uid| self.pods.get(&uid)).any(|pod| ends(pod))
+            }
+            _ => self.pods.values().any(|pod| &pod.unit.name == name && ends(pod)),
+        }
     }
 
     /// Who requires or wants this unit.
@@ -148,9 +223,18 @@ impl Engine {
     }
 }
 
-/// What a unit waits for: what is required and not there, and what is wanted and may still come.
-pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
-    let Some(entry) = engine.units.get(name) else { return Vec::new() };
+/// What a unit waits for.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    /// What is required and not there, and what is wanted and may still come.
+    pub(super) waiting: Vec<Waiting>,
+    /// The first of them that is required and has failed: it will not come by itself.
+    pub(super) lost: Option<Waiting>,
+}
+
+/// What a unit waits for.
+pub(super) fn waits_of(engine: &Engine, name: &UnitName) -> Waits {
+    let Some(entry) = engine.units.get(name) else { return Waits::default() };
     let relations = &entry.unit.relations;
     let with = |strength| move |relation| (strength, relation);
     let direct = relations
@@ -159,9 +243,9 @@ pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
         .map(with(Strength::Requires))
         .chain(relations.wants.iter().map(with(Strength::Wants)))
         .chain(relations.after.iter().map(with(Strength::After)));
-    let mut waiting = Vec::new();
+    let mut waits = Waits::default();
     for (strength, relation) in direct {
-        note(engine, &relation.unit, relation.condition, strength, &mut waiting);
+        note(engine, &relation.unit, relation.condition, strength, &mut waits);
     }
     // The other side may have written the order: `before = ["this"]`.
     for earlier in engine.graph.before(name) {
@@ -170,10 +254,10 @@ pub(super) fn waiting_for(engine: &Engine, name: &UnitName) -> Vec<Waiting> {
             .get(earlier)
             .is_some_and(|e| e.unit.relations.before.iter().any(|r| &r.unit == name));
         if wrote {
-            note(engine, earlier, None, Strength::After, &mut waiting);
+            note(engine, earlier, None, Strength::After, &mut waits);
         }
     }
-    waiting
+    waits
 }
 
 fn note(
@@ -181,18 +265,30 @@ fn note(
     unit: &UnitName,
     condition: Option<Condition>,
     strength: Strength,
-    waiting: &mut Vec<Waiting>,
+    waits: &mut Waits,
 ) {
     let entry = engine.units.get(unit);
     let kind = entry.map_or(Kind::Service, |entry| entry.unit.kind());
     let condition = condition.unwrap_or(kind.default_condition());
     let reached = entry.is_some_and(|entry| engine.has_reached(entry, condition));
+    let comes_again = |entry: &Entry| matches!(entry.kind, KindState::Job { again: true });
     let hopeless = entry.is_none_or(|entry| {
         let at_rest = matches!(entry.state, UnitState::Failed | UnitState::Complete | UnitState::Suspended);
-        !entry.wanted || (at_rest && !matches!(entry.kind, KindState::Job { again: true }))
+        !entry.wanted || (at_rest && !comes_again(entry))
     });
-    let waits = !reached && (strength == Strength::Requires || !hopeless);
-    if waits && !waiting.iter().any(|w| &w.unit == unit) {
-        waiting.push(Waiting { unit: unit.clone(), condition });
+    if reached
+        || (strength != Strength::Requires && hopeless)
+        || waits.waiting.iter().any(|w| &w.unit == unit)
+    {
+        return;
     }
+    let waiting = Waiting { unit: unit.clone(), condition };
+    // What an operator has stopped, or suspended, an operator may bring back; what is set aside may live.
+    let failed = entry.is_some_and(|entry| {
+        entry.wanted && entry.state == UnitState::Failed && !comes_again(entry) && entry.quarantined.is_none()
+    });
+    if failed && strength == Strength::Requires {
+        waits.lost.get_or_insert_with(|| waiting.clone());
+    }
+    waits.waiting.push(waiting);
 }

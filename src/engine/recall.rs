@@ -119,8 +119,10 @@ impl Engine {
         for saved in begin.saved.pods {
             self.recall_pod(saved, &recall, out);
         }
+        self.recall_end(now);
         self.adopt_all(begin.adopted, &recall, out);
         self.hold_unknown(&known);
+        self.begin_end(now, out);
         let all: Vec<UnitName> = self.units.keys().cloned().collect();
         all.iter().for_each(|name| self.mark(name));
     }

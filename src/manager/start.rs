@@ -203,11 +203,11 @@ impl Manager {
         begin.adopted = self.hand.hold_back(std::mem::take(&mut begin.adopted));
         begin.quarantined = self.hand.quarantined();
         let mut ends = self.take_ends(&mut begin.adopted);
-        self.take_in(Event::Begin(Box::new(begin)));
-        // What has ended meanwhile does not start again in a shutdown.
+        // Nothing is started in a shutdown, and nothing that has ended meanwhile starts again.
         if let Some(count) = snapshot.stop {
             self.stop(count)?;
         }
+        self.take_in(Event::Begin(Box::new(begin)));
         // Each end by itself: one that the manager dies of must be known.
         self.take_in_news(&mut ends)?;
         // What was said while there was no manager comes before any deadline is judged.

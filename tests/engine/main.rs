@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used)]
 
 mod cron;
+mod dependencies;
 mod health;
 mod jobs;
 mod operator;
@@ -15,6 +16,7 @@ mod recovery;
 mod restarts;
 mod rollouts;
 mod services;
+mod shutdown;
 mod simulator;
 mod store;
 mod world;

@@ -53,7 +53,7 @@ fn a_failed_requirement_holds_a_wanted_one_does_not() {
         .runs(&["m-0"])
         .exit("m-0", 1)
         .runs(&["easy-0"])
-        .state("strict", UnitState::Waiting);
+        .state("strict", UnitState::Failed);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! For scenarios: a commit is one step here, and nothing is late (the simulator has a world without such
 //! comfort). Exits are told again to every new manager until the commit that knows of them.
 
+use std::time::Duration;
+
 use supd::engine::Engine;
 use supd::engine::action::Actions;
 use supd::engine::event::{Adopted, Begin, Event, Exit, Label};
@@ -23,6 +25,8 @@ pub struct Outside {
     /// The number of the last exit.
     last_exit: u64,
     stored: Stored,
+    /// supd was asked to end within this time: the keeper tells every new manager so.
+    pub ending: Option<Duration>,
     /// Runs whose end was recorded since the last commit.
     pub recorded: Vec<RunId>,
 }
@@ -108,7 +112,7 @@ impl World {
         self
     }
 
-    pub fn power_cut(&mut self, away: std::time::Duration) {
+    pub fn power_cut(&mut self, away: Duration) {
         self.running.clear();
         self.outside.runs.clear();
         self.now = Now { mono: Mono(1_000_000_000), wall: self.now.wall + away };
@@ -137,6 +141,9 @@ impl World {
         };
         self.engine = Engine::new(self.options);
         let mut actions = Actions::new();
+        if let Some(within) = self.outside.ending.filter(|_| continuity == Continuity::Manager) {
+            self.engine.take_in(self.now, Event::Shutdown { within }, &mut actions);
+        }
         self.engine.handle(self.now, Event::Begin(Box::new(begin)), &mut actions);
         self.perform(actions);
     }

@@ -21,6 +21,10 @@ fn service(name: &str, more: &str) -> String {
     format!("exec = ['/bin/sh', '-c', \"{script}\"]\n{more}\n[readiness]\nlog = '^up$'\n")
 }
 
+/// A service that does not hear TERM.
+const DEAF: &str = "exec = ['/bin/sh', '-c', \"trap '' TERM; echo up; while :; do sleep 1000 & wait; done\"]\n\
+                    [readiness]\nlog = '^up$'\n[stop]\ngrace = '1h'\n";
+
 #[test]
 fn each_stop_signal_ends_services_against_the_order_of_their_start() {
     for signal in [15, 2, 3, 37] {
@@ -77,18 +81,74 @@ fn a_stop_that_comes_before_there_is_a_keeper_is_not_lost() {
 
 #[test]
 fn what_does_not_listen_is_killed_when_the_time_is_over() {
-    let deaf = "exec = ['/bin/sh', '-c', \"trap '' TERM; echo up; while :; do sleep 1000 & wait; done\"]\n\
-                [readiness]\nlog = '^up$'\n[stop]\ngrace = '1h'";
     let mut supd = Space::new()
         .wrap(UNSHARE)
         .arg("--shutdown-timeout=1s")
-        .unit("deaf", deaf)
+        .unit("deaf", DEAF)
         .unit("after", &service("after", "requires = ['deaf']"))
         .supd();
     supd.wait("after", "ready");
     send(supd.keeper, 15);
     assert_eq!(supd.wait_end(), 0);
     assert_eq!(fs::read_to_string(supd.path().join("order")).unwrap(), "after\n");
+}
+
+/// What does not listen is above what listens: that has its signal, and its time.
+#[test]
+fn one_that_does_not_listen_takes_no_more_than_its_share() {
+    let mut supd = Space::new()
+        .wrap(UNSHARE)
+        .arg("--shutdown-timeout=6s")
+        .unit("store", &service("store", ""))
+        .unit("shop", &service("shop", "requires = ['store']"))
+        .unit("deaf", &format!("requires = ['shop']\n{DEAF}"))
+        .supd();
+    supd.wait("deaf", "ready");
+    send(supd.keeper, 15);
+    assert_eq!(supd.wait_end(), 0);
+    let told = supd.own_output();
+    assert_eq!(fs::read_to_string(supd.path().join("order")).unwrap(), "shop\nstore\n", "{told}");
+    assert_eq!(told.matches("killed").count(), 1, "{told}");
+    assert!(told.contains("deaf-0: its share of the shutdown's time is over, killed"), "{told}");
+}
+
+/// F99: what had to be killed is told once, and is not started again.
+#[test]
+fn what_is_killed_at_the_end_is_not_started_again() {
+    let mut supd = Space::new()
+        .wrap(UNSHARE)
+        .arg("--shutdown-timeout=1s")
+        .unit("a", DEAF)
+        .unit("b", &format!("requires = ['a']\n{DEAF}"))
+        .unit("c", &format!("requires = ['b']\n{DEAF}"))
+        .supd();
+    supd.wait("c", "ready");
+    send(supd.keeper, 15);
+    assert_eq!(supd.wait_end(), 0);
+    let told = supd.own_output();
+    for pod in ["a-0", "b-0", "c-0"] {
+        let killed = told.lines().filter(|line| line.contains(pod) && line.contains("killed")).count();
+        assert_eq!(killed, 1, "{pod}: {told}");
+    }
+    assert!(!told.contains("restarting"), "{told}");
+}
+
+/// What waits for what has failed will never run, and keeps no container.
+#[test]
+fn a_container_of_jobs_ends_when_the_rest_waits_for_what_has_failed() {
+    let mut supd = Space::new()
+        .wrap(UNSHARE)
+        .fifo("go")
+        .unit("fails", "shell = 'read l <@/go; exit 7'\n[job]\nbackoff_limit = 0\n")
+        .unit("next", "shell = 'true'\nrequires = ['fails']\n[job]\n")
+        .unit("last", "shell = 'true'\nrequires = ['next']\n[job]\n")
+        .supd();
+    supd.ctl("status last").stdout_has("Waiting for next (succeeded)");
+    supd.release("go");
+    assert_eq!(supd.wait_end(), 1);
+    let told = supd.own_output();
+    assert!(told.contains("next: not started: fails has failed"), "{told}");
+    assert!(told.contains("last: not started: next has failed"), "{told}");
 }
 
 #[test]

@@ -234,7 +234,7 @@ impl Engine {
             return Judged::plain(UnitState::Stopping);
         }
         if entry.wanted && !entry.released {
-            return Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None };
+            return Self::judge_waiting(entry);
         }
         if !on {
             return Self::at_rest(entry);

@@ -117,7 +117,7 @@ impl Engine {
             return Judged::plain(if stopping { UnitState::Stopping } else { UnitState::Suspended });
         }
         if !entry.released && job.live.is_empty() {
-            return Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None };
+            return Self::judge_waiting(entry);
         }
         let mut pods = job.live.iter().filter_map(|uid| self.pods.get(uid));
         if pods.any(|pod| pod.is_up()) {

@@ -82,7 +82,7 @@ impl Engine {
             // What the end of supd cuts off has failed, as where a node shuts down; what an operator stops
             // has not.
             let count = if self.ending.is_some() { Count::Failed } else { Count::Nothing };
-            if self.may_stop(&unit) {
+            if self.takes_turn(now, &unit) {
                 self.remove_job_pods(now, name, count, out);
             }
             return;

@@ -33,7 +33,12 @@ impl Engine {
         let (model, class, several) = (pod.model(place), process.class, pod.processes.len() > 1);
         let exhausted = matches!(end.exit.outcome, Outcome::NotStarted { exhausted: true, .. });
         let step_done = class == Class::Init && end.exit.succeeded(&model.success_exit);
-        match restart::after(model, &end.exit, process.was_condemned()) {
+        let next = restart::after(model, &end.exit, process.was_condemned());
+        if self.ending.is_some() {
+            let is_final = next == Next::Final && !exhausted && !step_done;
+            return self.stay_down(now, uid, is_final, out);
+        }
+        match next {
             _ if exhausted => self.wait_for_resources(now, uid, place, out),
             _ if step_done => {}
             Next::Again => self.run_again(now, uid, place, out),
@@ -46,6 +51,18 @@ impl Engine {
         if several {
             // The next step has its turn, or who waited for the postStart of the one that has ended.
             self.advance_pod(now, uid, out);
+        }
+    }
+
+    /// A run has ended while supd ends: nothing follows it (F99). Where that leaves a pod with nothing that
+    /// works, it ends; else in its turn, as somebody may need what is left. `is_final`: nothing would have
+    /// followed it at any time.
+    fn stay_down(&mut self, now: Now, uid: PodUid, is_final: bool, out: &mut Actions) {
+        let Some(pod) = self.pods.get(&uid).filter(|pod| !pod.works()) else { return };
+        let is_over = pod.application_is_over() || pod.reached < pod.main_place();
+        match is_final && is_over {
+            true => self.close_pod(now, uid, out),
+            false => self.end_pod(now, uid, out),
         }
     }
 

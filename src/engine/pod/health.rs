@@ -28,6 +28,10 @@ impl Engine {
         if pod.leaving.is_some() || process.stopping.is_some() {
             return;
         }
+        // None is killed to be started again while supd ends: who needs it still is better off with it.
+        if self.ending.is_some() && probe != ProbeKind::Readiness && !good {
+            return;
+        }
         match (probe, process.stage) {
             (ProbeKind::Readiness, _) => self.on_readiness(now, (uid, place), good, message, out),
             (ProbeKind::Startup, Stage::Probing) if good => {
@@ -165,7 +169,7 @@ impl Engine {
     ) {
         let Some(pod) = self.pods.get(&uid) else { return };
         let Some(deadline) = pod.model(place).start_deadline else { return };
-        if pod.is_closing() || !pod.processes[place].is_running() {
+        if pod.is_closing() || !pod.processes[place].is_running() || self.ending.is_some() {
             return;
         }
         let grace = pod.template().grace;

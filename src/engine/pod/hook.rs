@@ -19,6 +19,8 @@ impl Engine {
         let run = pod.run(place);
         let model = pod.model(place);
         let probes: &[ProbeKind] = match pod.processes[place].stage {
+            // Nothing begins any more, so nobody needs it to have begun (F99).
+            Stage::Hooking if self.ending.is_some() => return,
             Stage::Hooking => {
                 let within =
                     model.start_deadline.map_or(POST_START_MAX, |deadline| deadline.min(POST_START_MAX));

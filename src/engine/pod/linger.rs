@@ -27,7 +27,10 @@ impl Engine {
         }
         out.push(Action::Changed(ObjectRef::Pod(uid)));
         let unit = pod.unit.name.clone();
-        out.push(Action::Changed(ObjectRef::Unit(unit)));
+        out.push(Action::Changed(ObjectRef::Unit(unit.clone())));
+        if self.ending.is_some() {
+            self.wake_neighbours(&unit);
+        }
     }
 }
 

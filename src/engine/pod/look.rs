@@ -11,6 +11,11 @@ impl Pod {
         self.processes.iter().any(|process| process.is_up())
     }
 
+    /// Whether something of it is there, or on its way, that is more than a sidecar.
+    pub(in crate::engine) fn works(&self) -> bool {
+        self.processes.iter().any(|process| process.is_up() && process.class != Class::Sidecar)
+    }
+
     /// The runs that are there, or on their way, by place.
     pub(in crate::engine) fn runs_up(&self) -> impl Iterator<Item = RunId> + '_ {
         (0..self.processes.len()).filter(|place| self.processes[*place].is_up()).map(|place| self.run(place))

@@ -40,6 +40,7 @@ use crate::unit::model::{self, Part, PodTemplate, ProbeKind, Unit};
 pub(super) use begin::PodSeed;
 pub(super) use end::words_of;
 pub(super) use health::ready_by;
+pub(super) use stop::GRACE_MIN;
 
 /// A pod that is not final.
 #[derive(Debug)]

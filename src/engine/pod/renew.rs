@@ -38,6 +38,9 @@ impl Engine {
     pub(super) fn go_on_renewing(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get_mut(&uid).filter(|pod| pod.renewing && !pod.is_up()) else { return };
         pod.renewing = false;
+        if self.ending.is_some() {
+            return self.end_pod(now, uid, out);
+        }
         pod.reached = 0;
         for place in 0..pod.processes.len() {
             let Some(pod) = self.pods.get_mut(&uid) else { return };

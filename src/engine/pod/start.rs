@@ -16,7 +16,7 @@ impl Engine {
     /// (INI-001, SID-001). Level-triggered: it may be asked at any time, and does what is not done yet.
     pub(in crate::engine) fn advance_pod(&mut self, now: Now, uid: PodUid, out: &mut Actions) {
         let Some(pod) = self.pods.get(&uid) else { return };
-        if pod.is_closing() || pod.renewing {
+        if pod.is_closing() || pod.renewing || self.ending.is_some() {
             return;
         }
         let (reached, main) = (pod.first_not_passed(), pod.main_place());
@@ -84,7 +84,7 @@ impl Engine {
         self.mark(&unit);
     }
 
-    /// Starts the process at this place, unless it is there, or its pod is to have none.
+    /// Starts the process at this place, unless it is there, or its pod is to have none, or supd ends (F99).
     pub(in crate::engine) fn start_process(
         &mut self,
         now: Now,
@@ -94,7 +94,7 @@ impl Engine {
     ) {
         let Some(pod) = self.pods.get(&uid) else { return };
         let up = pod.processes.get(place).is_none_or(|process| process.is_up());
-        if up || pod.is_closing() || pod.renewing || self.is_aside(&pod.unit.name) {
+        if up || pod.is_closing() || pod.renewing || self.ending.is_some() || self.is_aside(&pod.unit.name) {
             return;
         }
         let Some(pod) = self.pods.get_mut(&uid) else { return };

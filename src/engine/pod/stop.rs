@@ -13,9 +13,10 @@ use crate::engine::id::{Class, ObjectRef, PodUid};
 use crate::engine::time::{Mono, Now};
 use crate::engine::timer::Timer;
 use crate::engine::{Engine, report};
+use crate::unit::name::UnitName;
 
 /// Between the polite signal and KILL, whatever the grace (TRM-003).
-const GRACE_MIN: Duration = Duration::from_secs(2);
+pub(in crate::engine) const GRACE_MIN: Duration = Duration::from_secs(2);
 const SIGKILL: i32 = 9;
 const SIGCONT: i32 = 18;
 
@@ -38,11 +39,15 @@ impl Engine {
 
     /// Asks a pod to end. One that runs nothing is final at once.
     pub(in crate::engine) fn stop_pod(&mut self, now: Now, uid: PodUid, count: Count, out: &mut Actions) {
-        let ending = self.ending.is_some();
-        let Some(pod) = self.pods.get_mut(&uid) else { return };
-        if pod.leaving.is_some() {
-            return;
+        if self.note_leaving(uid, count, out) {
+            self.stop_processes(now, uid, out);
         }
+    }
+
+    /// Writes down that a pod is to end. False: that is known, or there is none.
+    fn note_leaving(&mut self, uid: PodUid, count: Count, out: &mut Actions) -> bool {
+        let ending = self.ending.is_some();
+        let Some(pod) = self.pods.get_mut(&uid).filter(|pod| pod.leaving.is_none()) else { return false };
         pod.disrupted |= ending;
         pod.leaving = Some(Leaving { count });
         pod.ready = false;
@@ -51,7 +56,37 @@ impl Engine {
         self.mark(&unit);
         self.wake_neighbours(&unit);
         out.push(Action::Changed(ObjectRef::Pod(uid)));
-        self.stop_processes(now, uid, out);
+        true
+    }
+
+    /// The time of a shutdown is over: whatever is left of a pod is killed, unless it was, and told so once.
+    pub(in crate::engine) fn kill_pod_at_last(
+        &mut self,
+        now: Now,
+        uid: PodUid,
+        count: Count,
+        out: &mut Actions,
+    ) {
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let is_killed = |place: usize| {
+            let asked = pod.processes[place].stop_step() == Some(StopStep::Signalled);
+            asked && self.timers.get(&Timer::Kill(uid, narrow(place))).is_none()
+        };
+        let left = |place: &usize| pod.processes[*place].is_up() && !is_killed(*place);
+        let left: Vec<usize> = (0..pod.processes.len()).filter(left).collect();
+        if left.is_empty() {
+            return;
+        }
+        let about = ("Pod", pod.name.as_str(), &pod.unit.name);
+        report(out, true, "Killing", about, "the shutdown's time is over, killed".to_owned());
+        self.note_leaving(uid, count, out);
+        for place in left {
+            self.timers.clear(&Timer::Kill(uid, narrow(place)));
+            let Some(pod) = self.pods.get_mut(&uid) else { return };
+            let fresh = || Box::new(Stopping::begun(now.mono));
+            pod.processes[place].stopping.get_or_insert_with(fresh).step = StopStep::Signalled;
+            self.kill_run(uid, place, out);
+        }
     }
 
     /// The application is done, or will never begin: sidecars do not keep a pod (SID-003).
@@ -119,7 +154,7 @@ impl Engine {
         grace: Duration,
         out: &mut Actions,
     ) {
-        let until = now.mono + grace.min(self.time_left(now.mono));
+        let until = now.mono + grace.min(self.time_for(now, uid));
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let has_hook = pod.model(place).stop.pre.is_some() && !grace.is_zero();
         let process = &mut pod.processes[place];
@@ -192,7 +227,7 @@ impl Engine {
     /// One that was asked to end before it was there is there now. Its grace goes on, or begins anew where it
     /// was over before there was anybody to kill.
     pub(in crate::engine) fn stop_late(&mut self, now: Now, uid: PodUid, place: usize, out: &mut Actions) {
-        let left = self.time_left(now.mono);
+        let left = self.time_for(now, uid);
         let over = self.timers.get(&Timer::Kill(uid, narrow(place))).is_none();
         let Some(pod) = self.pods.get_mut(&uid) else { return };
         let grace = pod.template().grace.min(left);
@@ -215,17 +250,15 @@ impl Engine {
     /// When something is to happen to a process that was asked to end, whatever it does: the signal, or KILL.
     /// Never later than it was.
     fn set_kill(&mut self, now: Now, uid: PodUid, place: usize) {
-        let Some(stopping) = self.pods.get(&uid).and_then(|pod| pod.processes[place].stopping.as_ref())
-        else {
-            return;
-        };
-        let end = self.ending.as_ref().map(|ending| ending.until);
+        let Some(pod) = self.pods.get(&uid) else { return };
+        let Some(stopping) = &pod.processes[place].stopping else { return };
+        let end = self.share_end(now, &pod.unit.name);
         let at = match (stopping.step, end) {
             (StopStep::Signalled, None) => stopping.until.max(now.mono + GRACE_MIN),
             (StopStep::Signalled, Some(end)) => stopping.until.max(now.mono + GRACE_MIN).min(end),
             (_, None) => stopping.until,
-            // It is to hear the signal before the end of everything.
-            (_, Some(end)) => stopping.until.min(end - GRACE_MIN).max(now.mono),
+            // It is to hear the signal before the end of its time, and its preStop is to have some of it.
+            (_, Some(end)) => stopping.until.min(end - GRACE_MIN.min(end.since(now.mono) / 2)).max(now.mono),
         };
         let timer = Timer::Kill(uid, narrow(place));
         let at = self.timers.get(&timer).map_or(at, |known| known.min(at));
@@ -245,12 +278,31 @@ impl Engine {
             None => {}
             Some(StopStep::Signalled) => {
                 let about = ("Pod", pod.name.as_str(), &pod.unit.name);
-                report(out, true, "Killing", about, "did not end in its grace, killed".to_owned());
+                let process = &pod.model(place).name;
+                let whose = if place == pod.main_place() { String::new() } else { format!("{process}: ") };
+                report(
+                    out,
+                    true,
+                    "Killing",
+                    about,
+                    format!("{whose}{}", self.why_killed(now, &pod.unit.name)),
+                );
                 self.kill_run(uid, place, out);
             }
             Some(StopStep::Birth | StopStep::PreStop | StopStep::Turn) => {
                 self.signal_stop(now, uid, place, out);
             }
+        }
+    }
+
+    /// Why one that had the signal is killed.
+    fn why_killed(&self, now: Now, unit: &UnitName) -> &'static str {
+        match &self.ending {
+            Some(ending) if ending.until <= now.mono => "the shutdown's time is over, killed",
+            Some(ending) if ending.shares.until(unit).is_some_and(|until| until <= now.mono) => {
+                "its share of the shutdown's time is over, killed"
+            }
+            _ => "did not end in its grace, killed",
         }
     }
 
@@ -304,8 +356,16 @@ impl Engine {
     }
 
     /// How long a pod may take to end: forever, but in a shutdown.
-    fn time_left(&self, now: Mono) -> Duration {
-        self.ending.as_ref().map_or(Duration::MAX, |ending| ending.until.since(now))
+    fn time_for(&self, now: Now, uid: PodUid) -> Duration {
+        let end = self.pods.get(&uid).and_then(|pod| self.share_end(now, &pod.unit.name));
+        end.map_or(Duration::MAX, |end| end.since(now.mono))
+    }
+}
+
+impl Stopping {
+    /// One that had no time.
+    fn begun(at: Mono) -> Self {
+        Self { cause: Cause::Pod, words: String::new(), step: StopStep::Signalled, until: at }
     }
 }
 

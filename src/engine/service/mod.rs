@@ -68,7 +68,7 @@ impl Engine {
         self.retire_done(name, 0.., out);
         let Some(entry) = self.units.get(name) else { return };
         let stop: Vec<PodUid> = self.active_pods_of(entry).map(|pod| pod.uid).collect();
-        if stop.is_empty() || !self.may_stop(name) {
+        if stop.is_empty() || !self.takes_turn(now, name) {
             return;
         }
         for uid in stop.into_iter().rev() {
@@ -154,7 +154,7 @@ impl Engine {
             };
         }
         if !entry.released && replicas.places.is_empty() {
-            return Judged { state: UnitState::Waiting, reason: Self::waiting_words(entry), next: None };
+            return Self::judge_waiting(entry);
         }
         let failed = replicas.places.done().any(|done| !done.succeeded);
         let done = replicas.places.done().count();

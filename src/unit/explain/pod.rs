@@ -120,7 +120,7 @@ pub(super) const TABLES: &[Table] = &[
             key! { "active_deadline" "duration" "infinity" "spec.activeDeadlineSeconds"
             "The pod fails with DeadlineExceeded after this time. A job's own limit stands in [job]." },
             key! { "requires" "array of units" "[]" ""
-            "Started with this unit and waited for: \"db\" or \"db:ready\". Conditions: started, ready, completed, succeeded. It must exist." },
+            "Started with this unit and waited for: \"db\" or \"db:ready\". Conditions: started, ready, completed, succeeded. It must exist. Where it has failed for good, this unit has too (DependencyFailed), until it is started again." },
             key! { "wants" "array of units" "[]" ""
             "Started with this unit and waited for, unless they have failed or do not exist." },
             key! { "after" "array of units" "[]" "" "Waited for if they are to be started too." },

@@ -10,7 +10,7 @@ use supd::unit::name::UnitName;
 
 use super::keeper::{Run, Stage};
 use super::parts;
-use super::site::{Death, Site};
+use super::site::{Death, SHUTDOWN, Site};
 use super::units::{self, Kind};
 use crate::world::name;
 
@@ -400,12 +400,19 @@ impl Life {
         panic!("there is always more to do");
     }
 
-    /// Asked to end, it ends, whoever dies meanwhile.
+    /// Asked to end, it ends, whoever dies meanwhile and whatever else happens. Nothing is started any more.
     pub fn end(&mut self) {
         self.site.stopping = true;
-        self.site.feed(Event::Shutdown { within: Duration::from_secs(60) });
+        self.site.feed(Event::Shutdown { within: SHUTDOWN });
         if self.site.random.one_in(4) {
             self.site.die(Death::Manager);
+        }
+        // supd is not begun anew by anybody.
+        self.profile.worse = false;
+        for _ in 0..self.site.random.below(40) {
+            if !self.site.over {
+                self.step();
+            }
         }
         self.come_to_rest(Duration::from_secs(200));
         assert!(self.site.over, "it does not end");

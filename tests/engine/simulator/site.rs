@@ -20,6 +20,8 @@ use super::ledger::{Ledger, Wish};
 use super::random::Random;
 use crate::store::{Batch, Stored};
 
+/// How long the end of supd may take.
+pub const SHUTDOWN: Duration = Duration::from_secs(60);
 const KILL: i32 = 9;
 const CONT: i32 = 18;
 
@@ -232,6 +234,7 @@ impl Site {
 
     fn perform_one(&mut self, action: Action) {
         if let Action::Spawn(spawn) = &action {
+            assert!(!self.stopping, "{} is started, and supd ends", spawn.label.pod);
             self.ledger.on_order(spawn);
             self.uids = self.uids.max(spawn.run.pod.0);
         }
@@ -446,12 +449,12 @@ impl Site {
         });
         let mut manager = Manager::new(self.keeper.exits);
         let mut actions = Actions::new();
+        if self.stopping {
+            manager.engine.take_in(self.now, Event::Shutdown { within: SHUTDOWN }, &mut actions);
+        }
         manager.engine.handle(self.now, Event::Begin(Box::new(begin)), &mut actions);
         self.manager = Some(manager);
         self.after(actions);
-        if self.stopping {
-            self.feed(Event::Shutdown { within: Duration::from_secs(60) });
-        }
     }
 
     fn begin(&mut self) -> Begin {

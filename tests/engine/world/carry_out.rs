@@ -8,6 +8,9 @@ use super::{CONT, KILL, TERM, TURNS_MAX, World};
 
 impl World {
     pub fn feed(&mut self, event: Event) {
+        if let Event::Shutdown { within } = event {
+            self.outside.ending = Some(within);
+        }
         let mut actions = Actions::new();
         self.engine.handle(self.now, event, &mut actions);
         self.perform(actions);
@@ -64,10 +67,11 @@ impl World {
                 }
                 let obeys = signal == KILL || (signal == TERM && !self.is_one_of(&self.stubborn, &called));
                 let hangs = self.is_one_of(&self.hanging, &called);
+                let stays = self.is_one_of(&self.unkillable, &called);
                 if signal != CONT {
                     self.signals.push((called, signal));
                 }
-                if !obeys || hangs && signal != KILL {
+                if stays || !obeys || hangs && signal != KILL {
                     return Vec::new();
                 }
                 vec![self.ended(run, Outcome::Signaled { signal: signal as u8, core: false })]

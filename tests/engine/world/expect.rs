@@ -122,6 +122,22 @@ impl World {
         self
     }
 
+    pub fn spawns(&self) -> usize {
+        self.spawns
+    }
+
+    /// Of nobody was this told twice.
+    #[track_caller]
+    pub fn told_once(self, reason: &str) -> Self {
+        let mut told: Vec<&str> =
+            self.reports.iter().filter(|(r, _)| r == reason).map(|(_, w)| &**w).collect();
+        let who = |words: &&str| words.split(": ").next().map(str::to_owned);
+        told.sort_by_key(who);
+        let twice = told.windows(2).find(|pair| who(&pair[0]) == who(&pair[1]));
+        assert_eq!(twice, None, "{}", self.title);
+        self
+    }
+
     #[track_caller]
     pub fn accepted(self, message: &str) -> Self {
         match &self.last_reply {

@@ -48,6 +48,8 @@ pub struct World {
     hanging: BTreeSet<String>,
     /// Pods that no signal reaches: their order is not read yet.
     unread: BTreeSet<String>,
+    /// Pods that not even KILL ends.
+    unkillable: BTreeSet<String>,
     /// This manager dies before it sends any signal.
     pub mute: bool,
     /// Pods that were started only after what is known was stored.
@@ -113,6 +115,7 @@ pub fn world_with(title: &'static str, options: EngineOptions) -> World {
         stubborn: BTreeSet::new(),
         hanging: BTreeSet::new(),
         unread: BTreeSet::new(),
+        unkillable: BTreeSet::new(),
         mute: false,
         durable: Vec::new(),
         signals: Vec::new(),
@@ -215,6 +218,12 @@ impl World {
 
     pub fn hanging(mut self, pod: &str) -> Self {
         self.hanging.insert(pod.to_owned());
+        self
+    }
+
+    /// It waits for a device.
+    pub fn unkillable(mut self, pod: &str) -> Self {
+        self.unkillable.insert(pod.to_owned());
         self
     }
 
