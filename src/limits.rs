@@ -338,6 +338,8 @@ pub const CONTAINER_MARK_BYTES_MAX: u64 = 4096;
 pub const HOST_NAME_BYTES_MAX: u64 = 64;
 /// Bytes of a table of the kernel that is read: some ten thousand mounts.
 pub const KERNEL_TABLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of the line in which the kernel says what a process does: fifty numbers of twenty digits, and its name.
+pub const PROCESS_STAT_BYTES_MAX: u64 = 2 * 1024;
 /// Presses of ctrl-alt-del after which nobody waits for anything any more.
 pub const KEY_PRESSES: u32 = 7;
 /// The time in which they must come: nobody presses that often by chance.

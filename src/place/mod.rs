@@ -9,6 +9,7 @@ pub mod init;
 pub mod kernel_files;
 pub mod mounts;
 pub mod rights;
+pub mod stat;
 
 use std::fs::File;
 use std::io::{self, Read};

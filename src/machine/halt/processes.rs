@@ -14,6 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::limits::{MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_NAMED_MAX, MACHINE_TERM_MS};
 use crate::machine::console;
+use crate::place::stat::Stat;
 use crate::sys::pidfd::send_signal;
 use crate::sys::process::{kill, pidfd_open};
 
@@ -122,67 +123,18 @@ fn look() -> Vec<Left> {
 fn describe(pid: i32) -> Option<Left> {
     // The descriptor first: what is read after it is of the same process, or of none.
     let pidfd = pidfd_open(pid).ok()?;
-    let stat = Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    let stat = Stat::of(pid).ok()?;
     let spared = fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"@"));
-    if stat.has_ended || stat.is_kernel_thread || spared {
+    if stat.has_ended() || stat.is_kernel_thread() || spared {
         return None;
     }
-    let Stat { name, has_terminal, is_stuck, .. } = stat;
-    Some(Left { pid, name, has_terminal, is_stuck, pidfd })
-}
-
-/// What the kernel says of a process, as far as it matters here.
-#[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    name: String,
-    has_ended: bool,
-    /// It waits for something in the kernel that no signal ends.
-    is_stuck: bool,
-    has_terminal: bool,
-    is_kernel_thread: bool,
-}
-
-/// In the field of flags.
-const PF_KTHREAD: u64 = 0x0020_0000;
-
-impl Stat {
-    /// One line of `/proc/PID/stat`. The name may hold anything, brackets too; the last one is its end.
-    fn parse(line: &str) -> Option<Self> {
-        let (front, back) = line.rsplit_once(") ")?;
-        let (_, name) = front.split_once(" (")?;
-        let mut fields = back.split_ascii_whitespace();
-        let state = fields.next()?;
-        // ppid, pgrp, session; then the terminal, its group, and the flags.
-        let terminal = fields.nth(3)?;
-        let flags: u64 = fields.nth(1)?.parse().ok()?;
-        Some(Self {
-            name: name.to_owned(),
-            has_ended: matches!(state, "Z" | "X" | "x"),
-            is_stuck: state == "D",
-            has_terminal: terminal != "0",
-            is_kernel_thread: flags & PF_KTHREAD != 0,
-        })
-    }
+    let (has_terminal, is_stuck) = (stat.terminal().is_some(), stat.is_stuck());
+    Some(Left { pid, name: stat.name().into_owned(), has_terminal, is_stuck, pidfd })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_stat_is_read() {
-        let stat = |line| {
-            Stat::parse(line)
-                .map(|stat| (stat.name, stat.has_ended, stat.has_terminal, stat.is_kernel_thread))
-        };
-        let kthread = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0";
-        assert_eq!(stat(kthread), Some(("kthreadd".to_owned(), false, false, true)));
-        let shell = "812 (a) R (b) S 1 812 812 1025 812 4194304 900 0";
-        assert_eq!(stat(shell), Some(("a) R (b".to_owned(), false, true, false)));
-        let zombie = "9 (sh) Z 1 9 9 0 -1 4228108 0";
-        assert_eq!(stat(zombie), Some(("sh".to_owned(), true, false, false)));
-        assert_eq!(stat("9 (sh"), None);
-    }
 
     #[test]
     fn of_many_only_the_first_are_named() {
@@ -197,12 +149,5 @@ mod tests {
         assert_eq!(lines.len(), MACHINE_NAMED_MAX + 1);
         assert_eq!(lines[..2], ["bomb (pid 1)", "bomb (pid 2), waiting in the kernel"]);
         assert_eq!(lines.last().unwrap(), "and 5 more");
-    }
-
-    #[test]
-    fn the_kernels_own_line_is_read() {
-        let line = fs::read_to_string("/proc/self/stat").unwrap();
-        let stat = Stat::parse(&line).unwrap();
-        assert!(!stat.has_ended && !stat.is_kernel_thread, "{stat:?}");
     }
 }
