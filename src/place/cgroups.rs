@@ -68,7 +68,7 @@ pub enum Delegation {
 impl Layout {
     /// What this process sees. Without /proc nobody can say.
     pub fn look() -> io::Result<Self> {
-        let table = super::read("/proc/self/mountinfo")?;
+        let table = mounts::table()?;
         match super::read("/proc/self/cgroup") {
             Ok(own) => Ok(Self::parse(&table, &own)),
             // A kernel without cgroups has no such file.
@@ -78,7 +78,7 @@ impl Layout {
     }
 
     /// From the two texts.
-    pub fn parse(mountinfo: &str, own: &str) -> Self {
+    pub fn parse(mountinfo: impl AsRef<[u8]>, own: &str) -> Self {
         let mut layout = Self::default();
         let mounts = mounts::visible(mountinfo);
         for (controllers, path) in own.lines().filter_map(membership) {

@@ -13,7 +13,7 @@ const GUIDE: &str = "exec = ['/bin/guide']\n";
 
 const APPLETS: &[&str] = &[
     "cp", "dd", "fsfreeze", "insmod", "losetup", "mkdir", "mke2fs", "touch", "cttyhack", "usleep", "seq",
-    "rm", "poweroff", "stat", "test", "true", "env",
+    "rm", "poweroff", "stat", "test", "true", "env", "printf", "su", "umount", "yes",
 ];
 
 /// Programs that live in no unit's tree, and a disk with each sort of trouble.
@@ -202,6 +202,90 @@ fn a_machine_goes_down_at_once_where_that_is_wanted() {
     down("way=force", &["the machine is switched off now", "all units have ended"]);
     let printed = down("way=hard", &[]);
     assert!(!printed.contains("all units have ended"), "{printed}");
+}
+
+/// Programs in no unit's tree that are hard to see, or say that they are to be spared, on a disk whose mount point
+/// is no text.
+const UNSEEN: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+disk=/disk$(printf '\377')
+mkdir "$disk"
+mount -t ext4 /dev/nvme0n1 "$disk"
+echo kept >"$disk/file"
+half=/bin/half-a-letter$(printf '\303')
+cp /bin/deaf "$half"
+cp /bin/gnu-sleep /bin/ours
+cp /bin/gnu-sleep /bin/theirs
+cd "$disk"
+outside() { echo 0 >/sys/fs/cgroup/cgroup.procs; }
+alone="env -i PATH=$PATH setsid"
+(outside; exec $alone "$half") &
+(outside; trap '' TERM; cd /; exec $alone sh -c 'exec -a @ours /bin/ours 1000') &
+(outside; trap '' TERM; exec $alone su -s /bin/sh nobody -c 'exec -a @theirs /bin/theirs 1000') &
+cd /
+for name in "${half#/bin/}" ours theirs; do
+    until grep -qsxF "$name" /proc/[0-9]*/comm; do usleep 100000; done
+done
+case $(cat /proc/cmdline) in
+*way=no-proc*) umount -l /proc ;;
+esac
+kill -38 1
+sleep 1000
+"#;
+
+/// Does not end when it is asked to.
+const DEAF_PROGRAM: &str = "#!/bin/sh\ntrap '' TERM HUP\nwhile :; do sleep 1000; done\n";
+
+/// Whatever a process calls itself, and whoever has taken /proc away.
+#[test]
+fn a_machine_ends_processes_that_hide() {
+    let Some(parts) = guest::parts("power-unseen") else { return };
+    let files = [("/bin/deaf", DEAF_PROGRAM), ("/etc/passwd", "nobody:x:65534:65534::/:/bin/sh\n")];
+    let mut root = root(&parts, UNSEEN, &files);
+    guest::with_libraries(&mut root, &guest::find("sleep").unwrap(), "/bin/gnu-sleep");
+    let initramfs = parts.archive("unseen", &root);
+    for way in ["way=plain", "way=no-proc"] {
+        let disk = parts.disk("unseen");
+        let printed = parts.boot(Some(&initramfs), &disk, way).wait_off();
+        for name in ["half-a-letter", "theirs (pid "] {
+            assert!(printed.contains(&format!("had to be killed: {name}")), "{name}:\n{printed}");
+        }
+        assert!(!printed.contains("ours (pid") && !printed.contains("cannot"), "{printed}");
+        super::assert_clean(&disk);
+    }
+}
+
+/// Takes every number that a process can have, and each that becomes free. A shell that talks to somebody goes on
+/// when it cannot fork, and those that it has started do not listen. What waits for it must not fork.
+const NUMBERS: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+mount -t ext4 /dev/nvme0n1 /mnt
+echo kept >/mnt/file
+mkdir /full
+mount -t tmpfs -o size=64k full /full
+echo 0 >/sys/fs/cgroup/cgroup.procs
+trap '' TERM HUP
+echo 400 >/proc/sys/kernel/pid_max
+cd /mnt
+(yes 'sleep 1000 &' | setsid su -s /bin/sh nobody -c 'exec sh -i' >/dev/null 2>/full/log) &
+until
+    full=
+    while read -r line; do case $line in *fork*) full=yes ;; esac; done </full/log
+    test $full
+do :; done
+kill -38 1
+while :; do :; done
+"#;
+
+#[test]
+fn a_machine_goes_down_in_order_where_no_process_can_be_made() {
+    let Some(parts) = guest::parts("power-numbers") else { return };
+    let root = root(&parts, NUMBERS, &[("/etc/passwd", "nobody:x:65534:65534::/:/bin/sh\n")]);
+    let disk = parts.disk("numbers");
+    let printed = parts.boot(Some(&parts.archive("numbers", &root)), &disk, "").wait_off();
+    assert!(printed.contains("ending other processes: no process can be made"), "{printed}");
+    assert!(printed.contains("had to be killed: "), "{printed}");
+    super::assert_clean(&disk);
 }
 
 fn root(parts: &Parts, guide: &str, more: &[(&str, &str)]) -> super::root::Root {

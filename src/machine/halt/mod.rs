@@ -11,6 +11,7 @@
 pub(super) mod child;
 mod devices;
 mod last_word;
+mod patience;
 mod processes;
 mod unmount;
 
@@ -25,8 +26,8 @@ use nix::unistd::sync;
 use super::again;
 use super::console;
 use crate::limits::{
-    MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS,
-    MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
+    MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_RECORD_MS, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX,
+    MACHINE_TERM_MS, MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
 };
 use crate::settings::Settings;
 use crate::sys::machine::restart_with;
@@ -76,12 +77,11 @@ pub fn end(after: After, places: &Places) -> ! {
 /// Writes to the disks what is not written yet. That they take their time is no fault, as long as they get on.
 fn write_out() {
     let what = "writing to the disks";
-    let Some(child) = Child::start(what, || {
+    let sync = || {
         sync();
         0
-    }) else {
-        return;
     };
+    let Some(child) = Child::start(what, MACHINE_SYNC_MS, sync) else { return };
     let mut unwritten = u64::MAX;
     for _ in 0..MACHINE_SYNC_ROUNDS_MAX {
         if child.ends_within(MACHINE_SYNC_MS).is_some() {
@@ -109,16 +109,19 @@ fn unwritten_kib(text: &str) -> u64 {
 
 /// All that no unit has started, or that has left its unit's tree.
 pub(super) fn end_processes(places: &Places) {
-    // What the rounds take, and a second for looking around.
-    let patience = MACHINE_TERM_MS + MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64 + 1_000;
+    // What the rounds take, the record of them, and a second for looking around.
+    let rounds = MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64;
+    let patience = MACHINE_TERM_MS + rounds + MACHINE_RECORD_MS + 1_000;
     let killed = &places.killed;
     let ended = step("ending other processes", patience, || {
         processes::end_all(killed);
         0
     });
     if ended.is_none() {
-        let _ = kill(-1, nix::libc::SIGKILL);
+        processes::kill_all();
     }
+    // The child may have died while everybody stood still for it, and some are spared.
+    let _ = kill(-1, nix::libc::SIGCONT);
 }
 
 /// What an operator has given to `supctl reboot`. The next one begins without.
