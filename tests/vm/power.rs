@@ -170,6 +170,7 @@ fn a_machine_begins_anew_without_its_kernel() {
     machine.expect("/run/initramfs/shutdown has the last word");
     machine.expect("@@ last word: reboot, pid 1, old root second");
     let printed = machine.wait_off();
+    assert!(!printed.contains("no cgroups"), "what is mounted goes along:\n{printed}");
     assert!(!printed.contains("/run/nologin") && !printed.contains("panic"), "{printed}");
 }
 
@@ -204,14 +205,20 @@ fn a_machine_goes_down_at_once_where_that_is_wanted() {
     assert!(!printed.contains("all units have ended"), "{printed}");
 }
 
-/// Programs in no unit's tree that are hard to see, or say that they are to be spared, on a disk whose mount point
-/// is no text.
+/// Programs in no unit's tree that are hard to see, or say that they are to be spared, in a file system whose mount
+/// point is no text, and that keeps the root's from being left in order.
 const UNSEEN: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
 disk=/disk$(printf '\377')
-mkdir "$disk"
-mount -t ext4 /dev/nvme0n1 "$disk"
-echo kept >"$disk/file"
+mkdir -p "$disk" /run/initramfs/bin
+cp /bin/busybox /run/initramfs/bin/
+cp /bin/last-names /run/initramfs/shutdown
+insmod /lib/loop.ko
+dd if=/dev/zero of=/image bs=1M count=4 2>/dev/null
+losetup /dev/loop0 /image
+mke2fs /dev/loop0 >/dev/null
+mount -t ext4 /dev/loop0 "$disk"
+echo kept >/file
 half=/bin/half-a-letter$(printf '\303')
 cp /bin/deaf "$half"
 cp /bin/gnu-sleep /bin/ours
@@ -228,29 +235,53 @@ for name in "${half#/bin/}" ours theirs; do
 done
 case $(cat /proc/cmdline) in
 *way=no-proc*) umount -l /proc ;;
+*way=frozen*)
+    # Where supd writes down who had to be killed.
+    dd if=/dev/zero of=/run/image bs=1M count=4 2>/dev/null
+    losetup /dev/loop1 /run/image
+    mke2fs /dev/loop1 >/dev/null
+    mkdir -p /var/lib/supd
+    mount -t ext4 /dev/loop1 /var/lib/supd
+    fsfreeze --freeze /var/lib/supd
+    kill -48 1
+    ;;
 esac
 kill -38 1
 sleep 1000
 "#;
 
+const USERS: &str = "nobody:x:65534:65534::/:/bin/sh\n";
+
 /// Does not end when it is asked to.
 const DEAF_PROGRAM: &str = "#!/bin/sh\ntrap '' TERM HUP\nwhile :; do sleep 1000; done\n";
 
-/// Whatever a process calls itself, and whoever has taken /proc away.
+/// Who is there when it is over: who says so is the machine's last word.
+const LAST_NAMES: &str = r#"#!/bin/busybox sh
+/bin/busybox echo "@@ left: $(/bin/busybox cat /proc/[0-9]*/comm | /bin/busybox tr '\n' ' ')"
+/bin/busybox poweroff -f
+"#;
+
+/// Whatever a process calls itself, whoever has taken /proc away, and whatever comes of the record of it.
 #[test]
 fn a_machine_ends_processes_that_hide() {
     let Some(parts) = guest::parts("power-unseen") else { return };
-    let files = [("/bin/deaf", DEAF_PROGRAM), ("/etc/passwd", "nobody:x:65534:65534::/:/bin/sh\n")];
+    let files = [("/bin/deaf", DEAF_PROGRAM), ("/bin/last-names", LAST_NAMES), ("/etc/passwd", USERS)];
     let mut root = root(&parts, UNSEEN, &files);
     guest::with_libraries(&mut root, &guest::find("sleep").unwrap(), "/bin/gnu-sleep");
-    let initramfs = parts.archive("unseen", &root);
-    for way in ["way=plain", "way=no-proc"] {
-        let disk = parts.disk("unseen");
-        let printed = parts.boot(Some(&initramfs), &disk, way).wait_off();
+    for way in ["way=plain", "way=no-proc", "way=frozen"] {
+        let disk = parts.root_disk("unseen", &root);
+        let printed = parts.boot(None, &disk, way).wait_off();
         for name in ["half-a-letter", "theirs (pid "] {
             assert!(printed.contains(&format!("had to be killed: {name}")), "{name}:\n{printed}");
         }
-        assert!(!printed.contains("ours (pid") && !printed.contains("cannot"), "{printed}");
+        assert_eq!(
+            printed.contains("recording who had to be killed was not done"),
+            way == "way=frozen",
+            "{printed}"
+        );
+        assert!(way == "way=frozen" || !printed.contains("cannot"), "{printed}");
+        let (_, left) = printed.split_once("@@ left: ").unwrap();
+        assert!(left.contains(" ours ") && !left.contains("theirs"), "{printed}");
         super::assert_clean(&disk);
     }
 }
@@ -259,14 +290,18 @@ fn a_machine_ends_processes_that_hide() {
 /// when it cannot fork, and those that it has started do not listen. What waits for it must not fork.
 const NUMBERS: &str = r#"#!/bin/sh
 exec >/dev/console 2>&1
-mount -t ext4 /dev/nvme0n1 /mnt
-echo kept >/mnt/file
+echo kept >/file
 mkdir /full
 mount -t tmpfs -o size=64k full /full
 echo 0 >/sys/fs/cgroup/cgroup.procs
 trap '' TERM HUP
 echo 400 >/proc/sys/kernel/pid_max
-cd /mnt
+mkdir -p /run/initramfs/bin
+cp /bin/busybox /run/initramfs/bin/
+cp /bin/last-names /run/initramfs/shutdown
+cp /bin/gnu-sleep /bin/ours
+setsid sh -c 'exec -a @ours /bin/ours 1000' &
+until grep -qsxF ours /proc/[0-9]*/comm; do usleep 100000; done
 (yes 'sleep 1000 &' | setsid su -s /bin/sh nobody -c 'exec sh -i' >/dev/null 2>/full/log) &
 until
     full=
@@ -280,11 +315,14 @@ while :; do :; done
 #[test]
 fn a_machine_goes_down_in_order_where_no_process_can_be_made() {
     let Some(parts) = guest::parts("power-numbers") else { return };
-    let root = root(&parts, NUMBERS, &[("/etc/passwd", "nobody:x:65534:65534::/:/bin/sh\n")]);
-    let disk = parts.disk("numbers");
-    let printed = parts.boot(Some(&parts.archive("numbers", &root)), &disk, "").wait_off();
+    let mut root = root(&parts, NUMBERS, &[("/bin/last-names", LAST_NAMES), ("/etc/passwd", USERS)]);
+    guest::with_libraries(&mut root, &guest::find("sleep").unwrap(), "/bin/gnu-sleep");
+    let disk = parts.root_disk("numbers", &root);
+    let printed = parts.boot(None, &disk, "").wait_off();
     assert!(printed.contains("ending other processes: no process can be made"), "{printed}");
-    assert!(printed.contains("had to be killed: "), "{printed}");
+    assert!(printed.contains("had to be killed: sleep (pid "), "{printed}");
+    let (_, left) = printed.split_once("@@ left: ").unwrap();
+    assert!(left.contains(" ours ") && !left.contains("sleep"), "{printed}");
     super::assert_clean(&disk);
 }
 
