@@ -250,7 +250,7 @@ kill -38 1
 sleep 1000
 "#;
 
-const USERS: &str = "nobody:x:65534:65534::/:/bin/sh\n";
+const USERS: &str = "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
 
 /// Does not end when it is asked to.
 const DEAF_PROGRAM: &str = "#!/bin/sh\ntrap '' TERM HUP\nwhile :; do sleep 1000; done\n";
@@ -302,7 +302,8 @@ cp /bin/last-names /run/initramfs/shutdown
 cp /bin/gnu-sleep /bin/ours
 setsid sh -c 'exec -a @ours /bin/ours 1000' &
 until grep -qsxF ours /proc/[0-9]*/comm; do usleep 100000; done
-(yes 'sleep 1000 &' | setsid su -s /bin/sh nobody -c 'exec sh -i' >/dev/null 2>/full/log) &
+case $(cat /proc/cmdline) in *way=root*) user=root ;; *) user=nobody ;; esac
+(yes 'sleep 1000 &' | setsid su -s /bin/sh $user -c 'exec sh -i' >/dev/null 2>/full/log) &
 until
     full=
     while read -r line; do case $line in *fork*) full=yes ;; esac; done </full/log
@@ -317,13 +318,15 @@ fn a_machine_goes_down_in_order_where_no_process_can_be_made() {
     let Some(parts) = guest::parts("power-numbers") else { return };
     let mut root = root(&parts, NUMBERS, &[("/bin/last-names", LAST_NAMES), ("/etc/passwd", USERS)]);
     guest::with_libraries(&mut root, &guest::find("sleep").unwrap(), "/bin/gnu-sleep");
-    let disk = parts.root_disk("numbers", &root);
-    let printed = parts.boot(None, &disk, "").wait_off();
-    assert!(printed.contains("ending other processes: no process can be made"), "{printed}");
-    assert!(printed.contains("had to be killed: sleep (pid "), "{printed}");
-    let (_, left) = printed.split_once("@@ left: ").unwrap();
-    assert!(left.contains(" ours ") && !left.contains("sleep"), "{printed}");
-    super::assert_clean(&disk);
+    for way in ["way=root", "way=nobody"] {
+        let disk = parts.root_disk("numbers", &root);
+        let printed = parts.boot(None, &disk, way).wait_off();
+        assert!(printed.contains("ending other processes: no process can be made"), "{printed}");
+        assert!(printed.contains("had to be killed: sleep (pid "), "{printed}");
+        let (_, left) = printed.split_once("@@ left: ").unwrap();
+        assert!(left.contains(" ours ") && !left.contains("sleep"), "{printed}");
+        super::assert_clean(&disk);
+    }
 }
 
 fn root(parts: &Parts, guide: &str, more: &[(&str, &str)]) -> super::root::Root {

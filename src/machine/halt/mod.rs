@@ -27,8 +27,8 @@ use nix::unistd::sync;
 use super::again;
 use super::console;
 use crate::limits::{
-    MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_RECORD_MS, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX,
-    MACHINE_TERM_MS, MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
+    MACHINE_FORK_MS, MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_RECORD_MS, MACHINE_SYNC_MS,
+    MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS, MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
 };
 use crate::settings::Settings;
 use crate::sys::machine::restart_with;
@@ -143,7 +143,7 @@ fn unwritten_kib(text: &str) -> u64 {
 pub(super) fn end_processes(places: &Places) {
     // What the rounds take, the record of them, and a second for looking around.
     let rounds = MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64;
-    let patience = MACHINE_TERM_MS + rounds + MACHINE_RECORD_MS + 1_000;
+    let patience = MACHINE_TERM_MS + rounds + MACHINE_FORK_MS + MACHINE_RECORD_MS + 1_000;
     let killed = &places.killed;
     let ended = step("ending other processes", patience, || {
         processes::end_all(killed);

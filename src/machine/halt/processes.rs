@@ -107,25 +107,32 @@ pub(super) fn kill_all() {
 
 /// While they stand still, so that their numbers are their own.
 fn kill_these(mut all: Vec<Left>) {
-    // These cannot be spared, and once they are gone there are processes to be had again.
+    // These cannot be spared, and once they are gone there may be processes to be had again.
     for process in all.iter().filter(|process| !is_of_root(process.pid)) {
         process.signal(libc::SIGKILL);
     }
     let deadline = Instant::now() + Duration::from_millis(MACHINE_KILL_MS);
-    all.retain(|process| !is_of_root(process.pid) || !is_spared_within(process.pid, deadline));
+    let mut can_ask = true;
+    all.retain(|process| !(is_of_root(process.pid) && is_spared_within(process.pid, deadline, &mut can_ask)));
     for process in &all {
         process.signal(libc::SIGKILL);
     }
     tell("had to be killed", &all);
 }
 
-/// Asks a child, which may be held up. Whoever does that is not spared.
-fn is_spared_within(pid: i32, deadline: Instant) -> bool {
+/// Asks a child, which may be held up; whoever does that is not spared. Where there are no children to be had it may
+/// hold up us, and there is no other way left.
+fn is_spared_within(pid: i32, deadline: Instant, can_ask: &mut bool) -> bool {
     let left = deadline.saturating_duration_since(Instant::now()).as_millis();
     let within = u64::try_from(left).unwrap_or(0).min(MACHINE_ARGUMENTS_MS);
     let what = format!("reading the arguments of process {pid}");
-    let child = Child::start(&what, within, || u8::from(is_spared(pid)));
-    child.and_then(|child| child.finish(&what, within)) == Some(1)
+    if *can_ask && within > 0 {
+        match Child::start(&what, within, || u8::from(is_spared(pid))) {
+            Some(child) => return child.finish(&what, within) == Some(1),
+            None => *can_ask = false,
+        }
+    }
+    !*can_ask && is_spared(pid)
 }
 
 fn tell(what: &str, left: &[Left]) {
@@ -273,5 +280,17 @@ mod tests {
         let all = all().unwrap();
         assert!(!all.iter().any(|process| process.pid == us || process.pid == 1));
         assert!(describe(us).unwrap().pidfd.is_some() && describe(i32::MAX).is_none());
+    }
+    #[test]
+    #[allow(clippy::disallowed_types)] // A child of the test's own.
+    fn one_without_a_descriptor_is_signalled_by_its_number() {
+        use std::os::unix::process::ExitStatusExt;
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let mut left = describe(pid).unwrap();
+        left.pidfd = None;
+        left.signal(libc::SIGKILL);
+        wait_for(&[left], 60_000);
+        assert_eq!(child.try_wait().unwrap().and_then(|status| status.signal()), Some(libc::SIGKILL));
     }
 }
