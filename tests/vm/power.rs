@@ -286,6 +286,49 @@ fn a_machine_ends_processes_that_hide() {
     }
 }
 
+/// An array of disks in a file of the root's, whose file system nobody unmounts.
+const ARRAY: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+set -e
+trap 'echo "@@ failed"; poweroff -f' EXIT
+echo kept >/file
+for module in loop md-mod raid1; do insmod /modules/$module.ko; done
+dd if=/dev/zero of=/image bs=1M count=4 2>/dev/null
+losetup /dev/loop0 /image
+echo md9 >/sys/module/md_mod/parameters/new_array
+cd /sys/block/md9/md
+echo raid1 >level
+echo 1 >raid_disks
+echo 7:0 >new_dev
+echo 4000 >dev-loop0/size
+echo 4000 >component_size
+echo 0 >dev-loop0/slot
+echo active >array_state
+cd /
+until test -b /dev/md9; do usleep 100000; done
+mke2fs /dev/md9 >/dev/null
+mkdir /array
+mount -t ext4 /dev/md9 /array
+echo kept >/array/file
+echo "@@ the array is $(cat /sys/block/md9/md/array_state)"
+supctl poweroff
+sleep 1000
+"#;
+
+#[test]
+fn a_machine_stops_arrays_on_its_way_down() {
+    let Some(parts) = guest::parts("power-array") else { return };
+    let mut root = root(&parts, ARRAY, &[]);
+    parts.add_modules(&mut root, &["loop", "md-mod", "raid1"]);
+    let disk = parts.root_disk("array", &root);
+    let mut machine = parts.boot(None, &disk, "");
+    machine.expect("@@ the array is ");
+    machine.expect("all units have ended");
+    let printed = machine.wait_off();
+    assert!(!printed.contains("cannot"), "{printed}");
+    super::assert_clean(&disk);
+}
+
 /// Takes every number that a process can have, and each that becomes free. A shell that talks to somebody goes on
 /// when it cannot fork, and those that it has started do not listen. What waits for it must not fork.
 const NUMBERS: &str = r#"#!/bin/sh

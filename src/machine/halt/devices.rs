@@ -9,9 +9,9 @@ use nix::libc;
 
 use super::patience::{Outcome, Patience, code};
 use crate::limits::MACHINE_DEVICES_MAX;
-use crate::sys::machine::{detach_loop, remove_mapping};
+use crate::sys::machine::{detach_loop, remove_mapping, stop_array};
 
-/// Detaches loop devices and removes mappings that nobody uses, as long as there is time. Gives how many; a round of
+/// Detaches loop devices, removes mappings and stops arrays that nobody uses, as long as there is time. Gives how many; a round of
 /// unmounting may free more.
 pub(super) fn detach(patience: &mut Patience) -> usize {
     let mut freed = 0;
@@ -19,7 +19,10 @@ pub(super) fn detach(patience: &mut Patience) -> usize {
         if patience.is_over() {
             break;
         }
-        freed += usize::from(detach_loop_device(&name, patience) || remove_mapped_device(&name, patience));
+        let is_free = detach_loop_device(&name, patience)
+            || remove_mapped_device(&name, patience)
+            || stop_disk_array(&name, patience);
+        freed += usize::from(is_free);
     }
     freed
 }
@@ -54,4 +57,22 @@ fn remove_mapped_device(name: &str, patience: &mut Patience) -> bool {
         code(removed.and_then(|control| remove_mapping(&control, &mapping)))
     });
     removed == Outcome::Done
+}
+
+/// One that is stopped is in order on its disks, and need not be compared again at the next boot.
+fn stop_disk_array(name: &str, patience: &mut Patience) -> bool {
+    let Ok(state) = fs::read_to_string(format!("/sys/block/{name}/md/array_state")) else { return false };
+    // It may only be the frame of others, or be stopped already.
+    if matches!(state.trim_end(), "clear" | "inactive") {
+        return false;
+    }
+    let stopped = patience.attempt(&format!("stopping {name}"), || {
+        let device = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_EXCL)
+            .open(format!("/dev/{name}"))
+            .and_then(|device| stop_array(&device));
+        code(device)
+    });
+    stopped == Outcome::Done
 }
