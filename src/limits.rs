@@ -338,6 +338,8 @@ pub const CONTAINER_MARK_BYTES_MAX: u64 = 4096;
 pub const HOST_NAME_BYTES_MAX: u64 = 64;
 /// Bytes of a table of the kernel that is read: some ten thousand mounts.
 pub const KERNEL_TABLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of the line in which the kernel says what a process does: fifty numbers of twenty digits, and its name.
+pub const PROCESS_STAT_BYTES_MAX: u64 = 2 * 1024;
 /// Presses of ctrl-alt-del after which nobody waits for anything any more.
 pub const KEY_PRESSES: u32 = 7;
 /// The time in which they must come: nobody presses that often by chance.
@@ -360,6 +362,14 @@ pub const MACHINE_TERM_MS: u64 = 5_000;
 pub const MACHINE_KILL_MS: u64 = 2_000;
 /// Rounds of KILL: what starts others faster than it can be killed must come to an end.
 pub const MACHINE_KILL_ROUNDS_MAX: usize = 5;
+/// How long another process is asked for on the way down where the kernel refuses one: who holds them all is killed soon.
+pub const MACHINE_FORK_MS: u64 = 2_000;
+/// How long a process may take to show its arguments, where it is suspected of holding up whoever reads them.
+pub const MACHINE_ARGUMENTS_MS: u64 = 250;
+/// How long it may take to write down who had to be killed.
+pub const MACHINE_RECORD_MS: u64 = 2_000;
+/// Processes of which a descriptor is held on the way down; others are signalled by their number.
+pub const MACHINE_PIDFDS_MAX: usize = 512;
 /// Processes that are named when they had to be killed; of more there is a number.
 pub const MACHINE_NAMED_MAX: usize = 20;
 /// How long one swap area or file system may take to be given up.

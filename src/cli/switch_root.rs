@@ -11,7 +11,7 @@ use crate::control::objects::SwitchRootOptions;
 /// Arguments of `switch-root`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "For a supd that is the init of an initramfs, mostly asked by one of its units. All units are stopped in\ntheir order; processes whose names begin with `@` are left alone; /dev, /proc, /sys and /run go along.\n\nExamples:\n  supctl switch-root\n  supctl switch-root /mnt /usr/sbin/supd\n\nExit codes: 0 it has begun, 1 refused, 2 wrong arguments, 69 supd cannot be reached"
+    after_help = "For a supd that is the init of an initramfs, mostly asked by one of its units. All units are stopped in\ntheir order; processes of root whose names begin with `@` are left alone; /dev, /proc, /sys and /run go along.\n\nExamples:\n  supctl switch-root\n  supctl switch-root /mnt /usr/sbin/supd\n\nExit codes: 0 it has begun, 1 refused, 2 wrong arguments, 69 supd cannot be reached"
 )]
 pub struct Options {
     /// Where the new root is mounted

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::{Keeper, Token};
+use crate::place::stat::Stat;
 use crate::sys::pidfd;
 use crate::sys::process::{How, Which, pidfd_open, wait};
 use crate::wire::run::{Instant, MARK, Usage};
@@ -24,21 +25,9 @@ const BEGUN_WITHIN_NS: u64 = 2_000_000_000;
 /// The mark is the first variable; the longest path fits.
 const ENVIRONMENT_BYTES: usize = 8 * 1024;
 
-/// What /proc says of a process.
-struct Stat {
-    state: u8,
-    /// Ticks after the start of the machine.
-    started: u64,
-    /// In user mode and in the kernel, with children that were waited for, in ticks.
-    user: u64,
-    system: u64,
-    /// What it will be waited for with; 0 where we may not know.
-    status: i32,
-}
-
 /// A number by which a process is known again, for as long as the machine is up; 0 where nobody can say.
 pub(super) fn identity_of(pid: i32, pidfd: BorrowedFd<'_>) -> u64 {
-    pidfd::identity(pidfd).or_else(|| stat(pid).map(|stat| stat.started)).unwrap_or(0)
+    pidfd::identity(pidfd).or_else(|| Stat::of(pid).ok()?.started()).unwrap_or(0)
 }
 
 /// Opens the process with this pid and identity, if it is still there.
@@ -65,9 +54,10 @@ impl Keeper {
 
     /// For a run whose keeper died in the instant in which it began.
     fn looks_like(&self, slot: u16, pid: i32) -> bool {
-        let (Some(stat), Some(asleep)) = (stat(pid), time_asleep_ns()) else { return false };
+        let started = Stat::of(pid).ok().and_then(|stat| stat.started());
+        let (Some(started), Some(asleep)) = (started, time_asleep_ns()) else { return false };
         let wanted = self.table.started(slot).mono.saturating_add(asleep);
-        let begun = stat.started.saturating_mul(TICK_NS);
+        let begun = started.saturating_mul(TICK_NS);
         let in_time = begun + TICK_NS >= wanted && begun <= wanted + BEGUN_WITHIN_NS;
         // Before it has executed its program it has the spawner's environment, and no mark.
         let mark = self.table.run(slot).mark(&self.settings.runtime_dir);
@@ -124,7 +114,7 @@ impl Keeper {
 /// How a process ended that nobody has waited for, and what it used.
 fn unreaped(pid: i32, pidfd: BorrowedFd<'_>) -> Option<(How, Usage)> {
     let before = identity_of(pid, pidfd);
-    let stat = stat(pid).filter(|stat| stat.state == b'Z')?;
+    let stat = Stat::of(pid).ok().filter(|stat| stat.state() == b'Z')?;
     // Whom we may not look into is shown with the status 0: a link that only those may read tells.
     let may_look = std::fs::read_link(format!("/proc/{pid}/ns/user")).is_ok();
     // Still the same: what was read between was its own.
@@ -133,36 +123,15 @@ fn unreaped(pid: i32, pidfd: BorrowedFd<'_>) -> Option<(How, Usage)> {
         return None;
     }
     let micros = |ticks: u64| ticks * (TICK_NS / 1_000);
-    let usage = Usage { user_us: micros(stat.user), system_us: micros(stat.system), ..Usage::default() };
-    Some((How::from_wait_status(stat.status), usage))
+    let ((user, system), (users, systems)) = (stat.ticks()?, stat.ticks_of_children()?);
+    let usage =
+        Usage { user_us: micros(user + users), system_us: micros(system + systems), ..Usage::default() };
+    Some((How::from_wait_status(stat.wait_status()?), usage))
 }
 
 /// The state of a process, as ps(1) shows it.
 pub(super) fn state_of(pid: i32) -> Option<u8> {
-    stat(pid).filter(|_| pid > 0).map(|stat| stat.state)
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    let mut bytes = [0; 1024];
-    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut bytes).ok()?;
-    parse(bytes.get(..length)?)
-}
-
-/// Reads `/proc/PID/stat`. The name may hold anything, `)` included: fields are counted from the last one.
-fn parse(text: &[u8]) -> Option<Stat> {
-    let end = text.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(text.get(end + 1..)?).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    // As proc(5) numbers them, from 3 on.
-    let field = |number: usize| fields.get(number - 3).copied();
-    let ticks = |number: usize| field(number).and_then(|text| text.parse::<u64>().ok());
-    Some(Stat {
-        state: *field(3)?.as_bytes().first()?,
-        started: ticks(22)?,
-        user: ticks(14)? + ticks(16)?,
-        system: ticks(15)? + ticks(17)?,
-        status: field(52)?.parse().ok()?,
-    })
+    Stat::of(pid).ok().filter(|_| pid > 0).map(|stat| stat.state())
 }
 
 /// The mark in a process's environment, if it is there and we may look.
@@ -185,15 +154,6 @@ fn time_asleep_ns() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_stat_line_is_read_from_the_end_of_the_name() {
-        let line = "77 (a ) b) Z 1 77 77 0 -1 4 0 0 0 0 3 4 10 20 20 0 1 0 567 0 0 0 0 0 0 0 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 0 10752\n";
-        let stat = parse(line.as_bytes()).unwrap();
-        assert_eq!((stat.state, stat.started, stat.user, stat.system), (b'Z', 567, 13, 24));
-        assert_eq!(How::from_wait_status(stat.status), How::Exited(42));
-        assert!(parse(b"77 (cut) S 1 2").is_none() && parse(b"").is_none());
-    }
 
     #[test]
     fn a_process_is_known_again_by_its_identity_alone() {

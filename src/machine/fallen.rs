@@ -16,7 +16,7 @@ use crate::wire::after::After;
 pub fn run(why: &str, after: Option<After>, on_fault: OnFault, places: &Places) -> ! {
     if let Some(after) = after {
         console::say(format_args!("{why}; going down without order"));
-        halt::end(after, places)
+        halt::end_without_order(after, places)
     }
     match on_fault {
         OnFault::Reboot => go_down(why, ("restarts", After::Reboot), places),
@@ -34,13 +34,13 @@ fn go_down(why: &str, (what, after): (&str, After), places: &Places) -> ! {
         bury();
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            halt::end(after, places);
+            halt::end_without_order(after, places);
         }
         watchdog::feed();
         if let Some(signal) = signal::next_within(watchdog::patience(left))
             && asks_for_an_end(signal)
         {
-            halt::end(After::of_signal(signal), places);
+            halt::end_without_order(After::of_signal(signal), places);
         }
     }
 }
@@ -59,7 +59,7 @@ fn stand_still(why: &str, places: &Places) -> ! {
         if let Ok(signal) = signal::next()
             && asks_for_an_end(signal)
         {
-            halt::end(After::of_signal(signal), places)
+            halt::end_without_order(After::of_signal(signal), places)
         }
     }
 }

@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 use nix::libc;
 
+use crate::place::stat::Stat;
+
 /// Whether the arguments of supd ask for this.
 pub fn is_meant(arguments: &[OsString]) -> bool {
     arguments.first().is_some_and(|word| word.as_bytes() == b"tell")
@@ -46,25 +48,16 @@ fn for_terminals(text: &str) -> String {
 /// Those that a process has as its controlling one.
 fn terminals() -> BTreeSet<PathBuf> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter(|entry| entry.file_name().as_bytes().first().is_some_and(u8::is_ascii_digit));
-    let lines = pids.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
-    let devices: BTreeSet<u64> = lines.filter_map(|line| device_of(&line)).collect();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let devices: BTreeSet<u32> = pids.filter_map(|pid| Stat::of(pid).ok()?.terminal()).collect();
     devices.into_iter().filter_map(path_of).collect()
 }
 
-/// The terminal's number in a line of `/proc/PID/stat`.
-fn device_of(line: &str) -> Option<u64> {
-    let (_, back) = line.rsplit_once(") ")?;
-    // State, ppid, pgrp, session; then the terminal.
-    let number: i32 = back.split_ascii_whitespace().nth(4)?.parse().ok()?;
-    Some(u64::from(number.cast_unsigned())).filter(|number| *number != 0)
-}
-
 /// What pseudo-terminals have for majors; each has room for so many.
-const PSEUDO_TERMINALS: std::ops::RangeInclusive<u64> = 136..=143;
-const PER_MAJOR: u64 = 256;
+const PSEUDO_TERMINALS: std::ops::RangeInclusive<u32> = 136..=143;
+const PER_MAJOR: u32 = 256;
 
-fn path_of(device: u64) -> Option<PathBuf> {
+fn path_of(device: u32) -> Option<PathBuf> {
     // As the kernel packs them: eight bits of the minor, then the major, then the rest of the minor.
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
     if PSEUDO_TERMINALS.contains(&major) {
@@ -81,13 +74,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_terminal_of_a_process_is_found() {
-        let line = "812 (a) R (b) S 1 812 812 34816 812 4194304 900 0";
-        assert_eq!(device_of(line), Some(34_816));
+    fn the_path_of_a_terminal_is_found() {
         assert_eq!(path_of(34_816), Some("/dev/pts/0".into()));
         assert_eq!(path_of(137 << 8 | 3), Some("/dev/pts/259".into()));
-        assert_eq!(device_of("9 (sh) Z 1 9 9 0 -1 4228108 0"), None);
-        assert_eq!(device_of("9 (sh"), None);
     }
 
     #[test]

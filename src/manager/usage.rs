@@ -10,6 +10,7 @@ use std::time::Duration;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::engine::time::Mono;
+use crate::place::stat::Stat;
 use crate::runtime::clock;
 use crate::wire::cgroup::{Tree, field};
 
@@ -92,7 +93,9 @@ impl Meter {
         if let Some(last) = last.filter(|last| now.since(last.at) < FRESH) {
             return Some(last.used);
         }
-        let (start, ticks, pages) = parse(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+        let stat = i32::try_from(pid).ok().and_then(|pid| Stat::of(pid).ok())?;
+        let (start, (user, system), pages) = (stat.started()?, stat.ticks()?, stat.resident_pages()?);
+        let ticks = user + system;
         let since_last = last.filter(|last| last.start == start && now.since(last.at) < OLD);
         let seconds = |ticks: u64| ticks as f64 / self.ticks_per_second;
         let (used, within) = match (since_last, since_last.and_then(|last| last.counted), counted.cpu_seconds)
@@ -123,26 +126,9 @@ impl Counted {
     }
 }
 
-/// Start and CPU in ticks, and resident pages: fields 22, 14 + 15 and 24 of /proc/PID/stat. The name before
-/// them is in brackets and may contain anything.
-fn parse(stat: &str) -> Option<(u64, u64, u64)> {
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
-    Some((field(22)?, field(14)? + field(15)?, field(24)?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_a_line_whatever_the_name() {
-        let line =
-            "7 (a) b) S 1 7 7 0 -1 4194560 100 0 0 0 30 12 0 0 20 0 1 0 999 1000000 250 18446744073709551615";
-        assert_eq!(parse(line), Some((999, 42, 250)));
-        assert_eq!(parse("7 (a) S 1"), None);
-        assert_eq!(parse(""), None);
-    }
 
     #[test]
     fn this_process_has_memory_and_a_missing_one_has_nothing() {

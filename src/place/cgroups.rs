@@ -68,7 +68,7 @@ pub enum Delegation {
 impl Layout {
     /// What this process sees. Without /proc nobody can say.
     pub fn look() -> io::Result<Self> {
-        let table = super::read("/proc/self/mountinfo")?;
+        let table = mounts::table()?;
         match super::read("/proc/self/cgroup") {
             Ok(own) => Ok(Self::parse(&table, &own)),
             // A kernel without cgroups has no such file.
@@ -78,7 +78,7 @@ impl Layout {
     }
 
     /// From the two texts.
-    pub fn parse(mountinfo: &str, own: &str) -> Self {
+    pub fn parse(mountinfo: impl AsRef<[u8]>, own: &str) -> Self {
         let mut layout = Self::default();
         let mounts = mounts::visible(mountinfo);
         for (controllers, path) in own.lines().filter_map(membership) {
@@ -254,13 +254,13 @@ mod tests {
             42 40 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd\n";
         let memory = "43 40 0:33 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
         let own = "2:memory:/a\n1:name=systemd:/a:b\n0::/a\n";
-        let layout = Layout::parse(&format!("{ROOT}{trees}{memory}"), own);
+        let layout = Layout::parse(format!("{ROOT}{trees}{memory}"), own);
         assert_eq!(layout.mode(), Mode::Hybrid);
         let unified = layout.unified.clone().unwrap();
         assert_eq!(unified, cgroup("/sys/fs/cgroup/unified", Some("/sys/fs/cgroup/unified/a"), false));
         assert_eq!(layout.legacy[1].cgroup.own.as_deref(), Some(Path::new("/sys/fs/cgroup/systemd/a:b")));
         // A name alone is no controller.
-        assert_eq!(Layout::parse(&format!("{ROOT}{trees}"), own).mode(), Mode::V2);
+        assert_eq!(Layout::parse(format!("{ROOT}{trees}"), own).mode(), Mode::V2);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod kernel_files;
 pub mod mounts;
 pub mod parent;
 pub mod rights;
+pub mod stat;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,7 +19,12 @@ use crate::limits::KERNEL_TABLE_BYTES_MAX;
 
 /// A text of the kernel, up to a bound.
 pub fn read(path: &str) -> io::Result<String> {
+    Ok(String::from_utf8_lossy(&read_bytes(path)?).into_owned())
+}
+
+/// The same where it may hold what is no text.
+pub fn read_bytes(path: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(KERNEL_TABLE_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }

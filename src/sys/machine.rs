@@ -63,6 +63,16 @@ pub fn detach_loop(device: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Stops an array of disks (md), if nobody uses it.
+pub fn stop_array(device: &File) -> io::Result<()> {
+    const STOP_ARRAY: libc::Ioctl = 0x0932;
+    // SAFETY: the descriptor is open, and the request takes no argument.
+    if unsafe { libc::ioctl(device.as_raw_fd(), STOP_ARRAY, 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// The head of every request to the device mapper: see linux/dm-ioctl.h.
 #[repr(C)]
 struct MapperRequest {

@@ -21,7 +21,8 @@ const KERNEL: &str = "linux-image-cloud-amd64";
 const MODULES: &str = "'./lib/modules/*/kernel/drivers/watchdog/*' './lib/modules/*/kernel/drivers/virtio/*' \
     './lib/modules/*/kernel/drivers/*/virtio_blk.ko*' './lib/modules/*/kernel/drivers/acpi/button.ko*' \
     './lib/modules/*/kernel/drivers/input/evdev.ko*' './lib/modules/*/kernel/drivers/block/loop.ko*' \
-    './lib/modules/*/kernel/drivers/md/dm-mod.ko*' './lib/modules/*/kernel/fs/btrfs/*' './lib/modules/*/xor.ko*' \
+    './lib/modules/*/kernel/drivers/md/dm-mod.ko*' './lib/modules/*/kernel/drivers/md/md-mod.ko*' \
+    './lib/modules/*/kernel/drivers/md/raid1.ko*' './lib/modules/*/kernel/fs/btrfs/*' './lib/modules/*/xor.ko*' \
     './lib/modules/*/raid6_pq.ko*' './lib/modules/*/libcrc32c.ko*' './lib/modules/*/zstd_compress.ko*'";
 
 /// What all machines are made from.
@@ -89,7 +90,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
 
 /// Debian's, taken out of its package: it is installed nowhere.
 fn kernel(directory: &Path) -> Result<(), String> {
-    if directory.join(VMLINUZ).exists() && directory.join("modules/btrfs.ko").exists() {
+    if directory.join(VMLINUZ).exists() && directory.join("modules/raid1.ko").exists() {
         return Ok(());
     }
     let depends = run("apt-cache", &["depends", KERNEL], directory)?;

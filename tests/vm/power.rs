@@ -13,7 +13,7 @@ const GUIDE: &str = "exec = ['/bin/guide']\n";
 
 const APPLETS: &[&str] = &[
     "cp", "dd", "fsfreeze", "insmod", "losetup", "mkdir", "mke2fs", "touch", "cttyhack", "usleep", "seq",
-    "rm", "poweroff", "stat", "test", "true", "env",
+    "rm", "poweroff", "stat", "test", "true", "env", "printf", "su", "umount", "yes",
 ];
 
 /// Programs that live in no unit's tree, and a disk with each sort of trouble.
@@ -170,6 +170,7 @@ fn a_machine_begins_anew_without_its_kernel() {
     machine.expect("/run/initramfs/shutdown has the last word");
     machine.expect("@@ last word: reboot, pid 1, old root second");
     let printed = machine.wait_off();
+    assert!(!printed.contains("no cgroups"), "what is mounted goes along:\n{printed}");
     assert!(!printed.contains("/run/nologin") && !printed.contains("panic"), "{printed}");
 }
 
@@ -202,6 +203,173 @@ fn a_machine_goes_down_at_once_where_that_is_wanted() {
     down("way=force", &["the machine is switched off now", "all units have ended"]);
     let printed = down("way=hard", &[]);
     assert!(!printed.contains("all units have ended"), "{printed}");
+}
+
+/// Programs in no unit's tree that are hard to see, or say that they are to be spared, in a file system whose mount
+/// point is no text, and that keeps the root's from being left in order.
+const UNSEEN: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+disk=/disk$(printf '\377')
+mkdir -p "$disk" /run/initramfs/bin
+cp /bin/busybox /run/initramfs/bin/
+cp /bin/last-names /run/initramfs/shutdown
+insmod /lib/loop.ko
+dd if=/dev/zero of=/image bs=1M count=4 2>/dev/null
+losetup /dev/loop0 /image
+mke2fs /dev/loop0 >/dev/null
+mount -t ext4 /dev/loop0 "$disk"
+echo kept >/file
+half=/bin/half-a-letter$(printf '\303')
+cp /bin/deaf "$half"
+cp /bin/gnu-sleep /bin/ours
+cp /bin/gnu-sleep /bin/theirs
+cd "$disk"
+outside() { echo 0 >/sys/fs/cgroup/cgroup.procs; }
+alone="env -i PATH=$PATH setsid"
+(outside; exec $alone "$half") &
+(outside; trap '' TERM; cd /; exec $alone sh -c 'exec -a @ours /bin/ours 1000') &
+(outside; trap '' TERM; exec $alone su -s /bin/sh nobody -c 'exec -a @theirs /bin/theirs 1000') &
+cd /
+for name in "${half#/bin/}" ours theirs; do
+    until grep -qsxF "$name" /proc/[0-9]*/comm; do usleep 100000; done
+done
+case $(cat /proc/cmdline) in
+*way=no-proc*) umount -l /proc ;;
+*way=frozen*)
+    # Where supd writes down who had to be killed.
+    dd if=/dev/zero of=/run/image bs=1M count=4 2>/dev/null
+    losetup /dev/loop1 /run/image
+    mke2fs /dev/loop1 >/dev/null
+    mkdir -p /var/lib/supd
+    mount -t ext4 /dev/loop1 /var/lib/supd
+    fsfreeze --freeze /var/lib/supd
+    kill -48 1
+    ;;
+esac
+kill -38 1
+sleep 1000
+"#;
+
+const USERS: &str = "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n";
+
+/// Does not end when it is asked to.
+const DEAF_PROGRAM: &str = "#!/bin/sh\ntrap '' TERM HUP\nwhile :; do sleep 1000; done\n";
+
+/// Who is there when it is over: who says so is the machine's last word.
+const LAST_NAMES: &str = r#"#!/bin/busybox sh
+/bin/busybox echo "@@ left: $(/bin/busybox cat /proc/[0-9]*/comm | /bin/busybox tr '\n' ' ')"
+/bin/busybox poweroff -f
+"#;
+
+/// Whatever a process calls itself, whoever has taken /proc away, and whatever comes of the record of it.
+#[test]
+fn a_machine_ends_processes_that_hide() {
+    let Some(parts) = guest::parts("power-unseen") else { return };
+    let files = [("/bin/deaf", DEAF_PROGRAM), ("/bin/last-names", LAST_NAMES), ("/etc/passwd", USERS)];
+    let mut root = root(&parts, UNSEEN, &files);
+    guest::with_libraries(&mut root, &guest::find("sleep").unwrap(), "/bin/gnu-sleep");
+    for way in ["way=plain", "way=no-proc", "way=frozen"] {
+        let disk = parts.root_disk("unseen", &root);
+        let printed = parts.boot(None, &disk, way).wait_off();
+        for name in ["half-a-letter", "theirs (pid "] {
+            assert!(printed.contains(&format!("had to be killed: {name}")), "{name}:\n{printed}");
+        }
+        assert_eq!(
+            printed.contains("recording who had to be killed was not done"),
+            way == "way=frozen",
+            "{printed}"
+        );
+        assert!(way == "way=frozen" || !printed.contains("cannot"), "{printed}");
+        let (_, left) = printed.split_once("@@ left: ").unwrap();
+        assert!(left.contains(" ours ") && !left.contains("theirs"), "{printed}");
+        super::assert_clean(&disk);
+    }
+}
+
+/// An array of disks in a file of the root's, whose file system nobody unmounts.
+const ARRAY: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+set -e
+trap 'echo "@@ failed"; poweroff -f' EXIT
+echo kept >/file
+for module in loop md-mod raid1; do insmod /modules/$module.ko; done
+dd if=/dev/zero of=/image bs=1M count=4 2>/dev/null
+losetup /dev/loop0 /image
+echo md9 >/sys/module/md_mod/parameters/new_array
+cd /sys/block/md9/md
+echo raid1 >level
+echo 1 >raid_disks
+echo 7:0 >new_dev
+echo 4000 >dev-loop0/size
+echo 4000 >component_size
+echo 0 >dev-loop0/slot
+echo active >array_state
+cd /
+until test -b /dev/md9; do usleep 100000; done
+mke2fs /dev/md9 >/dev/null
+mkdir /array
+mount -t ext4 /dev/md9 /array
+echo kept >/array/file
+echo "@@ the array is $(cat /sys/block/md9/md/array_state)"
+supctl poweroff
+sleep 1000
+"#;
+
+#[test]
+fn a_machine_stops_arrays_on_its_way_down() {
+    let Some(parts) = guest::parts("power-array") else { return };
+    let mut root = root(&parts, ARRAY, &[]);
+    parts.add_modules(&mut root, &["loop", "md-mod", "raid1"]);
+    let disk = parts.root_disk("array", &root);
+    let mut machine = parts.boot(None, &disk, "");
+    machine.expect("@@ the array is ");
+    machine.expect("all units have ended");
+    let printed = machine.wait_off();
+    assert!(!printed.contains("cannot"), "{printed}");
+    super::assert_clean(&disk);
+}
+
+/// Takes every number that a process can have, and each that becomes free. A shell that talks to somebody goes on
+/// when it cannot fork, and those that it has started do not listen. What waits for it must not fork.
+const NUMBERS: &str = r#"#!/bin/sh
+exec >/dev/console 2>&1
+echo kept >/file
+mkdir /full
+mount -t tmpfs -o size=64k full /full
+echo 0 >/sys/fs/cgroup/cgroup.procs
+trap '' TERM HUP
+echo 400 >/proc/sys/kernel/pid_max
+mkdir -p /run/initramfs/bin
+cp /bin/busybox /run/initramfs/bin/
+cp /bin/last-names /run/initramfs/shutdown
+cp /bin/gnu-sleep /bin/ours
+setsid sh -c 'exec -a @ours /bin/ours 1000' &
+until grep -qsxF ours /proc/[0-9]*/comm; do usleep 100000; done
+case $(cat /proc/cmdline) in *way=root*) user=root ;; *) user=nobody ;; esac
+(yes 'sleep 1000 &' | setsid su -s /bin/sh $user -c 'exec sh -i' >/dev/null 2>/full/log) &
+until
+    full=
+    while read -r line; do case $line in *fork*) full=yes ;; esac; done </full/log
+    test $full
+do :; done
+kill -38 1
+while :; do :; done
+"#;
+
+#[test]
+fn a_machine_goes_down_in_order_where_no_process_can_be_made() {
+    let Some(parts) = guest::parts("power-numbers") else { return };
+    let mut root = root(&parts, NUMBERS, &[("/bin/last-names", LAST_NAMES), ("/etc/passwd", USERS)]);
+    guest::with_libraries(&mut root, &guest::find("sleep").unwrap(), "/bin/gnu-sleep");
+    for way in ["way=root", "way=nobody"] {
+        let disk = parts.root_disk("numbers", &root);
+        let printed = parts.boot(None, &disk, way).wait_off();
+        assert!(printed.contains("ending other processes: no process can be made"), "{printed}");
+        assert!(printed.contains("had to be killed: sleep (pid "), "{printed}");
+        let (_, left) = printed.split_once("@@ left: ").unwrap();
+        assert!(left.contains(" ours ") && !left.contains("sleep"), "{printed}");
+        super::assert_clean(&disk);
+    }
 }
 
 fn root(parts: &Parts, guide: &str, more: &[(&str, &str)]) -> super::root::Root {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::limits::MACHINE_FORK_MS;
 use crate::machine::console;
 use crate::sys::process::{How, Which, fork, kill, pidfd_open, reset_signals, set_name, wait};
 use crate::sys::watchdog;
@@ -16,20 +17,39 @@ pub(in crate::machine) struct Child {
 }
 
 impl Child {
-    /// Starts it. What it gives is the code that the child ends with. Tells where there can be none.
-    pub(in crate::machine) fn start(what: &str, work: impl FnOnce() -> u8) -> Option<Self> {
-        match fork() {
-            Ok(None) => {
-                reset_signals();
-                set_name(c"supd-last-step");
-                std::process::exit(i32::from(work()));
+    /// Starts it. What it gives is the code that the child ends with. Where there can be none, another one may end
+    /// soon; that none did, within this time or two seconds, is told.
+    pub(in crate::machine) fn start(what: &str, within_ms: u64, work: impl FnOnce() -> u8) -> Option<Self> {
+        let deadline = Instant::now() + Duration::from_millis(within_ms.min(MACHINE_FORK_MS));
+        let error = loop {
+            match fork() {
+                Ok(None) => {
+                    reset_signals();
+                    set_name(c"supd-last-step");
+                    std::process::exit(i32::from(work()));
+                }
+                Ok(Some(pid)) => return Some(Self { pid }),
+                Err(error) if Instant::now() >= deadline => break error,
+                Err(_) => {
+                    // The dead have a number, too, until they are buried.
+                    bury();
+                    pause(PAUSE_MS);
+                }
             }
-            Ok(Some(pid)) => Some(Self { pid }),
-            Err(error) => {
-                console::say(format_args!("{what}: no process can be made: {error}"));
-                None
-            }
+        };
+        console::say(format_args!("{what}: no process can be made: {error}"));
+        None
+    }
+
+    /// The code, if it ends in time; that it does not is told.
+    pub(in crate::machine) fn finish(self, what: &str, within_ms: u64) -> Option<u8> {
+        let code = self.ends_within(within_ms);
+        if code.is_none() {
+            let seconds = within_ms.div_ceil(1_000);
+            console::say(format_args!("{what} was not done within {seconds} s; going on without"));
+            self.give_up();
         }
+        code
     }
 
     /// The code that it ends with in this time, if it does. All others that end meanwhile are buried.
@@ -81,14 +101,25 @@ pub(in crate::machine) fn bury() {
     while let Ok(Some(_)) = wait(Which::Any, true) {}
 }
 
+/// The same until there is none left, at most so long.
+pub(in crate::machine) fn bury_within(within_ms: u64) {
+    let deadline = Instant::now() + Duration::from_millis(within_ms);
+    while wait(Which::Any, false).is_ok() && Instant::now() < deadline {
+        bury();
+        pause(PAUSE_MS);
+        watchdog::feed();
+    }
+}
+
+/// How long to wait until it is worth looking again.
+const PAUSE_MS: u16 = 50;
+
+/// Waits so long, or until a signal comes.
+pub(in crate::machine) fn pause(within_ms: u16) {
+    let _ = poll(&mut [], within_ms);
+}
+
 /// Does it in a child. The code, if it has ended in time; that it has not is told.
 pub(in crate::machine) fn step(what: &str, within_ms: u64, work: impl FnOnce() -> u8) -> Option<u8> {
-    let child = Child::start(what, work)?;
-    let code = child.ends_within(within_ms);
-    if code.is_none() {
-        let seconds = within_ms.div_ceil(1_000);
-        console::say(format_args!("{what} was not done within {seconds} s; going on without"));
-        child.give_up();
-    }
-    code
+    Child::start(what, within_ms, work)?.finish(what, within_ms)
 }

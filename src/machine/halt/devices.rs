@@ -7,13 +7,24 @@ use std::path::Path;
 
 use nix::libc;
 
-use super::child::step;
-use crate::limits::{MACHINE_DEVICES_MAX, MACHINE_UNMOUNT_TRY_MS};
-use crate::sys::machine::{detach_loop, remove_mapping};
+use super::patience::{Outcome, Patience, code};
+use crate::limits::MACHINE_DEVICES_MAX;
+use crate::sys::machine::{detach_loop, remove_mapping, stop_array};
 
-/// Detaches loop devices and removes mappings that nobody uses. Gives how many; a round of unmounting may free more.
-pub(super) fn detach() -> usize {
-    blocks().filter(|name| detach_loop_device(name) || remove_mapped_device(name)).count()
+/// Detaches loop devices, removes mappings and stops arrays that nobody uses, as long as there is time. Gives how many; a round of
+/// unmounting may free more.
+pub(super) fn detach(patience: &mut Patience) -> usize {
+    let mut freed = 0;
+    for name in blocks() {
+        if patience.is_over() {
+            break;
+        }
+        let is_free = detach_loop_device(&name, patience)
+            || remove_mapped_device(&name, patience)
+            || stop_disk_array(&name, patience);
+        freed += usize::from(is_free);
+    }
+    freed
 }
 
 fn blocks() -> impl Iterator<Item = String> {
@@ -22,30 +33,46 @@ fn blocks() -> impl Iterator<Item = String> {
 }
 
 /// One that is in use is detached when it is not any more, which is no progress yet.
-fn detach_loop_device(name: &str) -> bool {
+fn detach_loop_device(name: &str, patience: &mut Patience) -> bool {
     let file = format!("/sys/block/{name}/loop/backing_file");
     if !Path::new(&file).exists() {
         return false;
     }
-    within(&format!("detaching {name}"), || {
+    let detached = patience.attempt(&format!("detaching {name}"), || {
         let device = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open(format!("/dev/{name}"))
             .and_then(|device| detach_loop(&device));
-        u8::from(device.is_err())
-    }) && !Path::new(&file).exists()
+        code(device)
+    });
+    detached == Outcome::Done && !Path::new(&file).exists()
 }
 
-fn remove_mapped_device(name: &str) -> bool {
+fn remove_mapped_device(name: &str, patience: &mut Patience) -> bool {
     let Ok(mapping) = fs::read_to_string(format!("/sys/block/{name}/dm/name")) else { return false };
     let Ok(mapping) = CString::new(mapping.trim_end()) else { return false };
-    within(&format!("removing {name}"), || {
+    let removed = patience.attempt(&format!("removing {name}"), || {
         let removed = File::options().read(true).write(true).open("/dev/mapper/control");
-        u8::from(removed.and_then(|control| remove_mapping(&control, &mapping)).is_err())
-    })
+        code(removed.and_then(|control| remove_mapping(&control, &mapping)))
+    });
+    removed == Outcome::Done
 }
 
-fn within(what: &str, work: impl FnOnce() -> u8) -> bool {
-    step(what, MACHINE_UNMOUNT_TRY_MS * 8, work) == Some(0)
+/// One that is stopped is in order on its disks, and need not be compared again at the next boot.
+fn stop_disk_array(name: &str, patience: &mut Patience) -> bool {
+    let Ok(state) = fs::read_to_string(format!("/sys/block/{name}/md/array_state")) else { return false };
+    // It may only be the frame of others, or be stopped already.
+    if matches!(state.trim_end(), "clear" | "inactive") {
+        return false;
+    }
+    let stopped = patience.attempt(&format!("stopping {name}"), || {
+        let device = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_EXCL)
+            .open(format!("/dev/{name}"))
+            .and_then(|device| stop_array(&device));
+        code(device)
+    });
+    stopped == Outcome::Done
 }

@@ -11,10 +11,12 @@
 pub(super) mod child;
 mod devices;
 mod last_word;
+mod patience;
 mod processes;
 mod unmount;
 
 use std::ffi::CString;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -25,8 +27,8 @@ use nix::unistd::sync;
 use super::again;
 use super::console;
 use crate::limits::{
-    MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_SYNC_MS, MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS,
-    MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
+    MACHINE_FORK_MS, MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_RECORD_MS, MACHINE_SYNC_MS,
+    MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS, MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
 };
 use crate::settings::Settings;
 use crate::sys::machine::restart_with;
@@ -52,36 +54,66 @@ impl Places {
     }
 }
 
-/// Takes the machine down, or everything on it but the kernel.
-pub fn end(after: After, places: &Places) -> ! {
-    if after == After::SwitchRoot {
-        super::initramfs::switch_root::leave(places);
+/// What has become of the units.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Units {
+    /// The keeper has stopped them.
+    Ended,
+    /// There is nobody who could: they are processes like all others.
+    Orphaned,
+}
+
+impl fmt::Display for Units {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(match self {
+            Self::Ended => "all units have ended",
+            Self::Orphaned => "units have not been stopped in their order",
+        })
     }
-    console::say(format_args!("all units have ended; {}", after.words()));
+}
+
+/// Takes the machine down, or everything on it but the kernel, once the keeper has stopped all units.
+pub fn end(after: After, places: &Places) -> ! {
+    end_with(Units::Ended, after, places)
+}
+
+/// The same where the keeper could not stop them all.
+pub(super) fn end_without_order(after: After, places: &Places) -> ! {
+    end_with(Units::Orphaned, after, places)
+}
+
+fn end_with(units: Units, after: After, places: &Places) -> ! {
+    if after == After::SwitchRoot {
+        super::initramfs::switch_root::leave(units, places);
+    }
+    console::say(format_args!("{units}; {}", after.words()));
     write_out();
     end_processes(places);
-    match after {
+    let mode = match after {
         After::SoftReboot => again::begin(),
         After::Rescue => again::begin_after_shell(),
-        _ => {}
-    }
+        After::PowerOff => RebootMode::RB_POWER_OFF,
+        After::Reboot => RebootMode::RB_AUTOBOOT,
+        After::Kexec => RebootMode::RB_KEXEC,
+        // Nobody may ask a machine's PID 1 for an exit, and another root is above.
+        After::Halt | After::Exit(_) | After::SwitchRoot => RebootMode::RB_HALT_SYSTEM,
+    };
     let argument = reboot_argument(&places.reboot_argument);
     unmount::all();
-    set_watchdog(after);
+    set_watchdog(mode);
     last_word::hand_over(after);
     console::say(format_args!("{}", after.words()));
-    go_down(after, argument)
+    go_down(mode, argument)
 }
 
 /// Writes to the disks what is not written yet. That they take their time is no fault, as long as they get on.
 fn write_out() {
     let what = "writing to the disks";
-    let Some(child) = Child::start(what, || {
+    let sync = || {
         sync();
         0
-    }) else {
-        return;
     };
+    let Some(child) = Child::start(what, MACHINE_SYNC_MS, sync) else { return };
     let mut unwritten = u64::MAX;
     for _ in 0..MACHINE_SYNC_ROUNDS_MAX {
         if child.ends_within(MACHINE_SYNC_MS).is_some() {
@@ -109,16 +141,19 @@ fn unwritten_kib(text: &str) -> u64 {
 
 /// All that no unit has started, or that has left its unit's tree.
 pub(super) fn end_processes(places: &Places) {
-    // What the rounds take, and a second for looking around.
-    let patience = MACHINE_TERM_MS + MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64 + 1_000;
+    // What the rounds take, the record of them, and a second for looking around.
+    let rounds = MACHINE_KILL_MS * MACHINE_KILL_ROUNDS_MAX as u64;
+    let patience = MACHINE_TERM_MS + rounds + MACHINE_FORK_MS + MACHINE_RECORD_MS + 1_000;
     let killed = &places.killed;
     let ended = step("ending other processes", patience, || {
         processes::end_all(killed);
         0
     });
     if ended.is_none() {
-        let _ = kill(-1, nix::libc::SIGKILL);
+        processes::kill_all();
     }
+    // The child may have died while everybody stood still for it, and some are spared.
+    let _ = kill(-1, nix::libc::SIGCONT);
 }
 
 /// What an operator has given to `supctl reboot`. The next one begins without.
@@ -131,28 +166,21 @@ fn reboot_argument(path: &Path) -> Option<CString> {
 
 /// The hardware watchdog has all the time that the kernel's own last steps of a restart may take, and no more; what
 /// is to stay off, or to stand still, must not be reset, nor another kernel that may not know of it.
-fn set_watchdog(after: After) {
-    match after {
-        After::Reboot => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
+fn set_watchdog(mode: RebootMode) {
+    match mode {
+        RebootMode::RB_AUTOBOOT => _ = watchdog::set_timeout(MACHINE_WATCHDOG),
         _ => watchdog::disarm(),
     }
 }
 
 /// reboot(2). A kexec that the kernel refuses becomes a restart.
-fn go_down(after: After, argument: Option<CString>) -> ! {
-    let mode = match after {
-        After::PowerOff => RebootMode::RB_POWER_OFF,
-        After::Reboot | After::SoftReboot | After::Rescue => RebootMode::RB_AUTOBOOT,
-        // The last two never come here.
-        After::Halt | After::SwitchRoot | After::Exit(_) => RebootMode::RB_HALT_SYSTEM,
-        After::Kexec => RebootMode::RB_KEXEC,
-    };
-    if let (After::Reboot, Some(argument)) = (after, argument) {
+fn go_down(mode: RebootMode, argument: Option<CString>) -> ! {
+    if let (RebootMode::RB_AUTOBOOT, Some(argument)) = (mode, argument) {
         let error = restart_with(&argument);
         console::say(format_args!("cannot restart with `{}`: {error}", argument.to_string_lossy()));
     }
     let mut refused = reboot_by(mode);
-    if after == After::Kexec {
+    if mode == RebootMode::RB_KEXEC {
         console::say(format_args!("cannot execute another kernel: {refused}; restarting"));
         refused = reboot_by(RebootMode::RB_AUTOBOOT);
     }

@@ -20,7 +20,7 @@ use super::{SYSROOT, is_in_memory};
 use crate::limits::{KERNEL_LINE_BYTES_MAX, NEXT_ROOT_BYTES_MAX};
 use crate::machine::boot;
 use crate::machine::console;
-use crate::machine::halt::{Places, end_processes, freeze};
+use crate::machine::halt::{Places, Units, end_processes, freeze};
 use crate::machine::mounts::is_mount_point;
 use crate::machine::rescue;
 use crate::settings::NEXT_ROOT_FILE;
@@ -33,12 +33,12 @@ const ALONG: [&str; 4] = ["/dev", "/proc", "/sys", "/run"];
 /// The programs that are looked for where none is named: those that the kernel looks for, and ours.
 const INITS: [&str; 5] = ["/sbin/init", "/etc/init", "/bin/init", "/sbin/supd", "/bin/sh"];
 
-/// The keeper has stopped all units because somebody wants another root.
-pub(in crate::machine) fn leave(places: &Places) -> ! {
+/// Somebody wants another root, and units have been stopped for it.
+pub(in crate::machine) fn leave(units: Units, places: &Places) -> ! {
     let (root, init) = wanted();
     let line = crate::machine::read(Path::new("/proc/cmdline"), KERNEL_LINE_BYTES_MAX).unwrap_or_default();
     let words = root_words::parse(&line);
-    console::say(format_args!("all units have ended; {} becomes the root", root.display()));
+    console::say(format_args!("{units}; {} becomes the root", root.display()));
     // Storage daemons, whose names begin with `@`, are left alone: the new root may be theirs.
     end_processes(places);
     let why = to(&root, init.as_deref().or(words.init.as_deref()), &words.arguments);

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::unistd::{Pid, getsid};
 
 use crate::limits::{ANCESTORS_MAX, STATUS_TEXT_CHARS_MAX};
+use crate::place::stat::Stat;
 
 /// One line of a datagram that means something to supd.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,19 +86,13 @@ pub fn speaker(sender: Sender, mains: &[i32]) -> Option<usize> {
 fn descends(pid: i32, ancestor: i32) -> bool {
     let mut pid = pid;
     for _ in 0..ANCESTORS_MAX {
-        match parent(pid) {
+        match Stat::of(pid).ok().and_then(|stat| stat.parent()) {
             Some(parent) if parent == ancestor => return true,
             Some(parent) if parent > 1 => pid = parent,
             _ => return false,
         }
     }
     false
-}
-
-/// The fourth field of /proc/PID/stat; the second is a name in brackets that may contain anything.
-fn parent(pid: i32) -> Option<i32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn owner(pid: i32) -> Option<u32> {
