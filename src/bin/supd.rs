@@ -53,7 +53,7 @@ fn main() -> ExitCode {
                 Over::Done { after, .. } => machine::halt::end(after, &places),
                 Over::NotBegun(why, _) => {
                     machine::boot::failed(&why);
-                    machine::boot::again()
+                    machine::again::stay()
                 }
             }
         }

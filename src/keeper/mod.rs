@@ -278,6 +278,7 @@ impl Keeper {
                 .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
         fault::settle(&settings)?;
+        sys::process::note_nofile(parts.nofile);
         let keeper = Self {
             voice,
             since: parts.since,

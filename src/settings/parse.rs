@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::solo::parse_rewrite;
 use super::{
-    Before, Invocation, LogFormat, LogLevel, OnFault, Place, RUNTIME_DIR, Role, Settings, SettingsError,
-    Solo, exit,
+    Before, Invocation, LogFormat, LogLevel, OnFault, Place, RUNTIME_DIR, Role, STATE_DIR, Settings,
+    SettingsError, Solo, exit,
 };
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
@@ -266,7 +266,7 @@ impl Options {
         let shared = place.root || place.container;
         let state_dir = match self.state_dir {
             Some(path) => path,
-            None if shared => "/var/lib/supd".into(),
+            None if shared => STATE_DIR.into(),
             None => place.xdg("XDG_STATE_HOME", ".local/state", "--state-dir")?.join("supd"),
         };
         let runtime_dir = match self.runtime_dir {

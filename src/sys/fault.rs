@@ -35,6 +35,15 @@ pub struct Resort {
     pub deed: Deed,
 }
 
+impl Resort {
+    /// Of a machine's init, where nobody has chosen another.
+    pub const MACHINE_STANDS: Self = Self {
+        message: "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
+                  Ctrl-alt-del restarts the machine\r\n",
+        deed: Deed::Stand { machine: true },
+    };
+}
+
 /// What a process does that cannot go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Deed {

@@ -99,7 +99,7 @@ pub(super) fn leave(words: &RootWords) -> ! {
             Ok(()) => switch_root::to(Path::new(SYSROOT), words.init.as_deref(), &words.arguments),
             Err(why) => why,
         };
-        rescue::shell(&format!("the root cannot be used: {why}"));
+        rescue::shell_before_next_try(&format!("the root cannot be used: {why}"));
     }
 }
 
