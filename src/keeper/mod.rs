@@ -11,6 +11,7 @@
 mod adopted;
 mod books;
 pub mod boot;
+pub mod claim;
 mod deaths;
 pub mod fallen;
 mod fault;

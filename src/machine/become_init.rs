@@ -2,9 +2,10 @@
 //! itself: signals that are handled, ignored or blocked, more descriptors, a score and a cgroup of its own.
 
 use std::ffi::CString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{AccessFlags, access, execv};
@@ -12,6 +13,8 @@ use nix::unistd::{AccessFlags, access, execv};
 use crate::place::cgroups::Layout;
 use crate::sys::process::{close_on_exec_from, give_back_nofile, reset_signals};
 use crate::sys::watchdog;
+
+const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// Becomes it, with these arguments, its own name first. Comes back only with the reason why not.
 pub(super) fn become_init(program: &Path, arguments: &[CString]) -> Errno {
@@ -38,9 +41,12 @@ pub(super) fn as_the_kernel_does() {
 
 /// Back to the first one, which is all that the kernel has made.
 fn leave_cgroup() {
-    if let Some(tree) = Layout::look().ok().and_then(|layout| layout.unified) {
-        let _ = fs::write(tree.mount_point.join("cgroup.procs"), "0");
-    }
+    let tree = Layout::look().ok().and_then(|layout| layout.unified);
+    // Without /proc it is where we mount it ourselves.
+    let first = tree.map_or_else(|| PathBuf::from(CGROUPS), |tree| tree.mount_point);
+    // Never made: what is not there is no file of the kernel's.
+    let procs = File::options().write(true).open(first.join("cgroup.procs"));
+    let _ = procs.and_then(|mut procs| procs.write_all(b"0"));
 }
 
 /// A supd that comes next goes on feeding the watchdog; somebody else may not know of it.

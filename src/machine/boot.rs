@@ -82,6 +82,11 @@ pub fn guard() {
     }
 }
 
+/// Says what of init's arguments is left out.
+pub fn left_out(why: &str) {
+    console::say(format_args!("{why}; left out"));
+}
+
 /// Boot cannot go on. Offers a shell; comes back when that has ended, to try again.
 pub fn failed(why: &str) {
     rescue::shell_before_next_try(&format!("boot cannot go on: {why}"));

@@ -339,6 +339,15 @@ pub fn adopt(number: RawFd) -> Option<OwnedFd> {
     }
 }
 
+/// Device and inode of what a descriptor that we were started with leads to. `None`: it is not open.
+pub fn file_of(number: RawFd) -> Option<(u64, u64)> {
+    // SAFETY: an all-zero stat is valid, and the call fills it; a number that is not open is refused.
+    unsafe {
+        let mut found: libc::stat = std::mem::zeroed();
+        (libc::fstat(number, &mut found) == 0).then_some((found.st_dev, found.st_ino))
+    }
+}
+
 /// Leaves a descriptor open under this number for the program that we are about to become. What had the number
 /// is closed.
 pub fn hand_over(fd: OwnedFd, number: RawFd) -> io::Result<()> {
