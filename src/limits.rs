@@ -405,6 +405,9 @@ pub const ROOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30
 pub const UEVENT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a small file in /sys.
 pub const KERNEL_FILE_BYTES_MAX: u64 = 4096;
+/// How long a disk may take to show its beginning while the root is looked for: it has been asked for its partitions
+/// before, so it turns already.
+pub const DISK_ANSWER_MS: u64 = 10_000;
 /// Disks and partitions that a root is looked for among.
 pub const BLOCK_DEVICES_MAX: usize = 10_000;
 /// Input devices that are watched for a power button.

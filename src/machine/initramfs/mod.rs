@@ -7,6 +7,7 @@
 
 mod old_root;
 mod partition;
+mod reader;
 mod root_device;
 pub(super) mod root_words;
 mod superblock;
