@@ -113,7 +113,7 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// No lines of pods on the terminal, and of supd's own only errors.
     pub quiet: bool,
-    /// We are PID 1 of a container; a bare PID namespace counts as one.
+    /// We are the main process of a container, as PID 1 or beside another; a bare PID namespace counts as one.
     pub container: bool,
     /// Standard output is a terminal.
     pub foreground: bool,

@@ -15,6 +15,7 @@ use supd::{keeper, logs, look, machine, manager, spawner};
 supd::before_main!(keeper::solo::early);
 
 fn main() -> ExitCode {
+    keeper::boot::hold_signals();
     let mut arguments = std::env::args_os();
     let name = arguments.next();
     let arguments: Vec<_> = arguments.collect();

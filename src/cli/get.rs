@@ -144,9 +144,18 @@ pub fn run(options: &Options, context: &Context) -> Outcome {
 /// `supctl get --raw PATH`
 fn raw(path: &str, context: &Context) -> Outcome {
     let server = Server::connect(context, Asker::Question)?;
-    let answer = server.checked(server.client().raw(path))?;
+    let answer = server.checked(server.client().raw(path)).map_err(|failure| Failure {
+        message: verdict_first(&failure.message).unwrap_or(failure.message),
+        ..failure
+    })?;
     context.write(&answer)?;
     Ok(Exit::DONE)
+}
+
+/// The lines of a check that has failed end with the verdict; an error begins with it.
+fn verdict_first(lines: &str) -> Option<String> {
+    let (lines, verdict) = lines.trim_end().rsplit_once('\n')?;
+    verdict.ends_with(" check failed").then(|| format!("{verdict}\n{lines}"))
 }
 
 /// What is asked of each noun. Bare names say themselves which noun they are.

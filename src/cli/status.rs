@@ -105,12 +105,14 @@ fn whole(options: &Options, context: &Context, server: &Server) -> Result<String
     };
     let headline =
         Headline { info: &info, units: units.iter().collect(), last_line, headers: !options.no_headers };
-    if let Some(words) = headline.not_saved(context.look()).filter(|_| !context.screen.terminal) {
-        // In a pipe the rows are data, and nothing else.
-        context.note(&format!("warning: {words}"));
-    }
-    if let Some(words) = headline.planned(context.look()).filter(|_| !context.screen.terminal) {
-        context.note(&format!("note: {words}"));
+    // In a pipe the rows are data, and nothing else.
+    if !context.screen.terminal {
+        let warnings =
+            headline.not_saved(context.look()).into_iter().chain(info.status.warnings.iter().cloned());
+        warnings.for_each(|words| context.note(&format!("warning: {words}")));
+        if let Some(words) = headline.planned(context.look()) {
+            context.note(&format!("note: {words}"));
+        }
     }
     Ok(headline.render(context.screen, context.look()))
 }

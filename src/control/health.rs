@@ -1,7 +1,7 @@
 //! What an orchestrator asks: does supd live (`/livez`, `/healthz`), and is what should be up ready (`/readyz`)?
 //!
 //! Answered in Kubernetes' own words: `ok`, or a line for each check. Not ready are services and targets that are not
-//! as they should be, and whatever waits for its turn. A job or cronjob that has failed is no reason to send a
+//! as they should be, whatever waits for its turn, and a unit that could not be loaded. A job or cronjob that has failed is no reason to send a
 //! container no more requests: `is-system-running` tells of it.
 
 use std::fmt::Write;
@@ -43,11 +43,12 @@ impl Health {
         Self(vec![("supd".to_owned(), None)])
     }
 
-    /// Of everything that should be up.
-    pub fn of(units: &[UnitView], ending: bool) -> Self {
+    /// Of everything that should be up. `not_loaded`: files or units that have faults, and which.
+    pub fn of(units: &[UnitView], not_loaded: Vec<(String, String)>, ending: bool) -> Self {
         let supd = ("supd".to_owned(), ending.then(|| "is ending".to_owned()));
         let units = units.iter().map(|unit| (unit.name.to_string(), trouble(unit)));
-        Self(std::iter::once(supd).chain(units).collect())
+        let not_loaded = not_loaded.into_iter().map(|(name, why)| (name, Some(why)));
+        Self(std::iter::once(supd).chain(units).chain(not_loaded).collect())
     }
 
     /// The answer to a check.

@@ -250,10 +250,8 @@ impl Engine {
         if let (Some(start), Some(deadline), false) = (job.start, job.active_deadline, job.finished) {
             self.timers.set(Timer::JobDeadline(job.uid), start.mono + deadline);
         }
-        let again = recall.is_anew()
-            && job.finished
-            && job.owner == JobOwner::Unit
-            && job.spec().at_boot == AtBoot::Again;
+        // One that was interrupted, too: what it had done is gone with the boot.
+        let again = recall.is_anew() && job.owner == JobOwner::Unit && job.spec().at_boot == AtBoot::Again;
         let name = saved.unit;
         if again && let Some(kind) = self.kind_mut(&name) {
             *kind = KindState::Job { again: true };

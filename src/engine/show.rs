@@ -1,5 +1,7 @@
 //! Plain copies of what the engine knows, for those who ask.
 
+use std::path::Path;
+
 use super::Engine;
 use super::entry::{Entry, KindState};
 use super::id::{Class, PodUid};
@@ -55,6 +57,11 @@ impl Engine {
     /// Pods of a unit that are not final.
     pub fn pod_uids(&self, name: &UnitName) -> Vec<PodUid> {
         self.pods_of(name)
+    }
+
+    /// Whether anything that is in force is from this file.
+    pub fn has_of_file(&self, path: &Path) -> bool {
+        self.units.values().any(|entry| entry.unit.origin.path == path)
     }
 
     /// What a unit was made from: the definition in force.

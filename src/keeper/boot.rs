@@ -20,6 +20,7 @@ use crate::place::container;
 use crate::place::init::Init;
 use crate::settings::{Before, RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
+use crate::sys::signal;
 use crate::wire::fd;
 
 /// What the control socket is called until it listens; no longer than its own name.
@@ -43,6 +44,14 @@ impl Refusal {
     /// As the end of a keeper that has not begun.
     pub(super) fn into_over(self) -> Over {
         Over::NotBegun(self.message, self.code)
+    }
+}
+
+/// The kernel drops what comes to PID 1 before it listens, and keeps what waits: a container may be stopped as soon as it
+/// has begun. The keeper lets it all through.
+pub fn hold_signals() {
+    if std::process::id() == 1 {
+        signal::hold_all();
     }
 }
 

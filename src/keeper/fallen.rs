@@ -9,8 +9,6 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-
 use super::fault;
 use super::halt::after_fault;
 use super::heirloom::Heirloom;
@@ -67,15 +65,7 @@ fn print_last_lines() {
     }
     let reader = heirlooms.iter().find(|(heirloom, _)| *heirloom == Heirloom::OwnLogReader);
     let Some((_, reader)) = reader else { return };
-    let mut buffer = [0; 4096];
-    let stderr = io::stderr();
-    while let Ok(length) = nix::unistd::read(reader.as_fd(), &mut buffer) {
-        let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-        if length == 0 || !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1)) {
-            return;
-        }
-        let _ = crate::sys::write_once(2, buffer.get(..length).unwrap_or_default());
-    }
+    super::telling::last_words(reader.as_fd());
 }
 
 /// Does what is left to do; the exit code.
@@ -116,9 +106,11 @@ fn end_all(within: Duration) {
     let _ = kill(-1, libc::SIGCONT);
     while bury() {
         let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || signal::next_within(left).is_none() {
+        if left.is_zero() {
             return;
         }
+        // None may come before the time is over, too, where somebody stops us.
+        let _ = signal::next_within(left);
     }
 }
 

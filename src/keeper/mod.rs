@@ -44,7 +44,6 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::limits::{EVENTS_PER_TURN, MESSAGE_BYTES_MAX, SLOTS};
-use crate::place::init::Init;
 use crate::settings::{Before, Settings};
 use crate::sys;
 use crate::wire::after::After;
@@ -209,7 +208,7 @@ pub fn run(settings: Settings, before: Before) -> Over {
     match keeper.serve() {
         Ok(code) => {
             keeper.note_halt();
-            keeper.last_words();
+            telling::last_words(keeper.own_log.0.as_fd());
             Over::Done { code, after: keeper.halt.after() }
         }
         Err(error) => {
@@ -314,7 +313,7 @@ impl Keeper {
     }
 
     fn greet(&self) {
-        let place = place::in_words(Init::of(&self.settings));
+        let place = place::in_words(&self.settings);
         let version = env!("CARGO_PKG_VERSION");
         match self.settings.foreground {
             // The manager's greeting says what a person wants to know.
@@ -428,19 +427,6 @@ impl Keeper {
     /// its entry alive.
     fn unwatch(&self, fd: impl AsFd) {
         let _ = self.epoll.delete(fd);
-    }
-
-    /// What no logger has read goes to standard error, if that takes it at once.
-    fn last_words(&mut self) {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        let stderr = io::stderr();
-        while let Ok(length) = nix::unistd::read(&self.own_log.0, &mut self.incoming) {
-            let mut fds = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-            if length == 0 || !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(1)) {
-                return;
-            }
-            let _ = sys::write_once(2, self.incoming.get(..length).unwrap_or_default());
-        }
     }
 
     fn show_state(&mut self) {

@@ -7,6 +7,8 @@ use nix::unistd::geteuid;
 
 use crate::place::container;
 use crate::place::init::Init;
+use crate::place::parent;
+use crate::settings::Settings;
 
 /// What the kernel and the environment say.
 pub struct Surroundings {
@@ -14,6 +16,8 @@ pub struct Surroundings {
     pub root: bool,
     /// What we are.
     pub init: Init,
+    /// We are the main process of a container, PID 1 or not.
+    pub container: bool,
     /// Standard output is a terminal.
     pub foreground: bool,
 }
@@ -21,7 +25,13 @@ pub struct Surroundings {
 impl Surroundings {
     /// Looks around.
     pub fn look() -> Self {
-        Self { root: geteuid().is_root(), init: Init::look(), foreground: std::io::stdout().is_terminal() }
+        let init = Init::look();
+        Self {
+            root: geteuid().is_root(),
+            init,
+            container: init == Init::OfContainer || (init == Init::OfNobody && parent::is_outside()),
+            foreground: std::io::stdout().is_terminal(),
+        }
     }
 
     /// We are the init of a machine.
@@ -34,7 +44,7 @@ impl Surroundings {
         crate::settings::Place {
             variable,
             root: self.root,
-            container: self.init == Init::OfContainer,
+            container: self.container,
             process_one: self.init != Init::OfNobody,
             // A machine's console belongs to whoever logs in there.
             foreground: self.foreground && !self.is_machine(),
@@ -43,10 +53,11 @@ impl Surroundings {
 }
 
 /// `PID 1 of a container (podman)`: for the first line of the log.
-pub(super) fn in_words(init: Init) -> String {
-    let words = match init {
+pub(super) fn in_words(settings: &Settings) -> String {
+    let words = match Init::of(settings) {
         Init::OfMachine => return "PID 1 of the machine".to_owned(),
         Init::OfContainer => "PID 1 of a container",
+        Init::OfNobody if settings.container => "the main process of a container",
         Init::OfNobody => "a subreaper",
     };
     match container::manager() {

@@ -2,10 +2,11 @@
 //! queue of messages, so that nothing is lost and nothing grows while the manager is away or slow.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{Keeper, will};
 use crate::sys::process::How;
+use crate::sys::say_at_once;
 use crate::wire::message::{Exited, KeeperToManager};
 use crate::wire::run::{Ending, Fault, Instant, Usage};
 use crate::wire::table::Phase;
@@ -15,6 +16,16 @@ use crate::wire::table::end::End;
 const RECORD_PATIENCE_NS: u64 = 1_000_000_000;
 
 const KILL: u8 = 9;
+
+/// What no logger has read of our own lines goes to standard error, as far as that takes it at once.
+pub(super) fn last_words(own_log: BorrowedFd<'_>) {
+    let mut lines = [0; 4096];
+    while let Ok(length @ 1..) = nix::unistd::read(own_log, &mut lines) {
+        if say_at_once(lines.get(..length).unwrap_or_default()) < length {
+            return;
+        }
+    }
+}
 
 /// How far a new manager has been told what there is.
 #[derive(Clone, Copy, PartialEq, Eq)]

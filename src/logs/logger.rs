@@ -25,6 +25,7 @@ use crate::logs::path::RunPath;
 use crate::logs::relay::Relay;
 use crate::settings::{Settings, exit};
 use crate::sys::process::adopt;
+use crate::sys::signal;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
 use crate::wire::message::{KeeperToLogger, LoggerToKeeper};
@@ -111,24 +112,13 @@ fn serve(settings: &Settings, keeper: Channel, hand: Hand) -> i32 {
     0
 }
 
-/// Everything about the process itself. Signals that a terminal sends to all of its processes are held back:
-/// when the logger ends is for the keeper and the pods to say. What the system refuses is done without.
+/// Everything about the process itself. When the logger ends is for the keeper and the pods to say. What the system
+/// refuses is done without.
 fn prepare() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     use nix::sys::signal::{SigSet, Signal};
-    let mut held = SigSet::empty();
-    for signal in [
-        Signal::SIGINT,
-        Signal::SIGTERM,
-        Signal::SIGQUIT,
-        Signal::SIGHUP,
-        Signal::SIGPIPE,
-        Signal::SIGTSTP,
-        Signal::SIGTTOU,
-    ] {
-        held.add(signal);
-    }
-    let _ = held.thread_block();
+    signal::leave_to_keeper();
+    let _ = SigSet::from(Signal::SIGPIPE).thread_block();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);

@@ -69,7 +69,7 @@ impl Manager {
             },
             Request::Info => Ok(Reply::Object(self.info())),
             Request::Health(check) => {
-                let health = Health::of(&self.engine.view().units, self.ending);
+                let health = Health::of(&self.engine.view().units, self.not_loaded(), self.ending);
                 Ok(Reply::Health(health, check))
             }
             Request::Unit { unit, verb: what } => {

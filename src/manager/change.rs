@@ -18,6 +18,7 @@ use crate::engine::event::{Command, Event};
 use crate::engine::saved::SavedUnit;
 use crate::settings::Settings;
 use crate::unit::diagnostic::{Diagnostic, Severity};
+use crate::unit::gather::BUNDLE;
 use crate::unit::load::{LoadOptions, Loaded, load};
 use crate::unit::model::Unit;
 use crate::unit::name::UnitName;
@@ -41,8 +42,35 @@ pub(super) struct Sources {
     as_root: bool,
     /// Instances of templates that somebody started, and that no unit asks for.
     instances: BTreeSet<UnitName>,
-    /// Of the last load, one line each.
-    faults: Vec<String>,
+    /// Of the last load.
+    faults: Vec<Fault>,
+}
+
+/// What was wrong with a file.
+struct Fault {
+    /// Place, words and code.
+    line: String,
+    file: String,
+    /// Whose, where that is known.
+    unit: Option<UnitName>,
+    /// It is the reason why something was not loaded.
+    refuses: bool,
+}
+
+impl Fault {
+    fn new(found: &Diagnostic) -> Self {
+        let (line, file) = (one_line(found), found.file.clone());
+        Self { line, file, unit: found.unit.clone(), refuses: found.severity == Severity::Error }
+    }
+
+    /// As a manager before this one has left it.
+    fn recall(line: String) -> Self {
+        let file = line.split(':').next().unwrap_or_default().to_owned();
+        let name = Path::new(&file).file_stem().and_then(|stem| stem.to_str());
+        // Of a bundle: any of those in it.
+        let unit = name.filter(|_| !file.ends_with(BUNDLE)).and_then(|name| UnitName::parse(name).ok());
+        Self { refuses: line.contains("[E") || line.contains(NOT_LOADED), unit, file, line }
+    }
 }
 
 impl Sources {
@@ -71,7 +99,7 @@ impl Sources {
 
     /// What an operator should know.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.faults.clone();
+        let mut warnings: Vec<String> = self.faults().map(str::to_owned).collect();
         if let Some(why) = &self.unkept {
             warnings.push(format!("`{}` could not be written ({why}): {UNKEPT}", self.applied.display()));
         }
@@ -89,15 +117,20 @@ impl Sources {
     pub(super) fn load(&mut self) -> Loaded {
         self.unkept = can_write(&self.applied).err().map(|error| error.to_string());
         let loaded = self.load_from(&self.paths());
-        self.faults = loaded.faults.iter().map(one_line).collect();
+        self.faults = loaded.faults.iter().map(Fault::new).collect();
         // A fault that several units share is told at one of them; `status` is asked for the others, too.
         let shared = loaded.refused.iter().filter(|name| {
             let file = format!("/{name}.toml:");
             let told = loaded.faults.iter().any(|fault| fault.unit.as_ref() == Some(*name));
-            !told && !self.faults.iter().any(|fault| fault.contains(&file))
+            !told && !self.faults.iter().any(|fault| fault.line.contains(&file))
         });
-        let shared: Vec<String> =
-            shared.map(|name| format!("{name}.toml: not loaded: a fault of others concerns it")).collect();
+        let shared: Vec<Fault> = shared
+            .map(|name| {
+                let file = format!("{name}.toml");
+                let line = format!("{file}: {NOT_LOADED}: a fault of others concerns it");
+                Fault { line, file, unit: Some(name.clone()), refuses: true }
+            })
+            .collect();
         self.faults.extend(shared);
         loaded
     }
@@ -105,14 +138,19 @@ impl Sources {
     /// What a manager before this one knew: what was wrong with its units, and which instances of templates
     /// there are.
     pub(super) fn recall(&mut self, faults: Vec<String>, units: &[SavedUnit]) {
-        self.faults = faults;
+        self.faults = faults.into_iter().map(Fault::recall).collect();
         let instances = units.iter().filter(|unit| unit.name.instance().is_some() && !unit.transient);
         self.instances.extend(instances.map(|unit| unit.name.clone()));
     }
 
     /// What was wrong at the last load, one line each.
-    pub(super) fn faults(&self) -> &[String] {
-        &self.faults
+    pub(super) fn faults(&self) -> impl Iterator<Item = &str> {
+        self.faults.iter().map(|fault| fault.line.as_str())
+    }
+
+    /// Something was refused at the last load.
+    pub(super) fn has_refused(&self) -> bool {
+        self.faults.iter().any(|fault| fault.refuses)
     }
 
     pub(super) fn load_from(&self, paths: &[PathBuf]) -> Loaded {
@@ -157,6 +195,20 @@ impl Manager {
         Ok(Reply::Status(Status::success(units).with_causes(causes)))
     }
 
+    /// What was refused, and of which nothing of before is in force either: a name, and why.
+    pub(super) fn not_loaded(&self) -> Vec<(String, String)> {
+        let known = |fault: &Fault| match &fault.unit {
+            Some(name) => self.engine.unit(name).is_some(),
+            None => self.engine.has_of_file(Path::new(&fault.file)),
+        };
+        let missing = self.sources.faults.iter().filter(|fault| fault.refuses && !known(fault));
+        let named = missing.map(|fault| {
+            let name = fault.unit.as_ref().map_or_else(|| fault.file.clone(), ToString::to_string);
+            (name, format!("{NOT_LOADED}: {}", fault.line))
+        });
+        named.collect()
+    }
+
     /// Whether a unit is what it was already.
     fn is_in_force(&self, unit: &Unit) -> bool {
         self.engine.unit(&unit.name).is_some_and(|known| known.hash == unit.hash)
@@ -184,7 +236,7 @@ impl Manager {
     /// Units were loaded: what the next manager has to know of that is to be stored.
     pub(super) fn note_loaded(&mut self, loaded: &Loaded) {
         self.keep_versions(loaded);
-        self.commits.mark.faults = self.sources.faults().to_vec();
+        self.commits.mark.faults = self.sources.faults().map(str::to_owned).collect();
     }
 
     /// A verb names an instance of a template that nobody has asked for before: it is made.
@@ -310,6 +362,9 @@ fn one_line(fault: &Diagnostic) -> String {
     let Cause { reason, field, .. } = cause(fault);
     format!("{field}: {} [{reason}]", fault.message)
 }
+
+/// What became of a unit with a fault.
+const NOT_LOADED: &str = "not loaded";
 
 /// What follows from that for whoever applies files. What else is lost where the disk cannot be written, the
 /// store says.

@@ -28,7 +28,8 @@ pub(super) struct Groups {
 struct Group {
     path: String,
     unit: UnitName,
-    template: u64,
+    /// What its limits are from. `None`: nobody knows any more.
+    template: Option<u64>,
     /// A slot of a job, that the next pod may have.
     slot: bool,
 }
@@ -58,7 +59,8 @@ impl Groups {
 
     fn choose(&mut self, uid: PodUid, label: &Label) -> Option<Group> {
         let unit = label.unit.clone();
-        let group = |path, slot| Group { path, unit: unit.clone(), template: label.template_hash, slot };
+        let group =
+            |path, slot| Group { path, unit: unit.clone(), template: Some(label.template_hash), slot };
         if label.job.is_none() {
             let own = format!("{unit}/{}", label.pod);
             // A pod of the same name may still be on its way out.
@@ -67,7 +69,7 @@ impl Groups {
         }
         if let Some(idle) = self.idle.get_mut(&unit) {
             // The newest that fits: the others may then have waited long enough.
-            let fits = idle.iter().rposition(|idle| idle.group.template == label.template_hash);
+            let fits = idle.iter().rposition(|idle| idle.group.template == Some(label.template_hash));
             if let Some(found) = fits.and_then(|at| idle.remove(at)) {
                 return Some(found.group);
             }
@@ -82,8 +84,19 @@ impl Groups {
         let path = levels.join("/");
         let slot = levels.last().is_some_and(|name| name.starts_with("slot-")) && label.job.is_some();
         self.taken.insert(path.clone());
-        let (unit, template) = (label.unit.clone(), label.template_hash);
+        let (unit, template) = (label.unit.clone(), Some(label.template_hash));
         self.of_pods.insert(uid, Group { path, unit, template, slot });
+    }
+
+    /// It is there, and nobody here knows why. What a manager before this one had ready for a job's next pod has limits
+    /// that may not be the next one's: it waits as others do, and for nobody.
+    pub(super) fn leave_waiting(&mut self, path: &str, now: Mono) {
+        let Some((unit, name)) = path.split_once('/') else { return };
+        let Ok(unit) = UnitName::parse(unit) else { return };
+        if name.starts_with("slot-") && self.taken.insert(path.to_owned()) {
+            let group = Group { path: path.to_owned(), unit: unit.clone(), template: None, slot: true };
+            self.idle.entry(unit).or_default().push_back(Idle { group, since: now });
+        }
     }
 
     /// A pod is no more. Gives its cgroup, where nobody will have it again.
@@ -177,6 +190,19 @@ mod tests {
         assert_eq!(groups.of(PodUid(3), &import), Some("import/slot-1"));
         groups.release(PodUid(2), at(0));
         assert_eq!(groups.of(PodUid(4), &import), Some("import/slot-0"));
+    }
+
+    #[test]
+    fn what_a_manager_before_had_ready_is_for_nobody() {
+        let mut groups = Groups::default();
+        groups.recall(PodUid(1), &label("import", "import-7", true, 1), "import/slot-0");
+        for path in ["import/slot-0", "import/slot-1", "web/web-0", "import"] {
+            groups.leave_waiting(path, at(0));
+        }
+        assert_eq!(groups.of(PodUid(2), &label("import", "import-8", true, 1)), Some("import/slot-2"));
+        assert_eq!(groups.of(PodUid(3), &label("web", "web-0", false, 1)), Some("web/web-0"));
+        assert_eq!(groups.expire(at(10)), ["import/slot-1"]);
+        assert_eq!(groups.of(PodUid(4), &label("import", "import-9", true, 2)), Some("import/slot-1"));
     }
 
     #[test]

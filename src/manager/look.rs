@@ -113,7 +113,9 @@ impl Manager {
         let failed = count(&[UnitState::Failed, UnitState::CrashLoopBackOff]);
         let shaky = count(&[UnitState::Degraded]);
         let on_their_way = count(&[UnitState::Starting, UnitState::Waiting]);
-        let state = match (self.ending, failed + shaky, on_their_way) {
+        // What an operator meant to run and does not.
+        let refused = usize::from(self.sources.has_refused());
+        let state = match (self.ending, failed + shaky + refused, on_their_way) {
             (true, ..) => SystemState::Stopping,
             (_, 1.., _) => SystemState::Degraded,
             (_, 0, 1..) => SystemState::Starting,

@@ -27,6 +27,7 @@ use crate::runtime::plan::{Planner, Surroundings};
 use crate::settings::{Settings, exit};
 use crate::store::{ReadyMarks, Recalled, Store};
 use crate::sys::process::{adopt, set_name};
+use crate::sys::signal;
 use crate::unit::load::Loaded;
 use crate::unit::model::{ProbeKind, Unit};
 use crate::unit::name::UnitName;
@@ -51,6 +52,8 @@ const PROBES: [ProbeKind; 2] = [ProbeKind::Startup, ProbeKind::Readiness];
 /// Runs the role, until the keeper is gone; gives the exit code.
 pub fn run(settings: Settings, safe: bool) -> i32 {
     set_name(c"supd-manager");
+    // Before there are threads.
+    signal::leave_to_keeper();
     let [Some(channel), Some(queue), Some(listener)] = [fd::CHANNEL, fd::QUEUE, fd::LISTENER].map(adopt)
     else {
         eprintln!("supd manager: this is a part of supd, started by it; run `supd` instead");
@@ -108,7 +111,7 @@ impl Manager {
             .ok();
         let tree = settings.tree.as_ref().and_then(|top| Tree::open(top).ok());
         let options = EngineOptions {
-            end_when_done: settings.exit_when_done || (settings.container && settings.process_one),
+            end_when_done: settings.exit_when_done || settings.container,
             shutdown_timeout: settings.shutdown_timeout,
         };
         Ok(Self {
@@ -181,6 +184,12 @@ impl Manager {
                     tracing::error!("there are faults, and supd was started with --strict");
                     return self.keeper.end(exit::CONFIGURATION);
                 }
+                // Nothing would come of waiting: who looks after a container is to see that it fails.
+                let is_vain = self.settings.container && loaded.units.is_empty() && loaded.has_errors();
+                if is_vain && snapshot.adopted.is_empty() {
+                    tracing::error!("there is nothing to run: all units have faults");
+                    return self.keeper.end(exit::CONFIGURATION);
+                }
                 self.greet(&loaded, log);
                 place::tell(&self.place, &self.settings.log_dir);
                 self.note_loaded(&loaded);
@@ -228,6 +237,9 @@ impl Manager {
             if let Some(adopted) = begin.adopted.iter().find(lives) {
                 self.groups.recall(run.pod, &adopted.label, path);
             }
+        }
+        for path in self.tree.iter().flat_map(Tree::pods) {
+            self.groups.leave_waiting(&path, clock::mono());
         }
         let units: HashMap<&UnitName, &Arc<Unit>> =
             begin.units.iter().map(|unit| (&unit.name, unit)).collect();

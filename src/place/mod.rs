@@ -8,6 +8,7 @@ pub mod container;
 pub mod init;
 pub mod kernel_files;
 pub mod mounts;
+pub mod parent;
 pub mod rights;
 
 use std::fs::File;

@@ -179,8 +179,7 @@ fn become_it(arms: &Arms, image: &Image) {
 }
 
 fn do_last(resort: &Resort) -> ! {
-    // SAFETY: a plain call on bytes that live for ever.
-    unsafe { libc::write(2, resort.message.as_ptr().cast(), resort.message.len()) };
+    super::say_at_once(resort.message.as_bytes());
     match resort.deed {
         Deed::Exit(code) => end_process(i32::from(code)),
         Deed::Reboot => go_down(libc::RB_AUTOBOOT),

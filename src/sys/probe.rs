@@ -157,11 +157,12 @@ pub fn subreaper() -> io::Result<()> {
 
 /// execveat(2) of a descriptor: of one that is none, which is refused for that where the call is there.
 pub fn execute_descriptor() -> io::Result<()> {
-    let none: [*const libc::c_char; 1] = [std::ptr::null()];
+    // The kernel logs a program without a name.
+    let (name, none) = ([c"supd".as_ptr(), std::ptr::null()], [std::ptr::null::<libc::c_char>()]);
     let (path, flags) = (c"".as_ptr(), libc::AT_EMPTY_PATH);
-    // SAFETY: an empty path and empty lists; no program is executed.
+    // SAFETY: an empty path, and lists with their ends; no program is executed.
     let done =
-        check(unsafe { libc::syscall(libc::SYS_execveat, -1, path, none.as_ptr(), none.as_ptr(), flags) });
+        check(unsafe { libc::syscall(libc::SYS_execveat, -1, path, name.as_ptr(), none.as_ptr(), flags) });
     match done {
         Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(()),
         other => other.map(drop),

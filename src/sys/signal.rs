@@ -18,6 +18,13 @@ pub fn hold_all() {
     mask(libc::SIG_SETMASK, ALL);
 }
 
+/// Held by the roles beside the keeper: what a terminal, a service manager or a container manager says to all of supd's
+/// processes at once is for the keeper to hear, and to tell them.
+pub fn leave_to_keeper() {
+    let asked = [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGTSTP, libc::SIGTTOU];
+    mask(libc::SIG_BLOCK, asked.iter().fold(0, |set, signal| set | 1 << (signal - 1)));
+}
+
 /// No signal waits any more.
 pub fn hold_none() {
     mask(libc::SIG_SETMASK, 0);

@@ -20,7 +20,7 @@ const ENDING: &str = ".toml";
 /// The ending of directories of drop-ins.
 const DROP_INS: &str = ".toml.d";
 /// The file that holds several units as tables.
-pub(super) const BUNDLE: &str = "supd.toml";
+pub(crate) const BUNDLE: &str = "supd.toml";
 
 /// All that was found.
 #[derive(Default)]

@@ -20,7 +20,7 @@ mod check;
 mod code;
 mod cron;
 mod file;
-mod gather;
+pub(crate) mod gather;
 mod graph;
 mod handler;
 mod hash;

@@ -113,11 +113,16 @@ impl Tree {
         let _ = self.write(group, "cgroup.freeze", "0");
     }
 
-    /// One after the other, while nothing there can fork; in rounds where it can.
+    /// One after the other, in the groups below it, too; while nothing there can fork, and in rounds where it can.
     fn kill_each(&self, group: &str) -> io::Result<()> {
         let _ = self.write(group, "cgroup.freeze", "1");
         for _ in 0..GROUP_KILL_ROUNDS_MAX {
-            let there = self.processes(group)?;
+            let mut there = Vec::new();
+            for directory in self.directories(group) {
+                let below = directory.strip_prefix(&self.path).ok().and_then(Path::to_str).unwrap_or(group);
+                // One that has gone meanwhile has nobody in it.
+                there.extend(self.processes(below).unwrap_or_default());
+            }
             if there.is_empty() {
                 break;
             }
@@ -130,12 +135,12 @@ impl Tree {
         Ok(())
     }
 
-    /// The processes of a group itself, as far as they have numbers here.
+    /// The processes of a group itself, as far as they have numbers here. Of very many the first ones.
     pub fn processes(&self, group: &str) -> io::Result<Vec<i32>> {
         let mut text = String::new();
         let room = GROUP_PROCESSES_MAX as u64 * 8;
         self.file(group, "cgroup.procs", OFlag::O_RDONLY)?.take(room).read_to_string(&mut text)?;
-        Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+        Ok(numbers(&text).collect())
     }
 
     /// How many processes of a group the kernel has ended for want of memory, ever. `None`: nobody counts that.
@@ -149,6 +154,13 @@ impl Tree {
         let file = self.file(group, file, OFlag::O_RDONLY)?;
         file.take(GROUP_FILE_BYTES_MAX as u64).read_to_string(&mut text)?;
         Ok(text)
+    }
+
+    /// Groups of pods that are there, used or not, by their units and names.
+    pub fn pods(&self) -> Vec<String> {
+        let pods = directories_in(&self.path).into_iter().flat_map(|unit| directories_in(&unit));
+        let names = pods.filter_map(|pod| pod.strip_prefix(&self.path).ok()?.to_str().map(str::to_owned));
+        names.filter(|path| is_group(path)).take(GROUPS_SWEPT_MAX).collect()
     }
 
     /// Controllers that groups of pods can have.
@@ -233,17 +245,20 @@ impl Tree {
     }
 
     fn remove_below(&self, group: &str) -> io::Result<()> {
+        // The deepest last found, first removed.
+        self.directories(group).iter().skip(1).rev().try_for_each(std::fs::remove_dir)
+    }
+
+    /// Those of a group and of all groups below it, the deepest last.
+    fn directories(&self, group: &str) -> Vec<PathBuf> {
         let mut found = vec![self.path(group)];
         let mut looked = 0;
         while let Some(directory) = found.get(looked).filter(|_| found.len() < GROUPS_SWEPT_MAX) {
-            let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-            let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-            let below: Vec<PathBuf> = below.map(|entry| entry.path()).collect();
+            let below = directories_in(directory);
             found.extend(below);
             looked += 1;
         }
-        // The deepest last found, first removed.
-        found.iter().skip(1).rev().try_for_each(std::fs::remove_dir)
+        found
     }
 
     fn directory(&self, group: &str) -> io::Result<OwnedFd> {
@@ -285,6 +300,18 @@ impl State {
 pub fn field(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok())
+}
+
+fn directories_in(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let found = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    found.map(|entry| entry.path()).collect()
+}
+
+/// Whole lines alone: where the text was cut, its last number may be another process's.
+fn numbers(text: &str) -> impl Iterator<Item = i32> {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().filter_map(|line| line.parse().ok())
 }
 
 /// The groups that a group is in.
@@ -348,6 +375,13 @@ mod tests {
         ] {
             assert!(!is_group(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_number_that_was_cut_is_none() {
+        assert_eq!(numbers("12\n345\n67").collect::<Vec<_>>(), [12, 345]);
+        assert_eq!(numbers("12\n0\n").collect::<Vec<_>>(), [12, 0]);
+        assert_eq!(numbers("12").count(), 0);
     }
 
     #[test]

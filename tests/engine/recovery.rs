@@ -229,6 +229,26 @@ fn a_job_may_run_again_at_each_boot() {
         .state("import", UnitState::Complete);
 }
 
+/// A machine that loses power while it boots does all of that in its next boot: nothing of before counts, no failure
+/// either.
+#[test]
+fn a_job_of_each_boot_that_was_interrupted_begins_anew() {
+    let log = "exec = ['/y']\nrequires = ['disks']\n";
+    let disks = "exec = ['/x']\nrestart_policy = 'Never'\n[job]\nat_boot = 'again'\nbackoff_limit = 0\n";
+    world("interrupted at boot")
+        .unit("disks", disks)
+        .unit("log", log)
+        .begin()
+        .started("disks-0")
+        .stored()
+        .machine_dies("1m")
+        .spawned(2)
+        .state("disks", UnitState::Running)
+        .exit("disks-0", 0)
+        .state("disks", UnitState::Complete)
+        .spawned(3);
+}
+
 /// What was done before the last boot is not done in this one: who needs it waits for the new job.
 #[test]
 fn a_job_of_the_boot_before_is_nothing_to_go_on() {

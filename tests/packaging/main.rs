@@ -64,8 +64,10 @@ fn the_package_that_diverts_init_comes_and_goes_and_leaves_the_init_of_before() 
         "supd alone leaves the init as it is",
         "init is supd",
         "units follow what is installed",
+        "a machine in use is not booted again",
         "upgraded",
         "the init of before is back",
+        "supd goes on as the init that it is until the machine goes down",
     ];
     try_out("tests/packaging/try_init.sh", &[supd, one, two], &expected);
 }

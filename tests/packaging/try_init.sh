@@ -71,6 +71,26 @@ dpkg -P supd-test-daemon >/tmp/dpkg.log 2>&1
 [[ ! -e /usr/lib/supd/machine/ssh.toml ]]
 echo "units follow what is installed"
 
+# Runs the commands of standard input below a supd that is PID 1, which ends with them.
+as_init() {
+    mkdir -p /tmp/units /tmp/state
+    cat >/tmp/below-init
+    printf '%s\n' 'exec = ["/bin/bash", "-euo", "pipefail", "/tmp/below-init"]' '[job]' 'backoff_limit = 0' >/tmp/units/below.toml
+    unshare --mount --pid --fork --mount-proc supd --exit-when-done --units /tmp/units --runtime-dir /run/below \
+        --state-dir /tmp/state --log-dir /tmp/state/log >/tmp/as-init.log 2>&1 || { cat /tmp/as-init.log; exit 1; }
+}
+
+# A machine that runs is told of both; started is what is new, and not what has another text: it has been done.
+mkdir /tmp/asked
+printf '#!/bin/sh\necho "$@" >>/tmp/asked/log\n' >/tmp/asked/supctl
+chmod 755 /tmp/asked/supctl
+rm /usr/lib/supd/machine/basic.toml
+sed -i 's/^description = .*/description = "of before"/' /usr/lib/supd/machine/tmpfiles.toml
+as_init <<<'PATH=/tmp/asked:$PATH supd-host --quiet'
+[[ $(tr '\n' , </tmp/asked/log) == "--quiet daemon-reload,--quiet start basic," ]]
+cmp /usr/lib/supd/machine/tmpfiles.toml /usr/lib/supd/debian-host/tmpfiles.toml
+echo "a machine in use is not booted again"
+
 install /tmp/two.deb
 [[ $(readlink /sbin/init) == /usr/sbin/supd && -x /sbin/init.distrib && $(dpkg-query -W -f '${Version}' supd-init) == *+2 ]]
 [[ $(dpkg-divert --list | grep -c 'by supd-init$') == 12 ]]
@@ -82,4 +102,8 @@ dpkg-divert --list | cmp - /tmp/diversions
 [[ ! -e /usr/lib/supd/machine && ! -e /usr/sbin/policy-rc.d && -d /etc/supd ]]
 [[ -z $(find /sbin/ /usr/sbin/ -name '*.distrib*' -newer /tmp/one.deb) ]]
 echo "the init of before is back"
+
+as_init <<<'dpkg -r supd >/tmp/removed 2>&1'
+grep -q "is this machine's init, and runs on" /tmp/removed && [[ ! -e /usr/sbin/supd ]]
+echo "supd goes on as the init that it is until the machine goes down"
 INSIDE

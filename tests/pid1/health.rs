@@ -57,6 +57,43 @@ fn a_service_that_has_failed_is_named() {
 }
 
 #[test]
+fn what_could_not_be_loaded_is_not_ready() {
+    let bundle = "[unit.web]\nexec = ['sleep', 'infinity']\n[unit.app]\nexecc = ['sleep', 'infinity']\n";
+    let supd = Space::new().wrap(UNSHARE).unit("supd", bundle).unit("torn", "exec = ['sleep'").supd();
+    supd.wait("web", "ready");
+    supd.ctl("get --raw /readyz")
+        .code(1)
+        .stderr_has("[-]app failed: not loaded: ")
+        .stderr_has("unknown key `execc` [E0107]")
+        .stderr_has("[-]torn failed: not loaded: ")
+        .stderr_has("[+]web ok");
+    supd.ctl("is-system-running").code(1).stdout_is("degraded\n");
+    supd.ctl("status").ok().stdout_has("web").stderr_has("warning: ").stderr_has("unknown key `execc`");
+    // Another manager knows of it, too.
+    supd.kill_role("manager");
+    supd.until("units", |unit| unit["metadata"]["name"] == "web");
+    supd.ctl("get --raw /readyz").code(1).stderr_has("[-]torn failed: not loaded: ");
+
+    // What was good once goes on, and is ready, whatever becomes of its file.
+    supd.space().write_unit("supd", &bundle.replace("execc", "exec"));
+    supd.space().write_unit("torn", "exec = ['sleep', 'infinity']");
+    supd.ctl("apply").ok();
+    supd.wait("app", "ready");
+    supd.space().write_unit("torn", "exec = ['sleep'");
+    supd.ctl("apply").code(78);
+    supd.ctl("get --raw /readyz").ok();
+    supd.ctl("is-system-running").code(1).stdout_is("degraded\n");
+}
+
+#[test]
+fn a_container_in_which_nothing_can_be_loaded_ends_at_once() {
+    let out = Space::new().wrap(UNSHARE).unit("supd", "[unit.web]\nexecc = ['sleep']\n").supd_output();
+    assert_eq!(out.code, 78, "{}", out.stderr);
+    assert!(out.stderr.contains("unknown key `execc`"), "{}", out.stderr);
+    assert!(out.stderr.contains("there is nothing to run: all units have faults"), "{}", out.stderr);
+}
+
+#[test]
 fn what_is_not_understood_is_refused() {
     let supd = Space::new().wrap(UNSHARE).unit("web", "exec = ['sleep', 'infinity']\n").supd();
     supd.ctl("get --raw /readyz?exclude=web").code(2).stderr_has("unknown parameter `exclude`");

@@ -61,6 +61,27 @@ fn without_a_pid_namespace_of_our_own() {
     starts_behind(Space::new().arg("--exit-when-done"), "env --");
 }
 
+/// As `--pid=host` and `shareProcessNamespace` have it: whoever has started supd is in another mount namespace, and a
+/// container manager has left its mark. All is as it would be as PID 1.
+#[test]
+fn the_main_process_of_a_container_that_shares_a_pid_namespace() {
+    let unit = "shell = 'echo $PLACE; exit 7'\nrestart_policy = 'Never'\nessential = true\n";
+    let of = |words: &[&str]| {
+        Space::new().wrap(words).env("container", "podman").env("PLACE", "passed").unit("app", unit)
+    };
+    let out = of(&["unshare", "--mount"]).supd_output();
+    assert_eq!(out.code, 7, "{}", out.stderr);
+    assert!(out.stderr.contains("runs as the main process of a container (podman)"), "{}", out.stderr);
+    assert!(out.stdout.contains("passed"), "{}", out.stdout);
+
+    // By hand, from a shell in there, it is what it is elsewhere.
+    let supd = of(&["env"]).supd();
+    assert_eq!(supd.ended("app-0")["exitCode"], 7);
+    let told = supd.own_output();
+    assert!(told.contains("runs as a subreaper (podman)"), "{told}");
+    assert_eq!(supd.stop(), 0);
+}
+
 #[test]
 fn an_id_that_no_account_has() {
     starts_behind(Space::new().with_user(4242), &format!("{NAMESPACE} {NOBODYS}"));

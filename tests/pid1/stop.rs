@@ -1,9 +1,16 @@
 //! `docker stop`, and what else asks a container to end: in order, and in time.
+#![allow(clippy::disallowed_types)] // A test has children of its own.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::process::Command;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 
 use super::solo::send;
-use super::space::Space;
+use super::space::{Space, children};
+use super::waiting::{Death, Watch};
 
 const UNSHARE: &[&str] = &["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"];
 
@@ -29,6 +36,43 @@ fn each_stop_signal_ends_services_against_the_order_of_their_start() {
         let order = fs::read_to_string(supd.path().join("order")).unwrap();
         assert_eq!(order, "front\nshop\nstore\n", "signal {signal}");
     }
+}
+
+/// The kernel drops signals to PID 1 that it does not listen to; `docker stop` may come at any moment. Standard error is
+/// full here, and supd stands where it has something to tell before it listens.
+#[test]
+fn a_stop_that_comes_before_there_is_a_keeper_is_not_lost() {
+    let space = Space::new();
+    let (mut reader, mut writer) = std::io::pipe().unwrap();
+    let filler = vec![b'.'; 1 << 20];
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while writer.write(&filler).is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    let run = space.path().join("run-first");
+    let watch = Watch::new(space.path());
+    let mut unshare = Command::new(UNSHARE[0])
+        .args(&UNSHARE[1..])
+        .args([env!("CARGO_BIN_EXE_supd"), "--state-dir=/proc/none"])
+        .arg("--units")
+        .arg(space.path().join("units"))
+        .arg("--runtime-dir")
+        .arg(&run)
+        .stderr(writer)
+        .spawn()
+        .unwrap();
+    watch.until(|| run.exists());
+    let supd = children(unshare.id() as i32)[0];
+    let end = Death::of(supd);
+    send(supd, libc::SIGTERM);
+    let told = std::thread::spawn(move || {
+        let mut told = String::new();
+        reader.read_to_string(&mut told).unwrap();
+        told
+    });
+    end.wait();
+    let told = told.join().unwrap();
+    assert!(told.contains("supd: cannot create /proc/none"), "{}", told.trim_start_matches('.'));
+    assert_eq!(unshare.wait().unwrap().code(), Some(0));
 }
 
 #[test]
