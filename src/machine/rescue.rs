@@ -19,7 +19,7 @@ use super::halt::{self, Places, freeze};
 use crate::limits::{SHELL_LIVES_MS, SHELL_PAUSE_MS};
 use crate::sys::machine::take_controlling_terminal;
 use crate::sys::process::{Which, fork, reset_signals, wait};
-use crate::sys::signal;
+use crate::sys::{fault, signal};
 use crate::wire::after::After;
 
 /// What is tried, in this order. sulogin asks for root's password; it is not on every machine.
@@ -36,14 +36,13 @@ const ENVIRONMENT: [&CStr; 3] =
 /// Runs one in PID 1, and comes back when it has ended. Without any shell PID 1 freezes: coming back would fail in
 /// the same way, without end. Who asks PID 1 for the machine's end meanwhile, as ctrl-alt-del does, gets that.
 pub(super) fn shell(why: &str) {
-    // Blocked, not handled: one wait takes them all. SIGCHLD is not sent where a program before us ignored it.
-    signal::hold_all();
+    hold_signals();
+    // It is not sent where a program before us has ignored it.
     signal::default(SIGCHLD as usize);
     let Some(shell) = start(why, true) else { freeze("there is no shell") };
     while !has_ended(shell) {
         heed(signal::next().ok());
     }
-    signal::hold_none();
 }
 
 /// The same before another try, which must not come at once where a shell finds no console to read from.
@@ -55,16 +54,20 @@ pub(super) fn shell_before_next_try(why: &str) {
     }
     console::say(format_args!("it has ended at once; the next try is in {} s", SHELL_PAUSE_MS / 1_000));
     let deadline = Instant::now() + Duration::from_millis(SHELL_PAUSE_MS);
-    signal::hold_all();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            break;
+            return;
         }
         heed(signal::next_within(left));
         halt::child::bury();
     }
-    signal::hold_none();
+}
+
+/// Blocked, not handled: one wait takes them all. They stay so until the keeper listens, or another program begins.
+fn hold_signals() {
+    signal::hold_all();
+    fault::let_through();
 }
 
 /// Runs one in whoever is not PID 1; false: there is no shell.

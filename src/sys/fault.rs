@@ -85,6 +85,11 @@ pub fn arm(arms: Arms) -> io::Result<()> {
     Ok(())
 }
 
+/// Signals of faults are not held: the kernel ends whoever holds one that it sends.
+pub fn let_through() {
+    signal::let_through(&FAULTS);
+}
+
 /// Becomes the next program, with every descriptor that goes along, or does what is left to do. Not only for
 /// handlers: for whoever cannot go on.
 pub fn go_on(next: Option<&'static Image>) -> ! {
@@ -125,7 +130,7 @@ fn listen() -> io::Result<()> {
         }
     }
     // The program before us may have held them when it executed us.
-    signal::let_through(&FAULTS);
+    let_through();
     Ok(())
 }
 

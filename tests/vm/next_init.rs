@@ -1,6 +1,7 @@
 //! Goal: PID 1 becomes another init, or itself once more, whole: with what the kernel shows and what is in /run, and
 //! with nothing that supd has set for itself; and where that cannot be, nothing is lost.
-//! Method: one boot that goes from one root and init to the next, in places where it is refused, too.
+//! Method: one boot that goes from one root and init to the next, in places where it is refused, too; and one that
+//! cannot find its root, with a shell that ends at once.
 
 use super::guest;
 
@@ -99,4 +100,24 @@ fn pid_one_becomes_another_init_and_leaves_it_nothing_of_its_own() {
     machine.expect(&format!("@@ another init in foreign: {other}"));
     let printed = machine.wait_off();
     assert!(!printed.contains("panic") && !printed.contains("stands still"), "{printed}");
+}
+
+#[test]
+fn what_fails_again_and_again_is_not_tried_without_a_pause() {
+    let Some(parts) = guest::parts("next-try") else { return };
+    let mut root = parts.bare_root();
+    // A shell that never waits for anybody.
+    root.link("/init", "/sbin/supd").link("/bin/sh", "/bin/supctl");
+    let archive = parts.archive("next-try", &root);
+    // Each word of these is a kernel panic where it is taken for what it means elsewhere.
+    let line = "console=ttyS0 panic=-1 loglevel=4 look keeper root=LABEL=none rootwait=1";
+    let mut machine = parts.start(Some(&archive), None, line);
+    for _ in 0..2 {
+        machine.expect("the root cannot be used: root=LABEL=none has not appeared within 1 s");
+        machine.expect("here is a shell");
+        machine.expect("it has ended at once; the next try is in 5 s");
+    }
+    machine.monitor("sendkey ctrl-alt-delete");
+    let printed = machine.wait_off();
+    assert!(!printed.contains("panic"), "{printed}");
 }
