@@ -383,6 +383,8 @@ pub const GROUP_PROCESSES_MAX: usize = 10_000;
 pub const GROUP_KILL_ROUNDS_MAX: usize = 20;
 /// Directories that are looked at when empty cgroups are removed.
 pub const GROUPS_SWEPT_MAX: usize = 100_000;
+/// How long after its first question a probe looks again; then after twice that, and so on until its period is over.
+pub const EARLY_LOOK_MS: u64 = 100;
 /// What KILL has not ended after this time is told of.
 pub const LINGER_MS: u64 = 2_000;
 /// An empty cgroup of a job waits this long for its next pod.

@@ -64,6 +64,8 @@ pub(super) fn open(path: &Path, as_root: bool) -> Result<Opened, Refusal> {
                 Err(errno) => Err(unreadable(parent, errno)),
             }
         }
+        // Below what is no directory there is nothing.
+        Err(Errno::ENOTDIR) if path.parent().is_some_and(Path::is_file) => Ok(Opened::Absent),
         Err(Errno::ENOTDIR | Errno::ELOOP) => {
             Err(not_regular(path, "a link, or neither a directory nor a file"))
         }

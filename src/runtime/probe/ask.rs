@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::threshold::Verdict;
 use super::{Answer, Asker, Errand, Note, Purpose, Question, Subject, connect, grpc, http};
 use crate::engine::event::Event;
 use crate::engine::id::RunId;
 use crate::engine::time::Mono;
+use crate::limits::EARLY_LOOK_MS;
 use crate::runtime::clock;
 use crate::unit::model::ProbeKind;
 
@@ -19,10 +20,24 @@ pub(super) async fn ask_until_known(subject: Subject, notes: mpsc::Sender<Note>)
     let mut verdict = Verdict::new(probe, *kind, *was_ready);
     let mut last_message = String::new();
     let mut ticks = ticks(&subject);
+    let mut looks = EarlyLooks::of(&subject);
     loop {
-        ticks.tick().await;
+        let counts = tokio::select! {
+            biased;
+            _ = ticks.tick() => true,
+            () = looks.next() => false,
+        };
         let answer = ask(*run, *kind, &subject.question, probe.timeout, &notes).await;
-        let Some((success, message)) = tell_answer(*run, *kind, answer, &notes).await else { continue };
+        let is_bad = matches!(answer, Answer::Failure(_));
+        if is_bad && !counts {
+            continue;
+        }
+        // Hardly anything is ready in the instant of its start.
+        let tell = !(is_bad && looks.are_left() && *kind == ProbeKind::Readiness);
+        let Some((success, message)) = tell_answer(*run, *kind, answer, tell, &notes).await else { continue };
+        if success {
+            looks.end();
+        }
         let changed = verdict.observe(success).is_some();
         // People are told in `status` why a process is as ready as it is.
         let new_words = *kind == ProbeKind::Readiness && message != last_message;
@@ -45,11 +60,12 @@ pub(super) async fn ask_until_known(subject: Subject, notes: mpsc::Sender<Note>)
     }
 }
 
-/// Whether it counts, and as what; bad and odd ones are told at once (PRB-013, PRB-017).
+/// Whether it counts, and as what; bad and odd ones are told at once (PRB-013, PRB-017) if they are to be.
 async fn tell_answer(
     run: RunId,
     probe: ProbeKind,
     answer: Answer,
+    tell: bool,
     notes: &mpsc::Sender<Note>,
 ) -> Option<(bool, String)> {
     let (success, message, note) = match answer {
@@ -67,7 +83,7 @@ async fn tell_answer(
             return None;
         }
     };
-    if let Some(note) = note {
+    if let Some(note) = note.filter(|_| tell) {
         // The loop is gone if this fails, and this task with it.
         let _ = notes.send(note).await;
     }
@@ -93,6 +109,50 @@ pub(super) fn first_after(subject: &Subject, now: Mono) -> Duration {
         false => Duration::ZERO,
     };
     due.since(now) + spread
+}
+
+/// Looks between the first question and the second, at growing distances: most programs are ready long before a usual
+/// period of 10 seconds is over, and nobody should have to wait for its end. What such a look does not find is no
+/// failure, and counts for nothing.
+struct EarlyLooks {
+    next: Instant,
+    /// From the next one to the one after it.
+    gap: Duration,
+    end: Instant,
+}
+
+impl EarlyLooks {
+    /// None of what was there before this manager, of what must be good several times in a row, and of what lives until
+    /// the opposite is known.
+    fn of(subject: &Subject) -> Self {
+        let probe = &subject.probe;
+        let wanted = subject.kind != ProbeKind::Liveness
+            && !subject.adopted
+            && probe.success_threshold <= 1
+            && !matches!(subject.question, Question::Await(_) | Question::Impossible(_));
+        let first = Instant::now() + first_after(subject, clock::mono());
+        let gap = Duration::from_millis(EARLY_LOOK_MS);
+        let end = if wanted { first + probe.period } else { first };
+        Self { next: first + gap, gap: gap * 2, end }
+    }
+
+    /// Waits for the next one; for ever after the last.
+    async fn next(&mut self) {
+        if !self.are_left() {
+            return std::future::pending().await;
+        }
+        sleep_until(self.next).await;
+        self.next += self.gap;
+        self.gap *= 2;
+    }
+
+    fn are_left(&self) -> bool {
+        self.next < self.end
+    }
+
+    fn end(&mut self) {
+        self.end = self.next;
+    }
 }
 
 /// One question, one answer, within its time.

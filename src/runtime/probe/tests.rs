@@ -237,6 +237,32 @@ fn prb_011_the_first_question_comes_at_once_and_the_others_a_period_apart() {
     });
 }
 
+/// And until then nobody has to hear that it was not at once.
+#[test]
+fn prb_011_who_is_ready_soon_is_found_before_the_first_period_is_over() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let (send, mut notes) = mpsc::channel(8);
+        let mut subject = subject(Question::Tcp { host: "127.0.0.1".into(), port });
+        subject.probe.period = Duration::from_secs(3600);
+        let _probing = begin(subject, send);
+        let mut told = Vec::new();
+        let mut listener = None;
+        while told.len() < 2 {
+            match notes.recv().await {
+                Some(Note::Told(Event::Probed { good, .. })) => told.push(good),
+                other => panic!("{other:?}"),
+            }
+            if listener.is_none() {
+                listener = Some(TcpListener::bind(("127.0.0.1", port)).await.unwrap());
+            }
+        }
+        assert_eq!(told, [false, true]);
+    });
+}
+
 #[test]
 fn prb_012_exec_is_asked_of_the_loop_which_alone_says_that_time_is_over() {
     block_on(async {

@@ -18,7 +18,7 @@ const FILE: Key = key! { "file" "path" "" "" "A file that is there." };
 const GRPC: Key =
     key! { "grpc" "table" "" "grpc" "gRPC's health check says SERVING: `{ port = 50051, service = \"\" }`." };
 const INITIAL_DELAY: Key = key! { "initial_delay" "duration" "\"0s\"" "initialDelaySeconds" "The first question comes this long after the start." };
-const PERIOD: Key = key! { "period" "duration" "\"10s\"" "periodSeconds" "From one question to the next." };
+const PERIOD: Key = key! { "period" "duration" "\"10s\"" "periodSeconds" "From one question to the next. Until they are good for the first time, startup and readiness are looked at more often, which counts only if it is good." };
 const TIMEOUT: Key =
     key! { "timeout" "duration" "\"1s\"" "timeoutSeconds" "An answer later than this is a failure." };
 const SUCCESS: Key = key! { "success_threshold" "integer" "1" "successThreshold" "Successes in a row that make the verdict good." };
