@@ -39,9 +39,10 @@ pub(super) fn hand_over(after: After) {
 fn enter() -> Result<(), Errno> {
     let flags = |flags| (None::<&str>, flags, None::<&str>);
     let (none, private, no_data) = flags(MsFlags::MS_REC | MsFlags::MS_PRIVATE);
+    // Before anything is mounted, or others get it, too.
+    mount(none, "/", none, private, no_data)?;
     // It may be a directory of /run: only a mount can become a root.
     mount(Some(ROOT), ROOT, none, MsFlags::MS_BIND | MsFlags::MS_REC, no_data)?;
-    mount(none, "/", none, private, no_data)?;
     chdir(ROOT)?;
     for directory in ["proc", "sys", "dev", "run"] {
         let _ = fs::create_dir(directory);
