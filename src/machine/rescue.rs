@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc::SIGCHLD;
+use nix::poll::{PollTimeout, poll};
 use nix::sys::wait::waitpid;
 use nix::unistd::{execve, pipe2, setsid};
 
@@ -49,11 +50,7 @@ pub(super) fn shell(why: &str) {
 pub(super) fn shell_before_next_try(why: &str) {
     let begun = Instant::now();
     shell(why);
-    if begun.elapsed() > Duration::from_millis(SHELL_LIVES_MS) {
-        return;
-    }
-    console::say(format_args!("it has ended at once; the next try is in {} s", SHELL_PAUSE_MS / 1_000));
-    let deadline = Instant::now() + Duration::from_millis(SHELL_PAUSE_MS);
+    let Some(deadline) = next_try(begun) else { return };
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -64,22 +61,38 @@ pub(super) fn shell_before_next_try(why: &str) {
     }
 }
 
+/// When it may be, after a shell that has begun then. `None`: at once.
+fn next_try(begun: Instant) -> Option<Instant> {
+    if begun.elapsed() > Duration::from_millis(SHELL_LIVES_MS) {
+        return None;
+    }
+    console::say(format_args!("it has ended at once; the next try is in {} s", SHELL_PAUSE_MS / 1_000));
+    Some(Instant::now() + Duration::from_millis(SHELL_PAUSE_MS))
+}
+
 /// Blocked, not handled: one wait takes them all. They stay so until the keeper listens, or another program begins.
 fn hold_signals() {
     signal::hold_all();
     fault::let_through();
 }
 
-/// Runs one in whoever is not PID 1; false: there is no shell.
-pub(super) fn try_shell(why: &str) -> bool {
+/// The same in whoever is not PID 1; false: there is no shell.
+pub(super) fn try_shell_before_next_try(why: &str) -> bool {
+    let begun = Instant::now();
     let Some(shell) = start(why, false) else { return false };
     loop {
         match waitpid(None, None) {
-            Ok(ended) if ended.pid().is_some_and(|pid| pid.as_raw() == shell) => return true,
+            Ok(ended) if ended.pid().is_some_and(|pid| pid.as_raw() == shell) => break,
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return true,
+            Err(_) => break,
         }
     }
+    if next_try(begun).is_some() {
+        // Nothing is waited for but the time; whoever ends us ends that.
+        let pause = Duration::from_millis(SHELL_PAUSE_MS);
+        let _ = poll(&mut [], PollTimeout::try_from(pause).unwrap_or(PollTimeout::ZERO));
+    }
+    true
 }
 
 fn heed(signal: Option<i32>) {
