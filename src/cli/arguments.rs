@@ -153,8 +153,8 @@ pub enum Verb {
     Reboot(shutdown::machine::RebootOptions),
     /// Halt the machine, in order, and leave it switched on
     Halt(shutdown::machine::MachineOptions),
-    /// Start the machine anew, in order, with the kernel that `kexec -l` has loaded
-    Kexec(shutdown::machine::MachineOptions),
+    /// Start the machine anew, in order, with another kernel at once
+    Kexec(shutdown::kexec::KexecOptions),
     /// Start everything but the kernel anew, in order; from /run/nextroot if that is mounted
     SoftReboot(shutdown::machine::MachineOptions),
     /// Stop everything, in order, for a shell on the console; then as `soft-reboot`

@@ -108,6 +108,7 @@ fn lines_that_work() {
         ("supctl reboot -ff bootloader", "Reboot"),
         ("supctl halt", "Halt"),
         ("supctl kexec -f", "Kexec"),
+        ("supctl kexec /boot/vmlinuz --initrd /boot/initrd.img --append quiet", "Kexec"),
         ("supctl soft-reboot --when=+5 -m bye", "SoftReboot"),
         ("supctl rescue", "Rescue"),
         ("supctl poweroff --when cancel", "Poweroff"),

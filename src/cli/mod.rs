@@ -79,7 +79,7 @@ use self::arguments::{Arguments, Verb};
 use self::ask::Question;
 use self::context::Context;
 use self::exit::{Exit, Failure, Outcome};
-use self::shutdown::machine;
+use self::shutdown::{kexec, machine};
 use crate::control::objects::MachineEnd;
 
 /// Reads the arguments, does what they say, and tells how to end.
@@ -158,7 +158,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Poweroff(options) => machine::run(MachineEnd::PowerOff, options, context),
         Verb::Reboot(options) => machine::restart(options, context),
         Verb::Halt(options) => machine::run(MachineEnd::Halt, options, context),
-        Verb::Kexec(options) => machine::run(MachineEnd::Kexec, options, context),
+        Verb::Kexec(options) => kexec::run(options, context),
         Verb::SoftReboot(options) => machine::run(MachineEnd::SoftReboot, options, context),
         Verb::Rescue(options) => machine::run(MachineEnd::Rescue, options, context),
         Verb::SwitchRoot(options) => switch_root::run(options, context),

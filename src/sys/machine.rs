@@ -33,6 +33,26 @@ pub fn restart_with(argument: &CStr) -> io::Error {
     io::Error::last_os_error()
 }
 
+/// Loads a kernel that reboot(2) with LINUX_REBOOT_CMD_KEXEC executes: see kexec_file_load(2).
+pub fn load_kernel(kernel: &File, initrd: Option<&File>, command_line: &CStr) -> io::Result<()> {
+    /// KEXEC_FILE_NO_INITRAMFS
+    const NO_INITRAMFS: libc::c_ulong = 4;
+    let flags = if initrd.is_none() { NO_INITRAMFS } else { 0 };
+    let line = command_line.to_bytes_with_nul();
+    // SAFETY: the descriptors are open, and the line has the length that is told, its NUL included.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_kexec_file_load,
+            kernel.as_raw_fd(),
+            initrd.map_or(-1, AsRawFd::as_raw_fd),
+            line.len(),
+            line.as_ptr(),
+            flags,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Takes its file away from a loop device: at once, or when nobody uses it any more.
 pub fn detach_loop(device: &File) -> io::Result<()> {
     const LOOP_CLR_FD: libc::Ioctl = 0x4C01;

@@ -106,17 +106,6 @@ fn kernel(directory: &Path) -> Result<(), String> {
     run("sh", &["-c", &script], directory).map(drop)
 }
 
-/// A program out of a package whose scripts must not run here.
-fn unpack(package: &str, file: &str, into: &Path) -> Result<PathBuf, String> {
-    let unpacked = into.join(package);
-    if !unpacked.exists() {
-        run("apt-get", &["download", package], into)?;
-        let script = format!("dpkg-deb -x {package}_*.deb new && rm {package}_*.deb && mv new {package}");
-        run("sh", &["-c", &script], into)?;
-    }
-    Ok(unpacked.join(file))
-}
-
 /// The kernel's file.
 const VMLINUZ: &str = "vmlinuz";
 
@@ -216,10 +205,9 @@ impl Parts {
         }
     }
 
-    /// The kernel itself, and what loads it as the next one.
-    pub fn kernel_and_kexec(&self) -> Result<[PathBuf; 2], String> {
-        let _alone = alone();
-        Ok([self.shared.join(VMLINUZ), unpack("kexec-tools", "sbin/kexec", &self.shared)?])
+    /// The kernel itself.
+    pub fn kernel(&self) -> PathBuf {
+        self.shared.join(VMLINUZ)
     }
 
     /// Where a test may put files.
@@ -284,7 +272,7 @@ impl Parts {
             let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
             qemu.args(["-drive", &drive, "-device", device]);
         }
-        qemu.arg("-kernel").arg(self.shared.join(VMLINUZ)).args(["-append", line]);
+        qemu.arg("-kernel").arg(self.kernel()).args(["-append", line]);
         if let Some(initramfs) = initramfs {
             qemu.arg("-initrd").arg(initramfs);
         }

@@ -10,6 +10,7 @@ use super::time_limit;
 use crate::control::client::Client;
 use crate::control::objects::ShutdownOptions;
 
+pub mod kexec;
 pub mod machine;
 pub mod time;
 

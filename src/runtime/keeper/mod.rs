@@ -438,7 +438,8 @@ impl Keeper {
     /// Looks for stuck starts, and asks for another spawner where one would help.
     pub fn check(&mut self, now: Mono) -> io::Result<()> {
         if self.slots.check(now) {
-            tracing::warn!("a start hangs: another spawner takes over");
+            // No trouble yet: a program that comes from a slow disk, or a machine that is busy.
+            tracing::debug!("a start takes long; another spawner does the others");
             self.tell(&ManagerToKeeper::NeedSpawner)?;
         }
         Ok(())
