@@ -148,7 +148,7 @@ fn btrfs_disk(parts: &Parts, root: &Root) -> PathBuf {
     std::fs::File::create(&file_system).unwrap().set_len(size).unwrap();
     let [from, into] = [&tree, &file_system].map(|path| path.to_str().unwrap());
     run("mkfs.btrfs", &["-q", "--mixed", "--rootdir", from, into], Path::new("/")).unwrap();
-    std::fs::File::create(&disk).unwrap().set_len(size + (2 * START as u64 + 1 << 20)).unwrap();
+    std::fs::File::create(&disk).unwrap().set_len(size + ((2 * START as u64 + 1) << 20)).unwrap();
     let disk_path = disk.to_str().unwrap();
     let script = format!(
         "printf 'label: gpt\\nstart=1MiB, size=1MiB, name=theirs\\nstart={START}MiB, size=320MiB, name=ours\\n' | \
