@@ -18,10 +18,12 @@ use super::roles::Program;
 use super::{Over, claim};
 use crate::place::container;
 use crate::place::init::Init;
-use crate::settings::{Before, RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
+use crate::settings::{Before, LogFormat, RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
 use crate::sys::process::{adopt, close_on_exec_from, hand_over};
 use crate::sys::signal;
 use crate::wire::fd;
+use crate::wire::own_log::OwnLog;
+use crate::wire::voice::Voice;
 
 /// What the control socket is called until it listens; no longer than its own name.
 const UNBORN_SOCKET: &str = "control.new";
@@ -80,10 +82,10 @@ fn prepare(settings: &Settings) -> Result<(Settings, File), Refusal> {
             // A machine's root is read-only until a unit has checked it. If it stays so, `status` tells.
             Err(error) if settings.is_machine() && error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
             Err(error) => {
-                let _ = writeln!(
-                    io::stderr(),
-                    "supd: cannot create {}: {error}; going on without keeping {what} there",
-                    directory.display()
+                let directory = directory.display();
+                warn(
+                    &settings,
+                    format_args!("cannot create {directory}: {error}; going on without keeping {what} there"),
                 );
             }
         }
@@ -92,6 +94,14 @@ fn prepare(settings: &Settings) -> Result<(Settings, File), Refusal> {
     // For other programs alone: where nobody may write it, they are no worse off than without us.
     let _ = container::record(Init::of(&settings));
     Ok((settings, lock))
+}
+
+/// Before there is a log: for people, or in JSON.
+fn warn(settings: &Settings, message: std::fmt::Arguments<'_>) {
+    match settings.log_format {
+        LogFormat::Text => _ = writeln!(io::stderr(), "supd: {message}"),
+        LogFormat::Json => Voice::new(OwnLog::to(2), "keeper", settings).warn(message),
+    }
 }
 
 /// Makes the runtime directory; in a container that has no place for it, the substitute.
@@ -106,7 +116,7 @@ fn runtime_directory(settings: &Settings) -> Result<PathBuf, Refusal> {
         return Err(refusal);
     }
     let place = substitute.display();
-    let _ = writeln!(io::stderr(), "supd: {} cannot be written; using {place} instead", wanted.display());
+    warn(settings, format_args!("{} cannot be written; using {place} instead", wanted.display()));
     Ok(substitute)
 }
 

@@ -314,6 +314,7 @@ impl Keeper {
             ManagerToKeeper::Ready => {
                 self.manager.ready = true;
                 self.manager.deaths.ready();
+                self.above.is_ready();
             }
             ManagerToKeeper::Ack { seq } => self.on_acknowledged(seq),
             ManagerToKeeper::Signal { slot, run, signal, all, stop } => {

@@ -8,6 +8,7 @@
 //! One loop over epoll. Level-triggered throughout: what is to be told is kept as state (an exit that is not
 //! acknowledged, a signal that was not passed on), and `pump_*` tells as much of it as a socket takes.
 
+mod above;
 mod adopted;
 mod books;
 pub mod boot;
@@ -83,6 +84,7 @@ struct Keeper {
     outgoing: Vec<u8>,
     reexec: reexec::Reexec,
     watchdog: watchdog::Watchdog,
+    above: above::Above,
     /// Held for the life of the process.
     _lock: Heir,
 }
@@ -302,6 +304,7 @@ impl Keeper {
             outgoing: Vec::with_capacity(MESSAGE_BYTES_MAX),
             reexec: reexec::Reexec::default(),
             watchdog: watchdog::Watchdog::new(&settings),
+            above: above::Above::of_environment(),
             _lock: parts.lock,
             epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
             settings,
@@ -337,6 +340,9 @@ impl Keeper {
             }
             self.on_time(Instant::now().mono);
             self.reexec_step();
+            if self.halt.is_halting() {
+                self.above.is_stopping();
+            }
             if let Some(code) = self.halt_step() {
                 return Ok(code);
             }

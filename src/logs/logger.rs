@@ -24,7 +24,7 @@ use crate::logs::outlet::Outlet;
 use crate::logs::path::RunPath;
 use crate::logs::relay::Relay;
 use crate::settings::{Settings, exit};
-use crate::sys::process::adopt;
+use crate::sys::process::{adopt, set_name};
 use crate::sys::signal;
 use crate::wire::channel::Channel;
 use crate::wire::fd;
@@ -117,6 +117,7 @@ fn serve(settings: &Settings, keeper: Channel, hand: Hand) -> i32 {
 fn prepare() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     use nix::sys::signal::{SigSet, Signal};
+    set_name(c"supd-logger");
     signal::leave_to_keeper();
     let _ = SigSet::from(Signal::SIGPIPE).thread_block();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o027));

@@ -80,13 +80,19 @@ impl Invocation {
             arguments.next();
         }
         let mut options = Options::default();
+        let mut of_units = None;
         while let Some(argument) = arguments.next() {
             if argument == "--" {
                 let command: Vec<OsString> = arguments.collect();
-                return match (role, command.is_empty()) {
-                    (Some(_), _) => Err(usage("a role takes no command".into())),
-                    (None, true) => Err(usage("`--` is followed by a command, as in `supd -- nginx`".into())),
-                    (None, false) => Ok(Self::Solo(Solo { command, ..options.solo })),
+                return match (role, command.is_empty(), of_units) {
+                    (Some(_), ..) => Err(usage("a role takes no command".into())),
+                    (None, true, _) => {
+                        Err(usage("`--` is followed by a command, as in `supd -- nginx`".into()))
+                    }
+                    (None, false, Some(name)) => {
+                        Err(usage(format!("`{name}` is for units, and `supd -- CMD` has none")))
+                    }
+                    (None, false, None) => Ok(Self::Solo(Solo { command, ..options.solo })),
                 };
             }
             let (name, value) = split(&argument);
@@ -100,6 +106,9 @@ impl Invocation {
                 None => arguments.next().ok_or_else(|| usage(format!("`{name}` needs a value"))),
             };
             options.take(&name, role.is_some(), &mut value)?;
+            if !matches!(name.as_str(), "-q" | "--quiet" | "-g" | "--group" | "--rewrite") {
+                of_units.get_or_insert(name);
+            }
         }
         if options.solo != Solo::default() {
             return Err(usage(FOR_SOLO.into()));
@@ -665,6 +674,8 @@ mod tests {
     fn a_command_is_taken_as_it_is() {
         let command = vec![OsString::from("echo"), "--help".into()];
         let solo = Solo { command, ..Solo::default() };
+        let refused = parse(&["--shutdown-timeout", "5s", "-g", "--", "echo"], true, &[]).unwrap_err();
+        assert_eq!(refused.message, "`--shutdown-timeout` is for units, and `supd -- CMD` has none");
         assert_eq!(parse(&["-q", "--", "echo", "--help"], true, &[]), Ok(Invocation::Solo(solo.clone())));
         let rewrites = vec![(15, 3), (1, 0)];
         let arguments = ["-g", "--rewrite=TERM:QUIT", "--rewrite", "1:0", "--", "echo", "--help"];

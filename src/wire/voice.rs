@@ -48,6 +48,12 @@ impl Voice {
             return;
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let name = match level {
+            LogLevel::Error => "ERROR",
+            LogLevel::Warn => " WARN",
+            LogLevel::Info => " INFO",
+            LogLevel::Debug => "DEBUG",
+        };
         let mut line = Line::new();
         // What does not fit is cut, and marked by `as_slice`.
         let _ = match self.format {
@@ -60,22 +66,16 @@ impl Voice {
                 writeln!(line, "{mark}{word}{message}")
             }
             LogFormat::Text => {
-                let name = match level {
-                    LogLevel::Error => "ERROR",
-                    LogLevel::Warn => " WARN",
-                    LogLevel::Info => " INFO",
-                    LogLevel::Debug => "DEBUG",
-                };
                 writeln!(line, "{} {name} {}: {message}", Stamp(since), self.role)
             }
             LogFormat::Json => {
-                let name = level.name();
+                // As the manager's, whose library calls a role by its module.
+                let (name, role) = (name.trim_start(), self.role);
                 let mut fields = || {
+                    let stamp = Stamp(since);
                     write!(
                         line,
-                        "{{\"timestamp\":\"{}\",\"level\":\"{name}\",\"target\":\"{}\",",
-                        Stamp(since),
-                        self.role
+                        "{{\"timestamp\":\"{stamp}\",\"level\":\"{name}\",\"target\":\"supd::{role}\","
                     )?;
                     line.write_str("\"message\":\"")?;
                     write!(JsonText(&mut line), "{message}")?;

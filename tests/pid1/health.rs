@@ -1,6 +1,8 @@
 //! What an orchestrator asks of a container: does supd live, and is what should be up ready?
 
-use super::space::Space;
+use std::os::unix::net::UnixDatagram;
+
+use super::space::{PATIENCE, Space};
 
 const UNSHARE: &[&str] = &["unshare", "--fork", "--pid", "--mount-proc", "--kill-child"];
 
@@ -91,6 +93,25 @@ fn a_container_in_which_nothing_can_be_loaded_ends_at_once() {
     assert_eq!(out.code, 78, "{}", out.stderr);
     assert!(out.stderr.contains("unknown key `execc`"), "{}", out.stderr);
     assert!(out.stderr.contains("there is nothing to run: all units have faults"), "{}", out.stderr);
+}
+
+/// As a service manager or podman (`--sdnotify`) wants it.
+#[test]
+fn whoever_has_started_it_hears_that_it_is_ready_and_that_it_ends() {
+    let space = Space::new().unit("web", "exec = ['sleep', 'infinity']\n");
+    let path = space.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let next = || {
+        let mut bytes = [0; 100];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    };
+    let supd = space.env("NOTIFY_SOCKET", path.to_str().unwrap()).supd();
+    assert_eq!(next(), "READY=1");
+    supd.wait("web", "ready");
+    assert_eq!(supd.stop(), 0);
+    assert_eq!(next(), "STOPPING=1");
 }
 
 #[test]
