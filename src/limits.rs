@@ -406,6 +406,10 @@ pub const MACHINE_DEVICES_MAX: usize = 4_096;
 /// How long the kernel's last steps of a restart may take before a hardware watchdog that is armed resets the
 /// machine: drivers of many disks take their time, and a minute is beyond all of them.
 pub const MACHINE_WATCHDOG: std::time::Duration = std::time::Duration::from_secs(120);
+/// A shell that lives no longer than this has found nobody to talk to: nobody types so fast.
+pub const SHELL_LIVES_MS: u64 = 1_000;
+/// How long PID 1 waits after such a shell before what led to it is tried again: somebody may read why.
+pub const SHELL_PAUSE_MS: u64 = 5_000;
 /// How long the device of the root may take to appear, where nobody has said so: disks that have to spin up, and
 /// initramfs-tools waits as long.
 pub const ROOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -413,6 +417,9 @@ pub const ROOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30
 pub const UEVENT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a small file in /sys.
 pub const KERNEL_FILE_BYTES_MAX: u64 = 4096;
+/// How long a disk may take to show its beginning while the root is looked for: it has been asked for its partitions
+/// before, so it turns already.
+pub const DISK_ANSWER_MS: u64 = 10_000;
 /// Disks and partitions that a root is looked for among.
 pub const BLOCK_DEVICES_MAX: usize = 10_000;
 /// Input devices that are watched for a power button.

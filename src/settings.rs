@@ -197,6 +197,9 @@ pub mod exit {
 /// Runtime directory of root, and of everybody in a container: its image has no accounts.
 pub const RUNTIME_DIR: &str = "/run/supd";
 
+/// State directory of the same.
+pub const STATE_DIR: &str = "/var/lib/supd";
+
 /// Where whoever asks PID 1 for another root says which: the directory, and behind a NUL its init if one is meant.
 pub const NEXT_ROOT_FILE: &str = "/run/supd.next-root";
 

@@ -8,7 +8,7 @@ use supd::keeper::place::Surroundings;
 use supd::machine::halt::Places;
 use supd::machine::helper::Helper;
 use supd::runtime::clock;
-use supd::settings::{HELP, Invocation, Role, Settings};
+use supd::settings::{HELP, Invocation, Place, Role, Settings};
 use supd::{keeper, logs, look, machine, manager, spawner};
 
 // The init of one command is to be as light as those that are nothing else.
@@ -19,27 +19,29 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next();
     let arguments: Vec<_> = arguments.collect();
-    // Before the names of an init: in an initramfs our program is called so by its units, too.
-    if let Some(helper) = Helper::named(&arguments)
-        && std::process::id() != 1
-    {
-        return ExitCode::from(helper.run());
-    }
-    if machine::client::is_meant(name.as_deref(), &arguments) {
-        return ExitCode::from(machine::client::run(&arguments));
-    }
-    if look::is_meant(&arguments) {
-        return ExitCode::from(look::run(&arguments[1..]));
-    }
-    if machine::tell::is_meant(&arguments) {
-        return ExitCode::from(machine::tell::run(&arguments[1..]));
+    // A word that the kernel does not know becomes an argument of its init, and means none of these there.
+    if std::process::id() != 1 {
+        // Before the names of an init: in an initramfs our program is called so by its units, too.
+        if let Some(helper) = Helper::named(&arguments) {
+            return ExitCode::from(helper.run());
+        }
+        if machine::client::is_meant(name.as_deref(), &arguments) {
+            return ExitCode::from(machine::client::run(&arguments));
+        }
+        if look::is_meant(&arguments) {
+            return ExitCode::from(look::run(&arguments[1..]));
+        }
+        if machine::tell::is_meant(&arguments) {
+            return ExitCode::from(machine::tell::run(&arguments[1..]));
+        }
     }
     let surroundings = Surroundings::look();
-    if surroundings.is_machine() && !Role::is_named(&arguments) {
-        start_machine(arguments, &surroundings);
-    }
     let variable = |name: &str| std::env::var_os(name);
-    let invocation = Invocation::parse(arguments, &surroundings.place(&variable));
+    let place = surroundings.place(&variable);
+    if surroundings.is_machine() && !is_next_program(&arguments, &place) {
+        start_machine(arguments, &place);
+    }
+    let invocation = Invocation::parse(arguments, &place);
     let code = match invocation {
         Ok(Invocation::Start(settings)) => keeper::boot::start(&settings).report(),
         Ok(Invocation::Solo(solo)) => keeper::solo::run(&solo),
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
                 Over::Done { after, .. } => machine::halt::end(after, &places),
                 Over::NotBegun(why, _) => {
                     machine::boot::failed(&why);
-                    machine::boot::again()
+                    machine::again::stay()
                 }
             }
         }
@@ -89,19 +91,34 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Whether PID 1 has executed itself, as another part of supd.
+fn is_next_program(arguments: &[OsString], place: &Place<'_>) -> bool {
+    Role::is_named(arguments)
+        && matches!(
+            Invocation::parse(arguments.to_vec(), place),
+            Ok(Invocation::Role(role, settings)) if keeper::claim::is_next_program(role, &settings)
+        )
+}
+
 /// The init of a machine: whatever goes wrong, it does not end. What was typed into the boot loader and cannot be
 /// understood is told, and left out.
-fn start_machine(arguments: Vec<OsString>, surroundings: &Surroundings) -> ! {
+fn start_machine(arguments: Vec<OsString>, place: &Place<'_>) -> ! {
     machine::boot::guard();
-    let mut options = machine::boot::prepare(arguments);
+    let is_part =
+        Role::is_named(&arguments) || look::is_meant(&arguments) || machine::tell::is_meant(&arguments);
+    let part = arguments.first().filter(|_| is_part).cloned();
+    let options = machine::boot::prepare(arguments);
+    if let Some(part) = part {
+        machine::boot::left_out(&format!("`{}` is a part of supd, started by it", part.display()));
+    }
+    let (settings, left_out) = Settings::of_init(options, place);
+    left_out.iter().for_each(|why| machine::boot::left_out(why));
     loop {
-        let variable = |name: &str| std::env::var_os(name);
-        let why = match Invocation::parse(std::mem::take(&mut options), &surroundings.place(&variable)) {
-            Ok(Invocation::Start(settings)) => match keeper::boot::start(&settings) {
+        let why = match &settings {
+            Ok(settings) => match keeper::boot::start(settings) {
                 Over::NotBegun(why, _) => why,
-                Over::Done { after, .. } => machine::halt::end(after, &Places::of(&settings)),
+                Over::Done { after, .. } => machine::halt::end(after, &Places::of(settings)),
             },
-            Ok(_) => "the options given to init ask for something else than an init".to_owned(),
             Err(error) => error.to_string(),
         };
         machine::boot::failed(&why);

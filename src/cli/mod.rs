@@ -84,8 +84,7 @@ use crate::control::objects::MachineEnd;
 
 /// Reads the arguments, does what they say, and tells how to end.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let words: Vec<String> =
-        arguments.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = arguments.into_iter().map(|word| word.to_string_lossy().into_owned()).collect();
     traditional::give_way(&words);
     let words = match traditional::translate(words) {
         Ok(words) => words,

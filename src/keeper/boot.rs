@@ -13,9 +13,9 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access};
 
-use super::Over;
 use super::heirloom::{Heir, Heirloom};
 use super::roles::Program;
+use super::{Over, claim};
 use crate::place::container;
 use crate::place::init::Init;
 use crate::settings::{Before, LogFormat, RUNTIME_DIR, Role, Settings, exit, substitute_runtime_dir};
@@ -205,14 +205,8 @@ pub(super) fn claimed_lock(settings: &Settings) -> Result<Heir, Refusal> {
         let message = "the keeper is a part of supd, started by it; run `supd` instead";
         Refusal::new(exit::USAGE, message.into())
     };
-    let lock = File::from(adopt(fd::CHANNEL).ok_or_else(refused)?);
-    let (ours, theirs) = (lock.metadata(), fs::metadata(settings.runtime_dir.join("lock")));
-    match (ours, theirs) {
-        (Ok(ours), Ok(theirs)) if (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()) => {
-            Ok(Heir::new(Heirloom::Lock, lock.into()))
-        }
-        _ => Err(refused()),
-    }
+    let lock = adopt(fd::CHANNEL).filter(|_| claim::is_lock(fd::CHANNEL, settings)).ok_or_else(refused)?;
+    Ok(Heir::new(Heirloom::Lock, lock))
 }
 
 /// The listener of the control socket, and which file leads to it.

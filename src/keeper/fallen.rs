@@ -15,7 +15,7 @@ use super::heirloom::Heirloom;
 use super::will;
 use crate::limits::FAULT_AGAIN_MS;
 use crate::settings::{OnFault, Settings, exit};
-use crate::sys::process::{Which, kill, set_name, wait};
+use crate::sys::process::{Which, kill, note_nofile, set_name, wait};
 use crate::sys::signal;
 use crate::wire::after::After;
 
@@ -40,6 +40,7 @@ pub fn begin(settings: &Settings, will: i32) -> Story {
         let why = format!("a second fault in a row, and its will cannot be read: {error}");
         return Story { why, after: None, code: None };
     }
+    note_nofile(will::get(will::Fact::Nofile).checked_sub(1));
     print_last_lines();
     let seconds = FAULT_AGAIN_MS / 1_000;
     let last = will::faults().last;

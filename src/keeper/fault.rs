@@ -130,11 +130,7 @@ fn again_ms() -> u64 {
 fn resort(settings: &Settings) -> Resort {
     let machine = settings.is_machine();
     let (message, deed) = match settings.on_fault {
-        OnFault::Freeze if machine => (
-            "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
-             Ctrl-alt-del restarts the machine\r\n",
-            Deed::Stand { machine },
-        ),
+        OnFault::Freeze if machine => return Resort::MACHINE_STANDS,
         OnFault::Freeze => {
             ("supd: a fault of supd (SIGSEGV or its like); PID 1 stands still\n", Deed::Stand { machine })
         }

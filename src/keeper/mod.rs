@@ -12,6 +12,7 @@ mod above;
 mod adopted;
 mod books;
 pub mod boot;
+pub mod claim;
 mod deaths;
 pub mod fallen;
 mod fault;
@@ -279,6 +280,7 @@ impl Keeper {
                 .map_err(|error| named("prctl(PR_SET_CHILD_SUBREAPER)", error))?;
         }
         fault::settle(&settings)?;
+        sys::process::note_nofile(parts.nofile);
         let keeper = Self {
             voice,
             since: parts.since,

@@ -9,7 +9,7 @@ use super::Keeper;
 use crate::limits::TERMINAL_TEXT_BYTES_MAX;
 use crate::settings::{Role, Settings};
 use crate::sys::pidfd::send_signal;
-use crate::sys::process::{Image, Inheritance, executed_path, kill, pidfd_open, start_role};
+use crate::sys::process::{Image, Inheritance, kill, own_path, pidfd_open, start_role};
 
 /// A running role.
 pub(super) struct Process {
@@ -30,10 +30,7 @@ impl Program {
     /// Opens the file that we are running. The path is for kernels and filters that refuse to execute a
     /// descriptor.
     pub(super) fn open() -> io::Result<Self> {
-        let path = std::fs::read_link("/proc/self/exe").ok().or_else(executed_path).unwrap_or_default();
-        // So the kernel shows a file that another one has replaced since: that one is where ours was.
-        let bytes = path.into_os_string().into_vec();
-        let path = OsString::from_vec(bytes.strip_suffix(b" (deleted)").unwrap_or(&bytes).to_vec());
+        let path = own_path().unwrap_or_default().into_os_string();
         let file = std::fs::File::open("/proc/self/exe").or_else(|_| std::fs::File::open(&path))?;
         Ok(Self { fd: file.into(), path: string(path) })
     }

@@ -2,13 +2,12 @@
 //!
 //! Nothing here is fatal: what cannot be done is told on the console, and boot goes on as far as it comes.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use nix::sys::reboot::set_cad_enabled;
-use nix::unistd::{execv, sethostname};
+use nix::unistd::sethostname;
 
 use super::console;
 use super::initramfs;
@@ -17,8 +16,7 @@ use super::mounts;
 use super::rescue;
 use super::words::{self, Shell, Words};
 use crate::limits::{HOST_NAME_BYTES_MAX, KERNEL_LINE_BYTES_MAX};
-use crate::sys::fault::{self, Arms, Deed, Resort};
-use crate::sys::process::executed_path;
+use crate::sys::fault::{self, Arms, Resort};
 use crate::sys::terminal;
 
 /// Makes the machine fit to run units; gives the options that it was started with. `arguments`: ours, the
@@ -75,34 +73,23 @@ fn tell(failures: &mut Vec<String>) {
     }
 }
 
-/// What a signal's handler says, which can put nothing together.
-const FAULT: &str = "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
-Ctrl-alt-del restarts the machine\r\n";
-
 /// From here on a fault of our own stops PID 1 where it is, and does not end it. The keeper knows better.
 pub fn guard() {
     std::panic::set_hook(Box::new(|panic| super::halt::freeze(&format!("a fault of supd: {panic}"))));
-    let resort = Resort { message: FAULT, deed: Deed::Stand { machine: true } };
-    let arms = Arms { heed: |_| None, heirlooms: |_| {}, came: &[], resort };
+    let arms = Arms { heed: |_| None, heirlooms: |_| {}, came: &[], resort: Resort::MACHINE_STANDS };
     if let Err(error) = fault::arm(arms) {
         console::say(format_args!("a fault of supd would end the machine: {error}"));
     }
 }
 
-/// Executes ourselves from the start.
-pub fn again() -> ! {
-    let path = std::fs::read_link("/proc/self/exe").ok().or_else(executed_path).unwrap_or_default();
-    let path = CString::new(path.into_os_string().into_vec()).unwrap_or_default();
-    let errno = match execv(&path, &[c"supd"]) {
-        Ok(never) => match never {},
-        Err(errno) => errno,
-    };
-    super::halt::freeze(&format!("cannot start again: {}", errno.desc()))
+/// Says what of init's arguments is left out.
+pub fn left_out(why: &str) {
+    console::say(format_args!("{why}; left out"));
 }
 
 /// Boot cannot go on. Offers a shell; comes back when that has ended, to try again.
 pub fn failed(why: &str) {
-    rescue::shell(&format!("boot cannot go on: {why}"));
+    rescue::shell_before_next_try(&format!("boot cannot go on: {why}"));
 }
 
 /// Those for us, and those for the root of the machine.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use nix::unistd::{Pid, execv};
 
 use crate::settings::exit;
+use crate::sys::process::own_path;
 
 /// Where supctl is, if it is not beside us.
 const PLACES: [&str; 4] = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
@@ -22,7 +23,7 @@ pub fn is_meant(name: Option<&OsStr>, arguments: &[OsString]) -> bool {
 
 /// Becomes supctl under that name; gives the exit code where there is none.
 pub fn run(arguments: &[OsString]) -> u8 {
-    let beside = std::env::current_exe().ok().and_then(|own| Some(own.parent()?.to_owned()));
+    let beside = own_path().and_then(|own| Some(own.parent()?.to_owned()));
     let mut words = vec![c"telinit".to_owned()];
     words.extend(arguments.iter().map(|word| CString::new(word.as_bytes()).unwrap_or_default()));
     for directory in beside.into_iter().chain(PLACES.map(PathBuf::from)) {

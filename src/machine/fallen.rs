@@ -65,7 +65,7 @@ fn stand_still(why: &str, places: &Places) -> ! {
 }
 
 /// Those that a machine's init listens to: see supd(8).
-fn asks_for_an_end(signal: i32) -> bool {
+pub(super) fn asks_for_an_end(signal: i32) -> bool {
     use nix::libc::{SIGINT, SIGPWR, SIGQUIT, SIGTERM};
     matches!(signal, SIGINT | SIGQUIT | SIGTERM | SIGPWR | 37..=40 | 47..=50)
 }

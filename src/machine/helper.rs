@@ -50,7 +50,7 @@ fn mount_root() -> Result<(), String> {
         .map_err(|error| format!("cannot read the kernel's command line: {error}"))?;
     let words = root_words::parse(&line);
     while let Err(why) = initramfs::mount_root(&words) {
-        if !rescue::try_shell(&format!("the root cannot be mounted: {why}")) {
+        if !rescue::try_shell_before_next_try(&format!("the root cannot be mounted: {why}")) {
             return Err(why);
         }
     }

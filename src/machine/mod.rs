@@ -14,8 +14,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-mod again;
+pub mod again;
+mod become_init;
 pub mod boot;
+mod change_root;
 pub mod client;
 mod console;
 pub mod fallen;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::solo::parse_rewrite;
 use super::{
-    Before, Invocation, LogFormat, LogLevel, OnFault, Place, RUNTIME_DIR, Role, Settings, SettingsError,
-    Solo, exit,
+    Before, Invocation, LogFormat, LogLevel, OnFault, Place, RUNTIME_DIR, Role, STATE_DIR, Settings,
+    SettingsError, Solo, exit,
 };
 use crate::limits::SOCKET_PATH_BYTES_MAX;
 
@@ -22,6 +22,8 @@ const SHARED_UNITS: [(&str, bool); 6] = [
     ("/usr/lib/supd/units", false),
     ("/usr/lib/supd/machine", true),
 ];
+
+const FOR_SOLO: &str = "`--group` and `--rewrite` are for `supd -- CMD`";
 
 /// What `supd --help` prints; fits 80 columns and 40 lines.
 pub const HELP: &str = "\
@@ -109,7 +111,7 @@ impl Invocation {
             }
         }
         if options.solo != Solo::default() {
-            return Err(usage("`--group` and `--rewrite` are for `supd -- CMD`".into()));
+            return Err(usage(FOR_SOLO.into()));
         }
         let Some(role) = role else { return options.settle(place).map(Self::Start) };
         let number = options.number.unwrap_or(0);
@@ -144,6 +146,45 @@ impl Invocation {
     }
 }
 
+impl Settings {
+    /// Of the init of a machine, which has to start whatever somebody has typed: what cannot be understood is left out,
+    /// and said in words.
+    pub fn of_init(
+        arguments: impl IntoIterator<Item = OsString>,
+        place: &Place<'_>,
+    ) -> (Result<Self, SettingsError>, Vec<String>) {
+        let mut arguments = arguments.into_iter();
+        let (mut options, mut left_out) = (Options::default(), Vec::new());
+        while let Some(argument) = arguments.next() {
+            let (name, value) = split(&argument);
+            if let "--" | "-h" | "--help" | "-V" | "--version" = name.as_str() {
+                left_out.push(format!("`{name}` asks for something else than an init"));
+                // Behind the first of them is a command.
+                if name == "--" { break } else { continue }
+            }
+            let mut value = || match &value {
+                Some(value) => Ok(value.clone()),
+                None => arguments.next().ok_or_else(|| usage(format!("`{name}` needs a value"))),
+            };
+            if let Err(error) = options.take(&name, false, &mut value) {
+                left_out.push(error.message);
+            }
+        }
+        if options.solo != Solo::default() {
+            left_out.push(FOR_SOLO.into());
+        }
+        if let Some((deed, why)) = options.on_fault.and_then(|deed| Some((deed, deed.misplaced(place)?))) {
+            left_out.push(format!("`--on-fault {}`: {why}", deed.name()));
+            options.on_fault = None;
+        }
+        let settings = options.clone().settle(place).or_else(|error| {
+            left_out.push(error.message);
+            Options { runtime_dir: None, ..options }.settle(place)
+        });
+        (settings, left_out)
+    }
+}
+
 #[derive(Clone, Copy)]
 enum RoleName {
     Keeper,
@@ -174,7 +215,7 @@ impl RoleName {
 }
 
 /// Options before the place has filled the gaps.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Options {
     units: Vec<PathBuf>,
     runtime_dir: Option<PathBuf>,
@@ -275,7 +316,7 @@ impl Options {
         let shared = place.root || place.container;
         let state_dir = match self.state_dir {
             Some(path) => path,
-            None if shared => "/var/lib/supd".into(),
+            None if shared => STATE_DIR.into(),
             None => place.xdg("XDG_STATE_HOME", ".local/state", "--state-dir")?.join("supd"),
         };
         let runtime_dir = match self.runtime_dir {
@@ -515,6 +556,53 @@ mod tests {
             let error = of(process_one, container, &["--on-fault", deed]).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn an_init_leaves_out_what_it_cannot_understand_and_nothing_else() {
+        let place =
+            Place { variable: &|_| None, root: true, container: false, process_one: true, foreground: false };
+        let long = format!("/{}", "x".repeat(100));
+        let typed = [
+            "--state-dir=/run/state",
+            "--log-level",
+            "loud",
+            "--watchdog",
+            "1m",
+            "--nonsense",
+            "--on-fault=exit",
+            "-g",
+            "--units",
+            "/a",
+            "--help",
+            "--runtime-dir",
+            &long,
+            "--quiet",
+            "--shutdown-timeout",
+        ];
+        let (settings, left_out) = Settings::of_init(typed.map(OsString::from), &place);
+        let settings = settings.unwrap();
+        assert_eq!(settings.state_dir, Path::new("/run/state"));
+        assert_eq!(settings.watchdog, Some(Duration::from_secs(60)));
+        assert_eq!(settings.units, [Path::new("/a")]);
+        assert_eq!(settings.runtime_dir, Path::new(RUNTIME_DIR));
+        assert_eq!((settings.on_fault, settings.log_level), (OnFault::Freeze, LogLevel::Info));
+        assert!(settings.quiet && settings.is_machine());
+        let begin = [
+            "`--log-level loud`: it is",
+            "unknown option `--nonsense`",
+            "`--help` asks for something else",
+            "`--shutdown-timeout` needs a value",
+            "`--group` and `--rewrite` are",
+            "`--on-fault exit`: the init of a machine cannot exit",
+            "the control socket's path is 114 bytes long",
+        ];
+        assert_eq!(left_out.len(), begin.len(), "{left_out:?}");
+        for (said, begin) in left_out.iter().zip(begin) {
+            assert!(said.starts_with(begin), "{said}");
+        }
+        let (settings, left_out) = Settings::of_init(["--".into(), "--quiet".into()], &place);
+        assert!(!settings.unwrap().quiet && left_out.len() == 1);
     }
 
     #[test]

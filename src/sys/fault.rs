@@ -35,6 +35,15 @@ pub struct Resort {
     pub deed: Deed,
 }
 
+impl Resort {
+    /// Of a machine's init, where nobody has chosen another.
+    pub const MACHINE_STANDS: Self = Self {
+        message: "\r\nsupd: a fault of supd (SIGSEGV or its like); PID 1 stands still. What runs goes on without it. \
+                  Ctrl-alt-del restarts the machine\r\n",
+        deed: Deed::Stand { machine: true },
+    };
+}
+
 /// What a process does that cannot go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
@@ -74,6 +83,11 @@ pub fn arm(arms: Arms) -> io::Result<()> {
         listen()?;
     }
     Ok(())
+}
+
+/// Signals of faults are not held: the kernel ends whoever holds one that it sends.
+pub fn let_through() {
+    signal::let_through(&FAULTS);
 }
 
 /// Becomes the next program, with every descriptor that goes along, or does what is left to do. Not only for
@@ -116,7 +130,7 @@ fn listen() -> io::Result<()> {
         }
     }
     // The program before us may have held them when it executed us.
-    signal::let_through(&FAULTS);
+    let_through();
     Ok(())
 }
 

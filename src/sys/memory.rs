@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
+use std::os::fd::RawFd;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicU64};
@@ -128,6 +129,12 @@ pub fn memfd(name: &CStr) -> io::Result<OwnedFd> {
         let fd = libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING);
         if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(fd)) }
     }
+}
+
+/// Whether a descriptor that we were started with is a memfd, or a file of a file system that is made like them.
+pub fn is_shared_memory(number: RawFd) -> bool {
+    // SAFETY: a plain call; a number that is not open is refused, and so is any other kind of file.
+    unsafe { libc::fcntl(number, libc::F_GET_SEALS) >= 0 }
 }
 
 /// A memfd with this content, which nobody can change any more.

@@ -1,8 +1,11 @@
 //! Processes: waiting for them, signalling them, what they inherit.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::signal;
 use crate::limits::DESCRIPTORS_SEARCHED_MAX;
@@ -282,12 +285,29 @@ fn become_role(image: &Image, inheritance: &Inheritance<'_>, parent: i32) -> ! {
     unsafe { libc::_exit(127) }
 }
 
+/// The soft limit of descriptors that this process was started with; 0: nobody has raised it.
+static NOFILE_BEFORE: AtomicU64 = AtomicU64::new(0);
+
 /// Raises our soft limit of descriptors to the hard one; gives the soft limit there was.
 pub fn raise_nofile() -> io::Result<u64> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    note_nofile(Some(soft));
     Ok(soft)
+}
+
+/// A program before us, in the same process, has raised it from there.
+pub fn note_nofile(soft: Option<u64>) {
+    NOFILE_BEFORE.store(soft.unwrap_or(0), Ordering::Release);
+}
+
+/// Lowers it again, for a program of somebody else that we become.
+pub fn give_back_nofile() {
+    let soft = NOFILE_BEFORE.load(Ordering::Acquire);
+    if soft > 0 {
+        let _ = set_nofile(soft);
+    }
 }
 
 /// Sets our soft limit of descriptors, below the hard one.
@@ -316,6 +336,15 @@ pub fn adopt(number: RawFd) -> Option<OwnedFd> {
             return None;
         }
         Some(OwnedFd::from_raw_fd(number))
+    }
+}
+
+/// Device and inode of what a descriptor that we were started with leads to. `None`: it is not open.
+pub fn file_of(number: RawFd) -> Option<(u64, u64)> {
+    // SAFETY: an all-zero stat is valid, and the call fills it; a number that is not open is refused.
+    unsafe {
+        let mut found: libc::stat = std::mem::zeroed();
+        (libc::fstat(number, &mut found) == 0).then_some((found.st_dev, found.st_ino))
     }
 }
 
@@ -385,9 +414,18 @@ fn highest() -> RawFd {
     RawFd::try_from(soft.min(DESCRIPTORS_SEARCHED_MAX)).unwrap_or(RawFd::MAX)
 }
 
-/// The path by which we were executed, from the kernel; for when there is no /proc.
-pub fn executed_path() -> Option<std::path::PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
+/// Where our own program is, or was when it was started.
+pub fn own_path() -> Option<PathBuf> {
+    // What was executed by its descriptor has no path that would lead there again.
+    let by_path = || executed_path().filter(|path| !path.starts_with("/dev/fd"));
+    let path = std::fs::read_link("/proc/self/exe").ok().or_else(by_path)?.into_os_string().into_vec();
+    // So the kernel shows a file that another one has replaced since: that one is where ours was.
+    let path = path.strip_suffix(b" (deleted)").unwrap_or(&path);
+    Some(OsStr::from_bytes(path).into())
+}
+
+/// The path by which we were executed, from the kernel; `/dev/fd/N` if it was by a descriptor.
+pub fn executed_path() -> Option<PathBuf> {
     // SAFETY: the kernel put the string on our stack at exec, and it stays there.
     let path = unsafe {
         let path = libc::getauxval(libc::AT_EXECFN) as *const libc::c_char;
@@ -396,7 +434,7 @@ pub fn executed_path() -> Option<std::path::PathBuf> {
         }
         CStr::from_ptr(path)
     };
-    Some(std::ffi::OsStr::from_bytes(path.to_bytes()).into())
+    Some(OsStr::from_bytes(path.to_bytes()).into())
 }
 
 /// Gives memory that was freed back to the system: after a load, what the texts and their trees took.

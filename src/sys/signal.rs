@@ -37,13 +37,16 @@ pub fn let_through(signals: &[i32]) {
 
 /// No signal is handled or ignored any more; what waits goes on waiting.
 pub fn default_all() {
+    (1..=SET_BYTES * 8).for_each(default);
+}
+
+/// This one is not.
+pub fn default(signal: usize) {
     /// SIG_DFL, no flags, no mask, in the kernel's own layout.
     static DEFAULT: [u64; 4] = [0; 4];
-    for signal in 1..=SET_BYTES * 8 {
-        // SAFETY: an action of the size that the kernel reads; KILL and STOP refuse.
-        unsafe {
-            raw::call(libc::SYS_rt_sigaction, [signal, DEFAULT.as_ptr() as usize, 0, SET_BYTES]);
-        }
+    // SAFETY: an action of the size that the kernel reads; KILL and STOP refuse.
+    unsafe {
+        raw::call(libc::SYS_rt_sigaction, [signal, DEFAULT.as_ptr() as usize, 0, SET_BYTES]);
     }
 }
 

@@ -229,11 +229,13 @@ fn a_machine_with_nothing_but_supd_comes_up_and_restarts_by_its_keys() {
     // The kernel has a node of that name by itself: this is in its place.
     root.directory("/dev").directory("/dev/console");
     let archive = parts.archive("bare", &root);
-    let line = "console=ttyS0 panic=-1 loglevel=4 rdinit=/sbin/supd supd.nonsense other.nonsense nonsense=1";
+    let line = "console=ttyS0 panic=-1 loglevel=4 rdinit=/sbin/supd fallen supd.nonsense other.nonsense \
+        nonsense=1 -- --will 2";
     let mut machine = parts.start(Some(&archive), None, line);
     machine.expect("unable to open an initial console");
     let found = machine.expect("runs as PID 1 of the machine");
     assert!(found.contains("`supd.nonsense` on the kernel's command line is not understood"), "{found}");
+    assert!(found.contains("`fallen` is a part of supd, started by it; left out"), "{found}");
     assert!(!found.contains("other.nonsense") && !found.contains("nonsense=1"), "{found}");
     machine.monitor("sendkey ctrl-alt-delete");
     machine.expect("all units have ended; the machine is being restarted");

@@ -10,6 +10,7 @@ mod devices;
 mod fault;
 mod guest;
 mod initramfs;
+mod next_init;
 mod power;
 mod root;
 #[path = "../e2e/skipped.rs"]
@@ -36,6 +37,7 @@ echo "@@ host $(hostname)"
 grep -E ' /(proc|sys|dev|dev/pts|dev/shm|run|sys/fs/cgroup) ' /proc/mounts | cut -d' ' -f2,3
 ls -l /dev/fd
 ip link show lo
+echo "@@ arguments $(cat /proc/1/cmdline)"
 supctl status --color never
 supctl logs hello
 echo "@@ zombies $(grep -l '^State:.Z' /proc/[0-9]*/status 2>/dev/null | wc -l)"
@@ -124,18 +126,24 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     assert!(!printed.contains("had to be killed") && !printed.contains("cannot"), "{printed}");
     assert_clean(&disk);
 
-    // From a disk, as machines mostly do. Shells where they are asked for, options that mean nothing, somebody
-    // who does not end, ctrl-alt-del.
+    // From a disk, as machines mostly do. Shells where they are asked for, words and options that mean nothing among
+    // one that does, somebody who does not end, ctrl-alt-del.
     let disk = parts.root_disk("keys", &root);
-    let mut machine = parts.boot(None, &disk, "guide=keys rescue supd.nonsense -- --log-level loud");
+    let words = "guide=keys tell rescue supd.nonsense -- --log-level loud --on-fault reboot --nonsense";
+    let mut machine = parts.boot(None, &disk, words);
     machine.expect("`supd.nonsense` on the kernel's command line is not understood");
     machine.expect("here is a shell");
     machine.type_in("(trap '' TERM HUP; while :; do sleep 1000; done) & echo shell $((6 * 7))\n");
     machine.expect("shell 42");
+    // The shell ends with the code of this.
+    machine.type_in("nosuchcommand\n");
+    machine.expect("not found");
     machine.type_in("exit\n");
-    machine.expect("boot cannot go on: `--log-level loud`");
-    machine.type_in("echo shell $((6 * 8)); exit\n");
-    machine.expect("shell 48");
+    machine.expect("`tell` is a part of supd, started by it; left out");
+    machine.expect("`--log-level loud`: it is error, warn, info or debug; left out");
+    machine.expect("unknown option `--nonsense`");
+    // Between two arguments is a NUL, which a shell leaves out.
+    machine.expect("--on-faultreboot");
     machine.expect("@@ zombies 0");
     machine.expect("had to be killed: sh (pid ");
     let last = machine.expect("the machine is being restarted");
@@ -144,10 +152,21 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     assert_clean(&disk);
 
     // A shell before everything else.
-    let mut machine = parts.boot(Some(&initramfs), &disk, "emergency");
+    let mut machine = parts.boot(Some(&initramfs), &disk, "manager emergency");
     machine.expect("here is a shell");
     machine.type_in("echo mounts $(wc -l </proc/mounts); exit\n");
     // The initramfs itself, /proc, /sys and /dev.
     machine.expect("mounts 4");
+    machine.expect("`manager` is a part of supd, started by it; left out");
     machine.expect("@@ zombies 0");
+    drop(machine);
+
+    // Who asks PID 1 to end the machine need not leave the shell for that.
+    let mut machine = parts.boot(Some(&initramfs), &disk, "rescue");
+    machine.expect("here is a shell");
+    machine.type_in("mount -t ext4 /dev/nvme0n1 /mnt; kill -INT 1\n");
+    machine.expect("the machine is being restarted");
+    let printed = machine.wait_off();
+    assert!(!printed.contains("@@") && !printed.contains("cannot"), "{printed}");
+    assert_clean(&disk);
 }

@@ -143,6 +143,7 @@ sleep 1000
 
 const LAST_WORD: &str = r#"#!/bin/busybox sh
 /bin/busybox echo "@@ last word: $1, pid $$, old root $(/bin/busybox cat /oldroot/name)"
+/bin/busybox grep -E 'Sig(Blk|Ign)' /proc/1/status
 /bin/busybox poweroff -f
 "#;
 
@@ -169,6 +170,8 @@ fn a_machine_begins_anew_without_its_kernel() {
     machine.expect("@@ life 5 in second pid1 supd-keeper marker ");
     machine.expect("/run/initramfs/shutdown has the last word");
     machine.expect("@@ last word: reboot, pid 1, old root second");
+    // A shell itself ignores nothing but QUIT.
+    machine.expect("SigBlk:\t0000000000000000\r\nSigIgn:\t000000000000000");
     let printed = machine.wait_off();
     assert!(!printed.contains("no cgroups"), "what is mounted goes along:\n{printed}");
     assert!(!printed.contains("/run/nologin") && !printed.contains("panic"), "{printed}");

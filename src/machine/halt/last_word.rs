@@ -10,13 +10,13 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::unistd::{AccessFlags, access, chdir, chroot, execv, pivot_root};
+use nix::unistd::{AccessFlags, access, chdir, chroot, pivot_root};
 
+use crate::machine::become_init::become_init;
 use crate::machine::console;
 use crate::wire::after::After;
 
 const ROOT: &str = "/run/initramfs";
-const PROGRAM: &CStr = c"/shutdown";
 
 /// Becomes that program, if there is one. Comes back where there is none, or where it cannot be.
 pub(super) fn hand_over(after: After) {
@@ -30,7 +30,8 @@ pub(super) fn hand_over(after: After) {
         return;
     }
     console::say(format_args!("{ROOT}/shutdown has the last word"));
-    let Err(errno) = enter().and_then(|()| execv(PROGRAM, &[PROGRAM, verb]));
+    let arguments = [c"/shutdown", verb].map(CStr::to_owned);
+    let errno = enter().err().unwrap_or_else(|| become_init(Path::new("/shutdown"), &arguments));
     console::say(format_args!("{ROOT}/shutdown cannot be executed: {}", errno.desc()));
 }
 
@@ -38,9 +39,10 @@ pub(super) fn hand_over(after: After) {
 fn enter() -> Result<(), Errno> {
     let flags = |flags| (None::<&str>, flags, None::<&str>);
     let (none, private, no_data) = flags(MsFlags::MS_REC | MsFlags::MS_PRIVATE);
+    // Before anything is mounted, or others get it, too.
+    mount(none, "/", none, private, no_data)?;
     // It may be a directory of /run: only a mount can become a root.
     mount(Some(ROOT), ROOT, none, MsFlags::MS_BIND | MsFlags::MS_REC, no_data)?;
-    mount(none, "/", none, private, no_data)?;
     chdir(ROOT)?;
     for directory in ["proc", "sys", "dev", "run"] {
         let _ = fs::create_dir(directory);

@@ -30,7 +30,7 @@ use crate::limits::{
     MACHINE_FORK_MS, MACHINE_KILL_MS, MACHINE_KILL_ROUNDS_MAX, MACHINE_RECORD_MS, MACHINE_SYNC_MS,
     MACHINE_SYNC_ROUNDS_MAX, MACHINE_TERM_MS, MACHINE_WATCHDOG, PLAN_FILE_BYTES_MAX,
 };
-use crate::settings::Settings;
+use crate::settings::{RUNTIME_DIR, STATE_DIR, Settings};
 use crate::sys::machine::restart_with;
 use crate::sys::process::kill;
 use crate::sys::{signal, watchdog};
@@ -51,6 +51,13 @@ impl Places {
             reboot_argument: settings.runtime_dir.join(REBOOT_ARGUMENT),
             killed: settings.state_dir.join(KILLED_AT_SHUTDOWN),
         }
+    }
+
+    /// Where nobody has said otherwise.
+    pub(super) fn usual() -> Self {
+        let (runtime_dir, state_dir) = (Path::new(RUNTIME_DIR), Path::new(STATE_DIR));
+        let killed = state_dir.join(KILLED_AT_SHUTDOWN);
+        Self { reboot_argument: runtime_dir.join(REBOOT_ARGUMENT), killed }
     }
 }
 

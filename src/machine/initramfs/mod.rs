@@ -7,6 +7,7 @@
 
 mod old_root;
 mod partition;
+mod reader;
 mod root_device;
 pub(super) mod root_words;
 mod superblock;
@@ -99,7 +100,7 @@ pub(super) fn leave(words: &RootWords) -> ! {
             Ok(()) => switch_root::to(Path::new(SYSROOT), words.init.as_deref(), &words.arguments),
             Err(why) => why,
         };
-        rescue::shell(&format!("the root cannot be used: {why}"));
+        rescue::shell_before_next_try(&format!("the root cannot be used: {why}"));
     }
 }
 

@@ -3,12 +3,13 @@
 //! udev's links are used where there are any. Without udev the disks themselves are read, which the kernel has
 //! given their nodes in /dev.
 
-use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::partition;
+use super::reader::Reader;
 use super::superblock::{self, FileSystem};
 use crate::limits::{BLOCK_DEVICES_MAX, KERNEL_FILE_BYTES_MAX};
 use crate::machine::console;
@@ -63,7 +64,8 @@ impl Wanted {
     pub(super) fn wait(&self, named: &str, patience: Option<Duration>) -> Result<Found, String> {
         // First the ears, then the eyes: what comes between the two is heard.
         let events = Uevents::listen();
-        if let Some(found) = self.look() {
+        let mut reader = Reader::default();
+        if let Some(found) = self.look(&mut reader) {
             return Ok(found);
         }
         let events = events.map_err(|error| format!("root={named} is not there; cannot wait: {error}"))?;
@@ -74,7 +76,7 @@ impl Wanted {
                 Ok(true) => {}
                 Ok(false) => {
                     let seconds = patience.unwrap_or_default().as_secs();
-                    let there = all().iter().map(Disk::words).collect::<Vec<_>>();
+                    let there = all().iter().map(|disk| disk.words(&mut reader)).collect::<Vec<_>>();
                     let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
                     return Err(format!(
                         "root={named} has not appeared within {seconds} s (`rootwait=SECONDS` says how long); \
@@ -83,13 +85,13 @@ impl Wanted {
                 }
                 Err(error) => return Err(format!("root={named} is not there; cannot wait: {error}")),
             }
-            if let Some(found) = self.look() {
+            if let Some(found) = self.look(&mut reader) {
                 return Ok(found);
             }
         }
     }
 
-    fn look(&self) -> Option<Found> {
+    fn look(&self, reader: &mut Reader) -> Option<Found> {
         let link = match self {
             Self::Path(path) => path.clone(),
             Self::Number(number) => Path::new("/dev/block").join(number),
@@ -100,21 +102,21 @@ impl Wanted {
         };
         if fs::metadata(&link).is_ok_and(|meta| meta.file_type().is_block_device()) {
             let path = fs::canonicalize(&link).unwrap_or(link);
-            return Some(Found { on_it: read_superblock(&path), path });
+            return Some(Found { on_it: read_superblock(reader, &path), path });
         }
-        let disk = all().into_iter().find(|disk| self.is(disk))?;
-        Some(Found { on_it: disk.file_system(), path: disk.node() })
+        let disk = all().into_iter().find(|disk| self.is(disk, reader))?;
+        Some(Found { on_it: disk.file_system(reader), path: disk.node() })
     }
 
-    fn is(&self, disk: &Disk) -> bool {
+    fn is(&self, disk: &Disk, reader: &mut Reader) -> bool {
         match self {
             Self::Path(path) => path.strip_prefix("/dev/mapper").is_ok_and(|name| {
                 disk.attribute("dm/name").is_some_and(|known| Path::new(known.trim()) == name)
             }),
             Self::Number(number) => disk.attribute("dev").is_some_and(|known| known.trim() == number),
-            Self::Uuid(uuid) => disk.file_system().is_some_and(|found| found.uuid == *uuid),
-            Self::Label(label) => disk.file_system().is_some_and(|found| found.label == *label),
-            Self::PartUuid(uuid) => disk.partition_uuid().is_some_and(|found| found == *uuid),
+            Self::Uuid(uuid) => disk.file_system(reader).is_some_and(|found| found.uuid == *uuid),
+            Self::Label(label) => disk.file_system(reader).is_some_and(|found| found.label == *label),
+            Self::PartUuid(uuid) => disk.partition_uuid(reader).is_some_and(|found| found == *uuid),
             Self::PartLabel(label) => disk.says("PARTNAME").is_some_and(|found| found == *label),
         }
     }
@@ -158,11 +160,11 @@ impl Disk {
         value.map(str::to_owned)
     }
 
-    fn file_system(&self) -> Option<FileSystem> {
-        read_superblock(&self.node())
+    fn file_system(&self, reader: &mut Reader) -> Option<FileSystem> {
+        read_superblock(reader, &self.node())
     }
 
-    fn partition_uuid(&self) -> Option<String> {
+    fn partition_uuid(&self, reader: &mut Reader) -> Option<String> {
         if let Some(uuid) = self.says("PARTUUID") {
             return Some(uuid.to_ascii_lowercase());
         }
@@ -170,11 +172,11 @@ impl Disk {
         // A partition's directory is in that of its disk.
         let whole = Self { sys: fs::canonicalize(&self.sys).ok()?.parent()?.to_owned() };
         let block = whole.attribute("queue/logical_block_size")?.trim().parse().ok()?;
-        partition::uuid(&beginning(&whole.node(), partition::LOOKED_AT_BYTES)?, block, number)
+        partition::uuid(&reader.beginning(&whole.node(), partition::LOOKED_AT_BYTES)?, block, number)
     }
 
-    fn words(&self) -> String {
-        match self.file_system() {
+    fn words(&self, reader: &mut Reader) -> String {
+        match self.file_system(reader) {
             None => self.node().display().to_string(),
             Some(FileSystem { kind, uuid, label }) => {
                 let label = if label.is_empty() { String::new() } else { format!(" LABEL={label}") };
@@ -184,26 +186,8 @@ impl Disk {
     }
 }
 
-fn read_superblock(node: &Path) -> Option<FileSystem> {
-    superblock::recognise(&beginning(node, superblock::LOOKED_AT_BYTES)?)
-}
-
-/// The first bytes of a disk, or as many as it has.
-fn beginning(node: &Path, bytes: usize) -> Option<Vec<u8>> {
-    let mut options = File::options();
-    let disk = options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(node).ok()?;
-    let mut buffer = vec![0; bytes];
-    let mut length = 0;
-    while length < bytes {
-        match disk.read_at(buffer.get_mut(length..)?, length as u64) {
-            Ok(0) => break,
-            Ok(count) => length += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
-    buffer.truncate(length);
-    Some(buffer)
+fn read_superblock(reader: &mut Reader, node: &Path) -> Option<FileSystem> {
+    superblock::recognise(&reader.beginning(node, superblock::LOOKED_AT_BYTES)?)
 }
 
 #[cfg(test)]
@@ -223,14 +207,5 @@ mod tests {
         for other in ["/dev/nfs", "nfs", "nbd:x:y", "ZFS=pool/root", "tank", ""] {
             assert_eq!(parse(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_file_is_read_as_far_as_it_goes() {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        std::io::Write::write_all(&mut file, b"short").unwrap();
-        assert_eq!(beginning(file.path(), 4).as_deref(), Some(&b"shor"[..]));
-        assert_eq!(beginning(file.path(), 400).as_deref(), Some(&b"short"[..]));
-        assert_eq!(beginning(Path::new("/no/such/disk"), 4), None);
     }
 }
