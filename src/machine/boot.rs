@@ -55,6 +55,8 @@ pub fn prepare(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     if let Err(errno) = set_cad_enabled(false) {
         failures.push(format!("cannot catch ctrl-alt-del: {}", errno.desc()));
     }
+    // A machine without a keyboard has none.
+    let _ = terminal::accept_keyboard_request();
     if let Err(error) = name_host() {
         failures.push(format!("cannot set the host's name: {error}"));
     }

@@ -1,7 +1,9 @@
 //! The controlling terminal, and which process group it belongs to at the moment.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
@@ -87,4 +89,15 @@ pub fn leave() {
         // SAFETY: the descriptor is open, and the request takes nothing.
         unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) };
     }
+}
+
+/// Asks the kernel for SIGWINCH when somebody presses the key that a keymap sets aside for that (Alt-Up in most): see
+/// KDSIGACCEPT in ioctl_console(2). For whoever asked last.
+pub fn accept_keyboard_request() -> io::Result<()> {
+    const KDSIGACCEPT: libc::Ioctl = 0x4B4E;
+    let flags = libc::O_NOCTTY | libc::O_NONBLOCK;
+    let terminal = File::options().read(true).write(true).custom_flags(flags).open("/dev/tty0")?;
+    // SAFETY: the descriptor is open, and the request takes a number.
+    let done = unsafe { libc::ioctl(terminal.as_raw_fd(), KDSIGACCEPT, libc::SIGWINCH) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

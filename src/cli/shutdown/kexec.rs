@@ -13,7 +13,7 @@ use crate::sys::machine::load_kernel;
 /// Arguments of `kexec`.
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "With KERNEL it is loaded first: see kexec_file_load(2). Without, the one that `kexec -l` has loaded takes over.\nAll else is as with `reboot`; a kernel that refuses becomes a restart.\n\nExamples:\n  supctl kexec /boot/vmlinuz --initrd /boot/initrd.img\n  supctl kexec /boot/vmlinuz --command-line 'root=/dev/sda1 ro quiet'\n  supctl kexec\n\nExit codes: 0 it has begun or is planned, 1 refused, 4 permission denied, 69 supd cannot be reached"
+    after_help = "With KERNEL it is loaded first: see kexec_file_load(2). Without, the one that `kexec -l` has loaded takes over.\nAll else is as with `reboot`; a kernel that refuses becomes a restart.\n\nExamples:\n  supctl kexec /boot/vmlinuz --initrd /boot/initrd.img\n  supctl kexec /boot/vmlinuz --command-line 'root=/dev/sda1 ro quiet'\n\nExit codes: 0 it has begun or is planned, 1 refused, 4 permission denied, 69 supd cannot be reached"
 )]
 pub struct KexecOptions {
     /// The kernel to be loaded
