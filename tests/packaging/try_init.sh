@@ -52,15 +52,16 @@ install /tmp/one.deb
 for name in "${names[@]:1}"; do [[ $(readlink "/sbin/$name") == /usr/bin/supctl ]]; done
 sh -c 'exit 0' /sbin/init.distrib && cmp <(tail -n 1 /sbin/init.distrib) <(echo 'exec /bin/sh # the init of before')
 /sbin/init --version | grep -q '^supd '
-/sbin/shutdown --version >/tmp/version 2>&1 || grep -q supctl /tmp/version
 supctl validate /usr/lib/supd/machine >/dev/null
 echo "init is supd"
 
 # Until the next boot the init of before is asked by its own commands.
+[[ ! -e /sbin/reboot.distrib && ! -L /sbin/reboot.distrib ]] || mv /sbin/reboot.distrib /tmp
 printf '#!/bin/sh\necho "of before: $0 $*"\n' >/sbin/reboot.distrib
 chmod 755 /sbin/reboot.distrib
 [[ $(reboot --now) == "of before: "*"--now" ]]
 rm /sbin/reboot.distrib
+[[ ! -e /tmp/reboot.distrib && ! -L /tmp/reboot.distrib ]] || mv /tmp/reboot.distrib /sbin
 echo "the init of before can be asked until it is gone"
 
 # A package that comes with a daemon brings its unit, one that goes takes it away.
@@ -80,12 +81,15 @@ echo "units follow what is installed"
 
 # Runs the commands of standard input below a supd that is PID 1, which ends with them.
 as_init() {
+    rm -rf /tmp/state
     mkdir -p /tmp/units /tmp/state
     cat >/tmp/below-init
     printf '%s\n' 'exec = ["/bin/bash", "-euo", "pipefail", "/tmp/below-init"]' '[job]' 'backoff_limit = 0' >/tmp/units/below.toml
     unshare --mount --pid --fork --mount-proc supd --exit-when-done --units /tmp/units --runtime-dir /run/below \
         --state-dir /tmp/state --log-dir /tmp/state/log >/tmp/as-init.log 2>&1 || { cat /tmp/as-init.log; exit 1; }
 }
+
+as_init <<<'/sbin/shutdown --version >/tmp/version 2>&1 || grep -q supctl /tmp/version'
 
 # A machine that runs is told of both; started is what is new, and not what has another text: it has been done.
 mkdir /tmp/asked
