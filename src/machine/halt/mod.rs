@@ -33,7 +33,7 @@ use crate::limits::{
 use crate::settings::{RUNTIME_DIR, STATE_DIR, Settings};
 use crate::sys::machine::restart_with;
 use crate::sys::process::kill;
-use crate::sys::{signal, watchdog};
+use crate::sys::{fault, signal, watchdog};
 use crate::wire::after::{After, KILLED_AT_SHUTDOWN, REBOOT_ARGUMENT};
 use child::{Child, bury, step};
 
@@ -205,8 +205,9 @@ fn reboot_by(mode: RebootMode) -> io::Error {
 pub fn freeze(why: &str) -> ! {
     console::say(format_args!("{why}; PID 1 stands still. Ctrl-alt-del restarts the machine"));
     let _ = set_cad_enabled(true);
-    // Blocked, not handled: one wait takes them all.
+    // Blocked, not handled: one wait takes them all. A fault of ours has its handler still.
     signal::hold_all();
+    fault::let_through();
     loop {
         bury();
         let _ = signal::next();
