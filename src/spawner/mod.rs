@@ -12,6 +12,7 @@ mod program;
 mod start;
 mod volumes;
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ struct Spawner {
     voice: Voice,
     /// The cgroups of runs, where there are any.
     tree: Option<Tree>,
+    /// Those in which the last run was killed at birth, and that could not be removed at once: before the next run is
+    /// born there.
+    doomed: BTreeSet<String>,
     workshop: prepare::Workshop,
     stack: sys::clone::Stack,
     /// Reused for every message that is sent.
@@ -99,6 +103,7 @@ impl Spawner {
         });
         Ok(Self {
             tree,
+            doomed: BTreeSet::new(),
             number,
             keeper: channel.into(),
             queue: queue.into(),

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::prepare::{Prepared, Trouble};
 use super::{Next, Spawner, child, volumes};
-use crate::limits::{LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
+use crate::limits::{GROUPS_SWEPT_MAX, LABEL_BYTES_MAX, LOG_PATH_BYTES_MAX, PLAN_BYTES_MAX};
 use crate::sys::clone::Parent;
 use crate::wire::cgroup::{Unmade, door, is_group};
 use crate::wire::channel::Received;
@@ -71,6 +71,10 @@ impl Spawner {
     /// another one does without.
     fn enter_group(&mut self, slot: u16, plan: &Plan, prepared: &mut Prepared) -> Result<(), Trouble> {
         let (Some(tree), Some(group)) = (&self.tree, &plan.cgroup) else { return Ok(()) };
+        // Whoever was in it is dead by now: that is why there is a next one.
+        if self.doomed.remove(&group.path) {
+            tree.renew(&group.path);
+        }
         match tree.enter(&group.path, &group.settings) {
             Ok(entered) => {
                 if entered.used && group.owner {
@@ -141,7 +145,9 @@ impl Spawner {
             // Killed at birth: by somebody who has killed the whole group before, and the kernel keeps at it. See
             // `renew_killed_group` of the keeper. Not for a guest: the keeper may wait for the group to be empty,
             // and with the directory the kernel forgets what it has yet to say of it.
-            tree.renew(&group.path);
+            if !tree.renew(&group.path) && self.doomed.len() < GROUPS_SWEPT_MAX {
+                self.doomed.insert(group.path.clone());
+            }
         }
         match fault {
             Some((step, errno, _)) => {

@@ -237,11 +237,11 @@ impl Tree {
     }
 
     /// Removes a group that no process can be born in any more, with what processes that were in it have made below
-    /// it. The next one that needs it makes it anew.
-    pub fn renew(&self, group: &str) {
-        if is_group(group) && self.remove_below(group).is_ok() {
-            let _ = unlinkat(&self.units, group, UnlinkatFlags::RemoveDir);
-        }
+    /// it. The next one that needs it makes it anew. False: somebody is in it still.
+    pub fn renew(&self, group: &str) -> bool {
+        is_group(group)
+            && self.remove_below(group).is_ok()
+            && unlinkat(&self.units, group, UnlinkatFlags::RemoveDir).is_ok()
     }
 
     fn remove_below(&self, group: &str) -> io::Result<()> {
