@@ -1,19 +1,7 @@
 # Installs, upgrades and removes the package in a copy of this system that ends with this script. In a mount and a pid
 # namespace of its own; $1 and $2 are two versions. Prints a line for each thing that was found to be so.
 set -euo pipefail
-mount --make-rprivate /
-place=$(mktemp -d)
-mount -t tmpfs -o mode=755 tmpfs "$place"
-mkdir "$place"/{upper,work,root}
-mount -t overlay -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" overlay "$place/root" || {
-    echo "SKIPPED: no overlay of this system"
-    exit 0
-}
-root=$place/root
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount -t tmpfs tmpfs "$root/run"
-mount -t tmpfs tmpfs "$root/tmp"
+. "$(dirname "$0")/overlay.sh"
 cp "$1" "$root/tmp/one.deb"
 cp "$2" "$root/tmp/two.deb"
 

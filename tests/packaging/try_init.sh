@@ -2,19 +2,7 @@
 # the package of supd, $2 and $3 are two versions of the one that diverts /sbin/init. Prints a line for each thing that
 # was found to be so.
 set -euo pipefail
-mount --make-rprivate /
-place=$(mktemp -d)
-mount -t tmpfs -o mode=755 tmpfs "$place"
-mkdir "$place"/{upper,work,root}
-mount -t overlay -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" overlay "$place/root" || {
-    echo "SKIPPED: no overlay of this system"
-    exit 0
-}
-root=$place/root
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount -t tmpfs tmpfs "$root/run"
-mount -t tmpfs tmpfs "$root/tmp"
+. "$(dirname "$0")/overlay.sh"
 cp "$1" "$root/tmp/supd.deb"
 cp "$2" "$root/tmp/one.deb"
 cp "$3" "$root/tmp/two.deb"
