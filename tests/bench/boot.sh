@@ -52,6 +52,7 @@ for my $dir (glob '/proc/[0-9]*') {
 open my $console, '>', '/dev/console';
 print $console "\n@@ up $up peak $one peaks $all pss $share @@\n";
 close $console;
+# The serial line is slow.
 sleep 1;
 # reboot(2): off, at once.
 syscall 169, 0xfee1dead, 672274793, 0x4321fedc;
