@@ -44,8 +44,15 @@ fn f47_the_disk_is_full() {
     wait(&supd, "job/first", "complete", "before");
     let filler = inside(&supd, "state/filler");
     fill(&filler);
-    ask(&supd, "restart second --no-block").ok();
-    wait(&supd, "job/second", "complete", "on a full disk");
+    // Pages of the store's file that are free take the first of it, if there are any.
+    for round in 0.. {
+        assert!(round < 100, "what 100 runs of a job say found room on a full disk");
+        ask(&supd, "restart second --no-block").ok();
+        wait(&supd, "job/second", "complete", "on a full disk");
+        if ask(&supd, "status").stderr.contains(NOT_SAVED) {
+            break;
+        }
+    }
     says_not_saved(&supd, "no space left on device");
     survives(&supd, &["first", "second"]);
     says_not_saved(&supd, "no space left on device");
