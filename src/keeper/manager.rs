@@ -235,10 +235,13 @@ impl Keeper {
         match next {
             Next::AtOnce => self.voice.warn(format_args!("the manager has died; starting it again")),
             Next::Again => self.voice.info(format_args!("leaving safe mode, as asked")),
-            Next::Safe => self.voice.error(format_args!(
-                "the manager died before it was ready ({in_a_row} in a row): the next one is in safe mode, \
-                 where nothing is started or stopped"
-            )),
+            Next::Safe => {
+                self.voice.error(format_args!(
+                    "the manager died before it was ready ({in_a_row} in a row): the next one is in safe mode, \
+                     where nothing is started or stopped"
+                ));
+                self.above.is_in_safe_mode();
+            }
             Next::After(wait) => {
                 let seconds = wait / 1_000_000_000;
                 self.voice.error(format_args!(

@@ -99,19 +99,50 @@ fn a_container_in_which_nothing_can_be_loaded_ends_at_once() {
 #[test]
 fn whoever_has_started_it_hears_that_it_is_ready_and_that_it_ends() {
     let space = Space::new().unit("web", "exec = ['sleep', 'infinity']\n");
-    let path = space.path().join("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let next = || {
-        let mut bytes = [0; 100];
-        let length = socket.recv(&mut bytes).unwrap();
-        String::from_utf8_lossy(&bytes[..length]).into_owned()
-    };
-    let supd = space.env("NOTIFY_SOCKET", path.to_str().unwrap()).supd();
-    assert_eq!(next(), "READY=1");
+    let above = Above::listening_in(&space);
+    let supd = space.env("NOTIFY_SOCKET", &above.path).supd();
+    assert_eq!(above.next(), "READY=1");
     supd.wait("web", "ready");
     assert_eq!(supd.stop(), 0);
-    assert_eq!(next(), "STOPPING=1");
+    assert_eq!(above.next(), "STOPPING=1");
+}
+
+/// Who waits for a supd in safe mode to be ready would end it, with all that it holds.
+#[test]
+fn whoever_has_started_it_hears_of_safe_mode_and_of_its_end() {
+    let space = Space::new().unit("web", "exec = ['sleep', 'infinity']\n");
+    let above = Above::listening_in(&space);
+    let space = space.env("NOTIFY_SOCKET", &above.path).env("SUPD_FAULT", "panic:begin@6");
+    let supd = space.supd_in_safe_mode();
+    let told = above.next();
+    assert!(told.starts_with("READY=1\nSTATUS=safe mode: "), "{told}");
+    supd.ctl("daemon-reload");
+    assert_eq!(above.next(), "READY=1\nSTATUS=");
+    supd.wait("web", "ready");
+    assert_eq!(supd.stop(), 0);
+    assert_eq!(above.next(), "STOPPING=1");
+}
+
+/// Whoever has started supd, as far as it listens.
+struct Above {
+    path: String,
+    socket: UnixDatagram,
+}
+
+impl Above {
+    fn listening_in(space: &Space) -> Self {
+        let path = space.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { path: path.to_str().unwrap().to_owned(), socket }
+    }
+
+    /// What it hears next.
+    fn next(&self) -> String {
+        let mut bytes = [0; 200];
+        let length = self.socket.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
 }
 
 #[test]

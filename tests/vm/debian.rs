@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::guest::{self, Guest, Parts, run};
 use super::{assert_file_system_clean, say, skipped};
@@ -13,30 +14,47 @@ use super::{assert_file_system_clean, say, skipped};
 /// Errors alone come to the console, where somebody works.
 const WORDS: &str = "ro init=/sbin/init quiet";
 
-/// The disk, and what it is made from; or why there is none.
-fn disk() -> Result<PathBuf, String> {
+/// Where the files of all machines of Debian are.
+fn place(name: &str) -> String {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm").join(name).to_str().unwrap().to_owned()
+}
+
+/// What `debian.sh` prints, or why it fails.
+pub fn script(arguments: &[&str]) -> Result<String, String> {
+    run("bash", &[&["tests/vm/debian.sh"], arguments].concat(), Path::new(env!("CARGO_MANIFEST_DIR")))
+}
+
+/// Debian as it is, for `debian.sh` to make disks of; or why there is none.
+pub fn base() -> Result<String, String> {
+    static MADE: Mutex<()> = Mutex::new(());
+    let _alone = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     for (program, package) in [("debootstrap", "debootstrap"), ("go-md2man", "go-md2man")] {
         guest::need(program, package)?;
     }
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vm");
-    let script = |arguments: &[&str]| {
-        run("bash", &[&["tests/vm/debian.sh"], arguments].concat(), project)
-            .map(|said| said.trim().to_owned())
-    };
-    let path = |name: &str| place.join(name).to_str().unwrap().to_owned();
     // It takes minutes, and gives the same each time.
-    let (base, kernel, disk) = (path("debian.tar"), path("vmlinuz"), path("debian.ext4"));
+    let base = place("debian.tar");
     if !Path::new(&base).exists() {
         script(&["base", &base])?;
     }
-    let programs = Path::new(env!("CARGO_BIN_EXE_supd")).parent().unwrap().to_str().unwrap().to_owned();
-    let packages = path("packages");
-    let package = |script: &str, arguments: &[&str]| {
-        let path = run(script, arguments, project).unwrap_or_else(|why| panic!("{why}"));
-        path.trim().to_owned()
-    };
-    let supd = package("packaging/build-deb", &[&programs, &packages]);
+    Ok(base)
+}
+
+/// Makes a package of ours in this directory, and gives its path.
+pub fn package(script: &str, arguments: &[&str]) -> String {
+    let path = run(script, arguments, Path::new(env!("CARGO_MANIFEST_DIR")));
+    path.unwrap_or_else(|why| panic!("{why}")).trim().to_owned()
+}
+
+/// Where the programs are that the tests were built with.
+pub fn programs() -> &'static str {
+    Path::new(env!("CARGO_BIN_EXE_supd")).parent().unwrap().to_str().unwrap()
+}
+
+/// The disk, and what it is made from; or why there is none.
+fn disk() -> Result<PathBuf, String> {
+    let base = base()?;
+    let (kernel, disk, packages) = (place("vmlinuz"), place("debian.ext4"), place("packages"));
+    let supd = package("packaging/build-deb", &[programs(), &packages]);
     let init = package("packaging/build-deb-init", &[&packages]);
     // What fails from here on is a fault of ours.
     let made = script(&["disk", &base, &kernel, &disk, &supd, &init]);

@@ -1,6 +1,7 @@
 # A Debian machine's disk: what debootstrap gives, the two packages of supd, and an operator's few files. As root.
 #   debian.sh base TARBALL                      Debian as it is, for whoever makes disks of it
 #   debian.sh disk TARBALL KERNEL DISK PACKAGE… a disk with that, this kernel's modules and these packages
+#   debian.sh service TARBALL DISK PACKAGE…     a disk with that, systemd, OpenRC and these packages, as a service of either
 set -euo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive
 place=$(mktemp -d "$(dirname "$2")/debian.XXXXXX")
@@ -9,11 +10,11 @@ root=$place/root
 check=$(dirname "$0")/debian_check.sh
 mkdir "$root"
 
-packages=udev,kmod,iproute2,procps,e2fsprogs,login,util-linux,util-linux-extra,openssh-server
-packages+=,inetutils-syslogd,logrotate,nginx-light,postgresql
+included=udev,kmod,iproute2,procps,e2fsprogs,login,util-linux,util-linux-extra,openssh-server
+included+=,inetutils-syslogd,logrotate,nginx-light,postgresql
 
 base() {
-    debootstrap --variant=minbase --include="$packages" bookworm "$root" >"$place/log" 2>&1 || {
+    debootstrap --variant=minbase --include="$included" bookworm "$root" >"$place/log" 2>&1 || {
         tail -n 20 "$place/log" "$root/debootstrap/debootstrap.log" >&2 || true
         exit 1
     }
@@ -27,14 +28,49 @@ disk() {
     shift 3
     tar -C "$root" -xf "$base"
     modules "$kernel"
-    mkdir "$root/tmp/packages"
-    cp "$@" "$root/tmp/packages"
-    chroot "$root" sh -c "dpkg --install /tmp/packages/*.deb" >"$place/log" 2>&1 || { cat "$place/log" >&2; exit 1; }
-    rm -r "$root/tmp/packages"
+    packages "$@"
     configure
     rm -f "$disk"
     # Emulated disks need no journal's room of a gigabyte's file system.
     mke2fs -q -t ext4 -d "$root" "$disk" 1G
+}
+
+# A machine on which supd is one service of many, and of the others only what starts it.
+service() {
+    local base=$1 disk=$2
+    shift 2
+    tar -C "$root" -xf "$base"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    inside "apt-get -qq update && apt-get -qq install -y --no-install-recommends systemd openrc && apt-get clean"
+    rm -r "$root/usr/sbin/policy-rc.d" "$root"/var/lib/apt/lists/*
+    packages "$@"
+    echo service-vm >"$root/etc/hostname"
+    echo '/dev/nvme0n1 / ext4 errors=remount-ro 0 1' >"$root/etc/fstab"
+    install -m 755 "$(dirname "$check")/service_check.sh" "$root/root/check"
+    printf '%s\n' '[Unit]' Wants=supd.service After=supd.service '[Service]' Type=oneshot 'ExecStart=/root/check systemd' \
+        >"$root/etc/systemd/system/check.service"
+    cp "$root/usr/share/doc/supd/examples/openrc/supd" "$root/etc/init.d/supd"
+    printf '%s\n' '#!/sbin/openrc-run' 'depend() { after supd; }' 'start() { setsid /root/check openrc & }' \
+        >"$root/etc/init.d/check"
+    chmod 755 "$root/etc/init.d/check"
+    rm -f "$root"/etc/runlevels/{sysinit,boot,default}/*
+    ln -s /etc/init.d/supd /etc/init.d/check "$root/etc/runlevels/default"
+    rm -f "$disk"
+    mke2fs -q -t ext4 -d "$root" "$disk" 1G
+}
+
+packages() {
+    mkdir "$root/tmp/packages"
+    cp "$@" "$root/tmp/packages"
+    inside "dpkg --install /tmp/packages/*.deb"
+    rm -r "$root/tmp/packages"
+}
+
+# What goes wrong is told whole.
+inside() {
+    chroot "$root" sh -c "$1" >"$place/log" 2>&1 || { cat "$place/log" >&2; exit 1; }
 }
 
 # Those of just this kernel; an image says where its version stands.

@@ -13,6 +13,7 @@ mod initramfs;
 mod next_init;
 mod power;
 mod root;
+mod service;
 #[path = "../e2e/skipped.rs"]
 mod skipped;
 
