@@ -34,7 +34,7 @@ pub mod solo;
 mod spawners;
 mod takeover;
 mod telling;
-mod tree;
+pub mod tree;
 mod trouble;
 mod watchdog;
 mod will;

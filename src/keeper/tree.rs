@@ -17,6 +17,12 @@ use crate::settings::Settings;
 use crate::wire::cgroup::{ROLES, UNITS};
 use crate::wire::voice::Voice;
 
+pub use kept_limits::take_back;
+
+use kept_limits::KeptLimits;
+
+mod kept_limits;
+
 /// Handed down as far as they are there.
 const CONTROLLERS: [&str; 4] = ["cpu", "io", "memory", "pids"];
 /// Of a cgroup of ours among those of others; a number that only we have follows.
@@ -100,7 +106,8 @@ fn make(own: &Cgroup, settings: &Settings) -> io::Result<PathBuf> {
     write(&roles, "cgroup.procs", "0")?;
     // A systemd that starts us anew beside pods that live on puts us where we were, and where controllers were
     // handed down it cannot.
-    let may_hand_down = !is_service_of_systemd() || above.is_some();
+    let kept = KeptLimits::of_environment().filter(|kept| above.is_none() && kept.begin().is_ok());
+    let may_hand_down = !is_service_of_systemd() || above.is_some() || kept.is_some();
     for level in [own, &top, &units].into_iter().filter(|_| may_hand_down) {
         for controller in CONTROLLERS {
             // What is not there, or was not handed to us, is not to be had.
@@ -109,6 +116,9 @@ fn make(own: &Cgroup, settings: &Settings) -> io::Result<PathBuf> {
     }
     let _ = write(&roles, "memory.low", &ROLES_MEMORY_LOW_BYTES.to_string());
     sweep(&units);
+    if let Some(kept) = kept {
+        kept.restore(&top);
+    }
     Ok(top)
 }
 
@@ -199,6 +209,9 @@ pub(super) fn take_down(settings: &Settings) {
             }
             if write(top, "cgroup.procs", "0").is_ok() {
                 let _ = fs::remove_dir(top.join(ROLES));
+                if let Some(kept) = KeptLimits::of_environment() {
+                    kept.end();
+                }
             }
         }
     }

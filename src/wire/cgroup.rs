@@ -159,8 +159,18 @@ impl Tree {
     /// Groups of pods that are there, used or not, by their units and names.
     pub fn pods(&self) -> Vec<String> {
         let pods = directories_in(&self.path).into_iter().flat_map(|unit| directories_in(&unit));
-        let names = pods.filter_map(|pod| pod.strip_prefix(&self.path).ok()?.to_str().map(str::to_owned));
-        names.filter(|path| is_group(path)).take(GROUPS_SWEPT_MAX).collect()
+        self.names(pods).collect()
+    }
+
+    /// Those of pods, and of processes of pods of several.
+    pub fn groups(&self) -> Vec<String> {
+        self.names(below(self.path.clone()).into_iter()).collect()
+    }
+
+    fn names(&self, directories: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = String> {
+        let names =
+            directories.filter_map(|path| path.strip_prefix(&self.path).ok()?.to_str().map(str::to_owned));
+        names.filter(|path| is_group(path)).take(GROUPS_SWEPT_MAX)
     }
 
     /// Controllers that groups of pods can have.
@@ -219,6 +229,33 @@ impl Tree {
         }
     }
 
+    /// Gives a group that is there what counts and what limits it, after all of that was taken back. As far as it can.
+    pub fn restore(&self, group: &str, settings: &[Setting]) {
+        if is_group(group) && self.directory(group).is_ok() {
+            self.enable(group, settings);
+            for setting in settings {
+                let _ = self.write(group, &setting.file, &setting.value);
+            }
+        }
+    }
+
+    /// Takes all controllers back, from the lowest groups up to that which holds the tree, so that processes can be
+    /// there. With them go all limits.
+    pub fn take_back(&self) -> io::Result<()> {
+        let top = self.path.parent().map(Path::to_path_buf);
+        let groups = below(self.path.clone()).into_iter().rev();
+        groups.chain(top).try_for_each(|group| {
+            let file = group.join("cgroup.subtree_control");
+            let text = std::fs::read_to_string(&file)?;
+            let fewer: Vec<String> = text.split_whitespace().map(|name| format!("-{name}")).collect();
+            if fewer.is_empty() {
+                Ok(())
+            } else {
+                File::options().write(true).open(&file)?.write_all(fewer.join(" ").as_bytes())
+            }
+        })
+    }
+
     /// Removes a group with what is empty below and above it. A spawner only.
     pub fn remove(&self, group: &str) -> io::Result<()> {
         if !is_group(group) {
@@ -251,14 +288,7 @@ impl Tree {
 
     /// Those of a group and of all groups below it, the deepest last.
     fn directories(&self, group: &str) -> Vec<PathBuf> {
-        let mut found = vec![self.path(group)];
-        let mut looked = 0;
-        while let Some(directory) = found.get(looked).filter(|_| found.len() < GROUPS_SWEPT_MAX) {
-            let below = directories_in(directory);
-            found.extend(below);
-            looked += 1;
-        }
-        found
+        below(self.path(group))
     }
 
     fn directory(&self, group: &str) -> io::Result<OwnedFd> {
@@ -306,6 +336,18 @@ fn directories_in(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     let found = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     found.map(|entry| entry.path()).collect()
+}
+
+/// A directory and all below it, the deepest last.
+fn below(top: PathBuf) -> Vec<PathBuf> {
+    let mut found = vec![top];
+    let mut looked = 0;
+    while let Some(directory) = found.get(looked).filter(|_| found.len() < GROUPS_SWEPT_MAX) {
+        let below = directories_in(directory);
+        found.extend(below);
+        looked += 1;
+    }
+    found
 }
 
 /// Whole lines alone: where the text was cut, its last number may be another process's.

@@ -9,7 +9,9 @@ systemd) service() { systemctl "$1" supd.service; } ;;
 openrc) service() { rc-service --quiet supd "$1"; } ;;
 esac
 pod() { supctl get pod web-0 -o 'jsonpath={.status.pid}'; }
-web_is_up() { supctl --quiet wait web --for=ready --timeout=100s && say "web is up"; }
+web_is_up() { supctl --quiet wait web --for=ready --timeout=100s && say "web is up, with $(bound)"; }
+# Of its memory; the root file system of this OpenRC has no cgroups.
+bound() { cat "/sys/fs/cgroup$(cut -d: -f3 "/proc/$(pod)/cgroup")/memory.max" 2>/dev/null || echo "no bound"; }
 
 # Nobody has waited for it.
 say "supd is $(supctl is-system-running)"
@@ -17,6 +19,8 @@ say "supd is $(supctl is-system-running)"
 
 cat >/etc/supd/units/web.toml <<'UNIT'
 shell = "trap 'echo @@ web ends >/dev/console; exit 0' TERM; while :; do sleep 1000 & wait $!; done"
+[resources]
+memory_max = "64Mi"
 UNIT
 service reload
 web_is_up
