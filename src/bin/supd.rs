@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use supd::keeper::Over;
 use supd::keeper::place::Surroundings;
+use supd::keeper::tree::kept_limits;
 use supd::machine::halt::Places;
 use supd::machine::helper::Helper;
 use supd::runtime::clock;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         }
         if look::is_meant(&arguments) {
             return ExitCode::from(look::run(&arguments[1..]));
+        }
+        if kept_limits::is_meant(&arguments) {
+            return ExitCode::from(kept_limits::run());
         }
         if machine::tell::is_meant(&arguments) {
             return ExitCode::from(machine::tell::run(&arguments[1..]));

@@ -17,11 +17,9 @@ use crate::settings::Settings;
 use crate::wire::cgroup::{ROLES, UNITS};
 use crate::wire::voice::Voice;
 
-pub use kept_limits::take_back;
-
 use kept_limits::KeptLimits;
 
-mod kept_limits;
+pub mod kept_limits;
 
 /// Handed down as far as they are there.
 const CONTROLLERS: [&str; 4] = ["cpu", "io", "memory", "pids"];

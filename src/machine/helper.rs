@@ -1,5 +1,5 @@
-//! What units of a machine run of supd itself, supd's own and systemd's: small programs beside PID 1, each of which
-//! does one thing and tells how it went by its exit code.
+//! What units of a machine run of supd itself: small programs beside PID 1, each of which does one thing and
+//! tells how it went by its exit code.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,7 +8,6 @@ use super::initramfs;
 use super::initramfs::root_words;
 use super::power_button;
 use super::rescue;
-use crate::keeper::tree::take_back;
 use crate::limits::KERNEL_LINE_BYTES_MAX;
 
 /// One of them.
@@ -18,8 +17,6 @@ pub enum Helper {
     MountRoot,
     /// `supd power-button`: asks PID 1 to switch off whenever somebody presses it.
     PowerButton,
-    /// `supd take-back-controllers`: after supd has ended under systemd, where its pods may live on.
-    TakeBackControllers,
 }
 
 impl Helper {
@@ -28,7 +25,6 @@ impl Helper {
         match arguments {
             [word] if word == "mount-root" => Some(Self::MountRoot),
             [word] if word == "power-button" => Some(Self::PowerButton),
-            [word] if word == "take-back-controllers" => Some(Self::TakeBackControllers),
             _ => None,
         }
     }
@@ -38,7 +34,6 @@ impl Helper {
         let (name, done) = match self {
             Self::MountRoot => ("mount-root", mount_root()),
             Self::PowerButton => ("power-button", power_button::watch()),
-            Self::TakeBackControllers => ("take-back-controllers", take_back()),
         };
         match done {
             Ok(()) => 0,

@@ -6,6 +6,7 @@
 //! From systemd 254 on `DelegateSubgroup=` starts supd below, and nothing of this is needed; there the file is never
 //! made, and without it nothing is taken back.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::place::cgroups::Layout;
 use crate::wire::cgroup::Tree;
 use crate::wire::cgroup::setting::Setting;
 
+const TAKE_BACK: &str = "take-back-controllers";
 /// Names the file, for keepers and for what is run after them.
 const VARIABLE: &str = "SUPD_KEPT_LIMITS";
 /// What systemd calls the cgroup of what it runs for a service beside it.
@@ -71,9 +73,25 @@ impl KeptLimits {
     }
 }
 
-/// `supd take-back-controllers`: where a keeper has handed them down and is gone, keeps the limits, and makes its cgroup
-/// one that the next keeper can be started in.
-pub fn take_back() -> Result<(), String> {
+/// Whether the arguments are those that systemd's unit calls us by after an end.
+pub fn is_meant(arguments: &[OsString]) -> bool {
+    matches!(arguments, [word] if word == TAKE_BACK)
+}
+
+/// Takes controllers back, and says what is in the way; the exit code.
+pub fn run() -> u8 {
+    match take_back() {
+        Ok(()) => 0,
+        Err(why) => {
+            eprintln!("supd {TAKE_BACK}: {why}");
+            1
+        }
+    }
+}
+
+/// Where a keeper has handed them down and is gone, keeps the limits, and makes its cgroup one that the next keeper can
+/// be started in; that even where nothing can be kept.
+fn take_back() -> Result<(), String> {
     let kept = KeptLimits::of_environment().ok_or_else(|| format!("{VARIABLE} names no file"))?;
     if !kept.0.exists() {
         return Ok(());
@@ -84,10 +102,12 @@ pub fn take_back() -> Result<(), String> {
     let top = own.parent().filter(|_| beside).ok_or("only what starts supd can take anything back")?;
     let tree = Tree::open(top).map_err(|error| format!("{}: {error}", top.display()))?;
     // What a start that came to nothing has left is what pods had; now they have nothing.
-    if kept.read().map_or(true, |text| text.is_empty()) {
-        kept.write(&note(&tree)).map_err(|error| format!("{}: {error}", kept.0.display()))?;
-    }
-    tree.take_back().map_err(|error| format!("{}: {error}", top.display()))
+    let noted = match kept.read().map_or(true, |text| text.is_empty()) {
+        true => kept.write(&note(&tree)),
+        false => Ok(()),
+    };
+    tree.take_back().map_err(|error| format!("{}: {error}", top.display()))?;
+    noted.map_err(|error| format!("pods have lost their limits: {}: {error}", kept.0.display()))
 }
 
 /// A line for every group that is there, and one for each of its limits.
