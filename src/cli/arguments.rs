@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::style::ColorChoice;
 use super::{
-    act, api_resources, apply, ask, calendar, complete, create, delete, describe, diff, doctor, enable,
-    events, exec, explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale, shutdown,
-    status, switch_root, validate, version, wait,
+    act, api_resources, apply, ask, calendar, complete, convert, create, delete, describe, diff, doctor,
+    enable, events, exec, explain, export, get, help, history, kill, logs, ps, reexec, rollout, run, scale,
+    shutdown, status, switch_root, validate, version, wait,
 };
 
 /// What was typed.
@@ -139,6 +139,9 @@ pub enum Verb {
     /// Units as manifests for a Kubernetes cluster; no supd is needed
     #[command(long_about = export::ABOUT)]
     Export(export::Options),
+    /// Crontabs as units; no supd is needed
+    #[command(long_about = convert::ABOUT)]
+    Convert(convert::Options),
     /// A schedule in words, and its next times; no supd is needed
     Calendar(calendar::Options),
     /// Go on as another program of supd: what runs does not notice

@@ -35,6 +35,7 @@ fn lines_that_work() {
         ("supctl restart --no-block nginx db", "Restart"),
         ("supctl --user restart nginx", "Restart"),
         ("supctl daemon-reload", "DaemonReload"),
+        ("supctl convert /etc/cron.d/backup", "Convert"),
         ("supctl enable --now nginx", "Enable"),
         ("supctl disable --now nginx", "Disable"),
         ("supctl list-timers", "Get"),

@@ -16,6 +16,7 @@ pub mod block;
 pub mod calendar;
 pub mod complete;
 pub mod context;
+pub mod convert;
 pub mod create;
 pub mod delete;
 pub mod describe;
@@ -152,6 +153,7 @@ fn dispatch(verb: &Verb, context: &Context) -> Outcome {
         Verb::Doctor(options) => doctor::run(options, context),
         Verb::Validate(options) => validate::run(options, context),
         Verb::Export(options) => export::run(options, context),
+        Verb::Convert(options) => convert::run(options, context),
         Verb::Calendar(options) => calendar::run(options, context),
         Verb::Reexec(options) => reexec::run(options, context),
         Verb::Shutdown(options) => shutdown::run(options, context),

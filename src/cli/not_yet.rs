@@ -34,7 +34,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("set", "supctl apply"),
     ("set-property", "supctl apply"),
     ("schema", "supctl validate FILE"),
-    ("convert", "supctl validate FILE"),
     ("graph", "supctl status NAME"),
     ("dot", "supctl status NAME"),
     ("analyze", "supctl calendar EXPR, supctl validate"),

@@ -7,6 +7,7 @@ mod bad_manifests;
 mod cgroup;
 mod complete_logs;
 mod confined;
+mod convert;
 mod cron;
 mod environment;
 mod faults;

@@ -65,6 +65,7 @@ fn the_package_that_diverts_init_comes_and_goes_and_leaves_the_init_of_before() 
         "init is supd",
         "the init of before can be asked until it is gone",
         "units follow what is installed",
+        "crontabs are units",
         "a machine in use is not booted again",
         "upgraded",
         "the init of before is back",

@@ -67,6 +67,27 @@ dpkg -P supd-test-daemon >/tmp/dpkg.log 2>&1
 [[ ! -e /usr/lib/supd/machine/ssh.toml ]]
 echo "units follow what is installed"
 
+# Lines of crontabs become units, but for those that have one already, and for what cron would not trust.
+printf '%s\n' '17 *	* * *	root	cd / && run-parts --report /etc/cron.hourly' '5 4 * * 7 root true' >/etc/crontab
+printf '%s\n' 'A=1' '@reboot nobody echo $A' '0 6 * * * root echo $A' '0 6 * * wrong' >/etc/cron.d/ours
+echo '* * * * * root true' | tee /etc/cron.d/ours.bak /etc/cron.d/open >/etc/cron.d/others
+chmod 666 /etc/cron.d/open
+chown nobody /etc/cron.d/others
+mkdir -p /var/spool/cron/crontabs
+echo '@daily id' | tee /var/spool/cron/crontabs/nobody >/var/spool/cron/crontabs/root
+chown nobody /var/spool/cron/crontabs/root
+chown nobody /var/spool/cron/crontabs/nobody
+supd-host >/tmp/host.log 2>/tmp/host.errors
+grep -q 'ours:4: ' /tmp/host.errors
+(cd /usr/lib/supd/machine && echo crontab* cron-d-o*) >/tmp/found
+[[ $(</tmp/found) == "crontab-2.toml crontab-nobody.toml crontabs.toml cron-d-ours-1.toml cron-d-ours-2.toml" ]]
+grep -q '^user = "nobody"$' /usr/lib/supd/machine/crontab-nobody.toml
+supctl --quiet validate -f /usr/lib/supd/machine >/dev/null
+rm /etc/crontab /etc/cron.d/o* /var/spool/cron/crontabs/*
+supd-host --quiet
+[[ $(cd /usr/lib/supd/machine && echo crontab* cron-d-o*) == "crontabs.toml cron-d-o*" ]]
+echo "crontabs are units"
+
 # Runs the commands of standard input below a supd that is PID 1, which ends with them.
 as_init() {
     rm -rf /tmp/state
@@ -81,12 +102,24 @@ as_init <<<'/sbin/shutdown --version >/tmp/version 2>&1 || grep -q supctl /tmp/v
 
 # A machine that runs is told of both; started is what is new, and not what has another text: it has been done.
 mkdir /tmp/asked
-printf '#!/bin/sh\necho "$@" >>/tmp/asked/log\n' >/tmp/asked/supctl
+cat >/tmp/asked/supctl <<'ASKED'
+#!/bin/sh
+case " $* " in *" convert "*) exec /usr/bin/supctl "$@" ;; esac
+echo "$@" >>/tmp/asked/log
+ASKED
 chmod 755 /tmp/asked/supctl
 rm /usr/lib/supd/machine/basic.toml
+printf '%s\n' '0 5 * * * root true' '@reboot root true' >/etc/cron.d/ours
 sed -i 's/^description = .*/description = "of before"/' /usr/lib/supd/machine/tmpfiles.toml
-as_init <<<'PATH=/tmp/asked:$PATH supd-host --quiet'
-[[ $(tr '\n' , </tmp/asked/log) == "--quiet daemon-reload,--quiet start basic," ]]
+as_init <<<'export PATH=/tmp/asked:$PATH; supd-host --quiet; echo "5 5 * * * root true" >/etc/cron.d/ours; supd-host --quiet'
+expected="--quiet daemon-reload,--quiet start basic,--quiet start cron-d-ours-1,"
+expected+="--quiet stop cron-d-ours-1,--quiet stop cron-d-ours-2,--quiet daemon-reload,--quiet start cron-d-ours,"
+[[ $(tr '\n' , </tmp/asked/log) == "$expected" ]] || { cat /tmp/asked/log; exit 1; }
+echo "10 5 * * * root true" >/etc/cron.d/ours
+: >/tmp/asked/log
+as_init <<<'PATH=/tmp/asked:$PATH supd-host --quiet; rm /etc/cron.d/ours'
+expected="--quiet daemon-reload,--quiet is-active cron-d-ours,--quiet restart cron-d-ours,"
+[[ $(tr '\n' , </tmp/asked/log) == "$expected" ]] || { cat /tmp/asked/log; exit 1; }
 cmp /usr/lib/supd/machine/tmpfiles.toml /usr/lib/supd/debian-host/tmpfiles.toml
 echo "a machine in use is not booted again"
 

@@ -109,6 +109,7 @@ fn assert_well(machine: &mut Guest, boots: usize) {
         "ssh root",
         "syslog has it",
         "cron has run",
+        "crontab hello, root",
         &psql,
         "recoveries 0",
         "nginx HTTP/1.1 200 OK",

@@ -101,6 +101,7 @@ configure() {
     # So that what comes each hour comes while somebody looks.
     mkdir "$root/etc/supd/machine/cron-hourly.toml.d"
     printf '[cron]\nschedule = "*/10 * * * * *"\n' >"$root/etc/supd/machine/cron-hourly.toml.d/often.toml"
+    printf '%s\n' GREETING=hello '0 0 1 1 * root echo "$GREETING, $LOGNAME"' >"$root/etc/cron.d/ours"
     printf '#!/bin/sh\nlogger -t hourly it has run\n' >"$root/etc/cron.hourly/tell"
     chmod 755 "$root/etc/cron.hourly/tell"
 }

@@ -1,0 +1,70 @@
+//! Goal: a crontab goes on as units: what it ran, as whom, with which variables and input, and when.
+//! Method: `supctl convert` writes the units of a supd, which runs them: @reboot at once, the others by hand.
+
+use std::fs;
+
+use super::space::Space;
+
+const CRONTAB: &str = "\
+# Comments, variables, input.
+NAME = \"the first\"
+MAILTO=ann@example.org
+@reboot echo booted as $NAME
+NAME=second
+30 2 * * 1-5\techo \"$NAME\" 100\\%; cat%line one%line 'two'
+0 25 * * * never
+*/5 * * * * * seconds
+";
+
+#[test]
+fn a_crontab_goes_on_as_units() {
+    let space = Space::new();
+    let crontab = space.path().join("app.crontab");
+    fs::write(&crontab, CRONTAB).unwrap();
+    let units = space.path().join("units");
+    let words = ["convert", "--to", units.to_str().unwrap(), crontab.to_str().unwrap()];
+
+    // A place with nothing in it yet: the verb needs no supd.
+    let told = space.supctl(&words).code(78);
+    assert_eq!(told.stdout, "app-1\napp-2\n", "{told:?}");
+    for (line, why) in [(7, "`0 25 * * *`: hour 25"), (8, "more than five fields")] {
+        let fault = format!("app.crontab:{line}: ");
+        assert!(told.stderr.lines().any(|said| said.contains(&fault) && said.contains(why)), "{told:?}");
+    }
+    assert!(told.stderr.contains("MAILTO: no mail is sent"), "{told:?}");
+    let before = fs::metadata(units.join("app-1.toml")).unwrap().modified().unwrap();
+    space.supctl(&words).code(78);
+    assert_eq!(fs::metadata(units.join("app-1.toml")).unwrap().modified().unwrap(), before);
+
+    let supd = space.supd();
+    supd.wait("job/app-1", "complete");
+    supd.ctl("logs app-1").ok().stdout_is("booted as the first\n");
+    assert_eq!(supd.json("get cronjob app-2")["spec"]["schedule"], "30 2 * * 1-5");
+    supd.ctl("create job now --from=cronjob/app-2 --wait").ok();
+    supd.ctl("logs job/now").ok().stdout_is("second 100%\nline one\nline 'two'\n");
+    assert_eq!(supd.stop(), 0);
+}
+
+#[test]
+fn a_crontab_of_the_system_says_as_whom_and_prints_a_bundle() {
+    let space = Space::new();
+    let directory = space.path().join("etc/cron.d");
+    fs::create_dir_all(&directory).unwrap();
+    let crontab = directory.join("Clean_up");
+    fs::write(&crontab, "SHELL=/bin/bash\n17 * * * *\troot  echo $0 $SHELL $PWD >&2\n").unwrap();
+    let bundle = space.supctl(&["convert", crontab.to_str().unwrap()]).ok().stdout;
+    assert!(
+        bundle.contains("\n[unit.cron-d-clean-up]\n") && bundle.contains("\nuser = \"root\"\n"),
+        "{bundle}"
+    );
+
+    let space = space.unit("supd", &bundle);
+    let supd = space.supd();
+    supd.ctl("create job now --from=cronjob/cron-d-clean-up --wait").ok();
+    supd.ctl("logs job/now").ok().stdout_is("/bin/bash /bin/bash /root\n");
+    assert_eq!(supd.stop(), 0);
+
+    let missing = Space::new();
+    missing.supctl(&["convert", "no-such-file"]).code(78).stderr_has("cannot read no-such-file");
+    missing.supctl(&["convert"]).code(2);
+}
