@@ -35,8 +35,7 @@ Configure
   apply [-f FILE]       load unit files or Kubernetes manifests, and change what
                         differs; diff: what that would be; delete -f
   daemon-reload         load unit files only
-  export [NAME]         units as Kubernetes manifests; needs no supd
-  convert FILE          crontabs as units; needs no supd
+  export [NAME]         units as manifests;   convert FILE   crontabs as units
   calendar EXPR         a schedule in words, and its next times; needs no supd
 More
   explain KEY|CODE      what it means         doctor   what this place allows
