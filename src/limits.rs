@@ -391,6 +391,8 @@ pub const GROUP_FILE_BYTES_MAX: usize = 4 * 1024;
 pub const GROUP_PROCESSES_MAX: usize = 10_000;
 /// Rounds in which what forks while it is ended one by one is ended, where the kernel does not do it at once.
 pub const GROUP_KILL_ROUNDS_MAX: usize = 20;
+/// Of a crontab, as Debian's cron has it.
+pub const CRONTAB_LINES_MAX: usize = 1_000;
 /// Of the file in which limits of cgroups outlast a keeper under systemd: some hundred bytes for each process.
 pub const KEPT_LIMITS_BYTES_MAX: u64 = 32 << 20;
 /// Directories that are looked at when empty cgroups are removed.

@@ -245,13 +245,10 @@ impl Tree {
         let top = self.path.parent().map(Path::to_path_buf);
         let groups = below(self.path.clone()).into_iter().rev();
         groups.chain(top).try_for_each(|group| {
-            let file = group.join("cgroup.subtree_control");
-            let text = std::fs::read_to_string(&file)?;
-            let fewer: Vec<String> = text.split_whitespace().map(|name| format!("-{name}")).collect();
-            if fewer.is_empty() {
-                Ok(())
-            } else {
-                File::options().write(true).open(&file)?.write_all(fewer.join(" ").as_bytes())
+            match take_back_from(&group) {
+                // Somebody has just removed it.
+                Err(error) if !group.exists() && error.kind() == ErrorKind::NotFound => Ok(()),
+                done => done,
             }
         })
     }
@@ -336,6 +333,16 @@ fn directories_in(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     let found = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     found.map(|entry| entry.path()).collect()
+}
+
+fn take_back_from(group: &Path) -> io::Result<()> {
+    let file = group.join("cgroup.subtree_control");
+    let text = std::fs::read_to_string(&file)?;
+    let fewer: Vec<String> = text.split_whitespace().map(|name| format!("-{name}")).collect();
+    if fewer.is_empty() {
+        return Ok(());
+    }
+    File::options().write(true).open(&file)?.write_all(fewer.join(" ").as_bytes())
 }
 
 /// A directory and all below it, the deepest last.

@@ -67,4 +67,7 @@ fn a_crontab_of_the_system_says_as_whom_and_prints_a_bundle() {
     let missing = Space::new();
     missing.supctl(&["convert", "no-such-file"]).code(78).stderr_has("cannot read no-such-file");
     missing.supctl(&["convert"]).code(2);
+    fs::write(missing.path().join("long"), "@daily true\n".repeat(1_001)).unwrap();
+    let long = missing.path().join("long");
+    missing.supctl(&["convert", long.to_str().unwrap()]).code(78).stderr_has("more than 1000 lines");
 }

@@ -12,7 +12,7 @@ use self::crontab::{Columns, Fault, When};
 use self::unit_text::{Source, unit_text};
 use super::context::Context;
 use super::exit::{Exit, Failure, Outcome, os_words};
-use crate::limits::{UNIT_FILE_BYTES_MAX, UNIT_NAME_BYTES_MAX};
+use crate::limits::{CRONTAB_LINES_MAX, UNIT_FILE_BYTES_MAX, UNIT_NAME_BYTES_MAX};
 use crate::unit::calendar::{Dst, Schedule};
 
 mod crontab;
@@ -150,6 +150,10 @@ fn read(file: &Path) -> Result<String, Failure> {
     match read {
         Ok(bytes) if bytes as u64 > UNIT_FILE_BYTES_MAX => {
             Err(Failure::new(Exit::CONFIGURATION, format!("{}: it is too large", file.display())))
+        }
+        Ok(_) if text.lines().count() > CRONTAB_LINES_MAX => {
+            let message = format!("{}: it has more than {CRONTAB_LINES_MAX} lines", file.display());
+            Err(Failure::new(Exit::CONFIGURATION, message))
         }
         Ok(_) => Ok(text),
         Err(error) => Err(Failure::new(
