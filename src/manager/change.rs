@@ -17,8 +17,8 @@ use crate::control::request::{Answer, Reply};
 use crate::engine::event::{Command, Event};
 use crate::engine::saved::SavedUnit;
 use crate::settings::Settings;
+use crate::store::UnitFault;
 use crate::unit::diagnostic::{Diagnostic, Severity};
-use crate::unit::gather::BUNDLE;
 use crate::unit::load::{LoadOptions, Loaded, load};
 use crate::unit::model::Unit;
 use crate::unit::name::UnitName;
@@ -43,34 +43,7 @@ pub(super) struct Sources {
     /// Instances of templates that somebody started, and that no unit asks for.
     instances: BTreeSet<UnitName>,
     /// Of the last load.
-    faults: Vec<Fault>,
-}
-
-/// What was wrong with a file.
-struct Fault {
-    /// Place, words and code.
-    line: String,
-    file: String,
-    /// Whose, where that is known.
-    unit: Option<UnitName>,
-    /// It is the reason why something was not loaded.
-    refuses: bool,
-}
-
-impl Fault {
-    fn new(found: &Diagnostic) -> Self {
-        let (line, file) = (one_line(found), found.file.clone());
-        Self { line, file, unit: found.unit.clone(), refuses: found.severity == Severity::Error }
-    }
-
-    /// As a manager before this one has left it.
-    fn recall(line: String) -> Self {
-        let file = line.split(':').next().unwrap_or_default().to_owned();
-        let name = Path::new(&file).file_stem().and_then(|stem| stem.to_str());
-        // Of a bundle: any of those in it.
-        let unit = name.filter(|_| !file.ends_with(BUNDLE)).and_then(|name| UnitName::parse(name).ok());
-        Self { refuses: line.contains("[E") || line.contains(NOT_LOADED), unit, file, line }
-    }
+    faults: Vec<UnitFault>,
 }
 
 impl Sources {
@@ -99,7 +72,7 @@ impl Sources {
 
     /// What an operator should know.
     pub(super) fn warnings(&self) -> Vec<String> {
-        let mut warnings: Vec<String> = self.faults().map(str::to_owned).collect();
+        let mut warnings: Vec<String> = self.faults.iter().map(|fault| fault.line.clone()).collect();
         if let Some(why) = &self.unkept {
             warnings.push(format!("`{}` could not be written ({why}): {UNKEPT}", self.applied.display()));
         }
@@ -117,18 +90,18 @@ impl Sources {
     pub(super) fn load(&mut self) -> Loaded {
         self.unkept = can_write(&self.applied).err().map(|error| error.to_string());
         let loaded = self.load_from(&self.paths());
-        self.faults = loaded.faults.iter().map(Fault::new).collect();
+        self.faults = loaded.faults.iter().map(noted).collect();
         // A fault that several units share is told at one of them; `status` is asked for the others, too.
         let shared = loaded.refused.iter().filter(|name| {
             let file = format!("/{name}.toml:");
             let told = loaded.faults.iter().any(|fault| fault.unit.as_ref() == Some(*name));
             !told && !self.faults.iter().any(|fault| fault.line.contains(&file))
         });
-        let shared: Vec<Fault> = shared
+        let shared: Vec<UnitFault> = shared
             .map(|name| {
                 let file = format!("{name}.toml");
                 let line = format!("{file}: {NOT_LOADED}: a fault of others concerns it");
-                Fault { line, file, unit: Some(name.clone()), refuses: true }
+                UnitFault { line, file, unit: Some(name.clone()), refuses: true }
             })
             .collect();
         self.faults.extend(shared);
@@ -137,15 +110,10 @@ impl Sources {
 
     /// What a manager before this one knew: what was wrong with its units, and which instances of templates
     /// there are.
-    pub(super) fn recall(&mut self, faults: Vec<String>, units: &[SavedUnit]) {
-        self.faults = faults.into_iter().map(Fault::recall).collect();
+    pub(super) fn recall(&mut self, faults: Vec<UnitFault>, units: &[SavedUnit]) {
+        self.faults = faults;
         let instances = units.iter().filter(|unit| unit.name.instance().is_some() && !unit.transient);
         self.instances.extend(instances.map(|unit| unit.name.clone()));
-    }
-
-    /// What was wrong at the last load, one line each.
-    pub(super) fn faults(&self) -> impl Iterator<Item = &str> {
-        self.faults.iter().map(|fault| fault.line.as_str())
     }
 
     /// Something was refused at the last load.
@@ -197,7 +165,7 @@ impl Manager {
 
     /// What was refused, and of which nothing of before is in force either: a name, and why.
     pub(super) fn not_loaded(&self) -> Vec<(String, String)> {
-        let known = |fault: &Fault| match &fault.unit {
+        let known = |fault: &UnitFault| match &fault.unit {
             Some(name) => self.engine.unit(name).is_some(),
             None => self.engine.has_of_file(Path::new(&fault.file)),
         };
@@ -236,7 +204,7 @@ impl Manager {
     /// Units were loaded: what the next manager has to know of that is to be stored.
     pub(super) fn note_loaded(&mut self, loaded: &Loaded) {
         self.keep_versions(loaded);
-        self.commits.mark.faults = self.sources.faults().map(str::to_owned).collect();
+        self.commits.mark.unit_faults.clone_from(&self.sources.faults);
     }
 
     /// A verb names an instance of a template that nobody has asked for before: it is made.
@@ -309,6 +277,12 @@ impl Manager {
                 Status::failure(StatusReason::Conflict, "all names are taken: give one with --name")
             })
     }
+}
+
+/// What stays of a fault until it is mended.
+fn noted(found: &Diagnostic) -> UnitFault {
+    let (line, file) = (one_line(found), found.file.clone());
+    UnitFault { line, file, unit: found.unit.clone(), refuses: found.severity == Severity::Error }
 }
 
 /// The keys of a unit that a request stands for.

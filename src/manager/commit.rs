@@ -84,9 +84,9 @@ impl Commits {
         let before = before.unwrap_or_default();
         self.same_boot = before.keeper.same_boot(&keeper);
         let goes_on = before.keeper == keeper;
-        let faults = if goes_on { before.faults } else { Vec::new() };
+        let unit_faults = if goes_on { before.unit_faults } else { Vec::new() };
         self.exits_before = if goes_on { before.exits } else { 0 };
-        self.mark = Mark { keeper, faults, ..Mark::default() };
+        self.mark = Mark { keeper, unit_faults, ..Mark::default() };
     }
 
     /// Exits of this keeper up to this number were stored by another manager.

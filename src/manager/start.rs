@@ -174,7 +174,7 @@ impl Manager {
                     snapshot.adopted.len(),
                     snapshot.deaths
                 );
-                self.sources.recall(self.commits.mark.faults.clone(), &recalled.saved.units);
+                self.sources.recall(self.commits.mark.unit_faults.clone(), &recalled.saved.units);
                 None
             }
             false => {

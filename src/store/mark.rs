@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::saved::Continuity;
 use crate::engine::time::Now;
+use crate::unit::name::UnitName;
 
 /// Which keeper it is: no other has its boot and its beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +29,22 @@ pub struct Mark {
     /// supd ended in order after this.
     #[serde(default)]
     pub ended: bool,
-    /// What was wrong with units when they were last loaded, one line each.
+    /// What was wrong with units when they were last loaded.
     #[serde(default)]
-    pub faults: Vec<String>,
+    pub unit_faults: Vec<UnitFault>,
+}
+
+/// What was wrong with a unit or its file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitFault {
+    /// Place, words and code.
+    pub line: String,
+    /// Where it was read.
+    pub file: String,
+    /// Whose it is, where that is known.
+    pub unit: Option<UnitName>,
+    /// It is the reason why something was not loaded.
+    pub refuses: bool,
 }
 
 impl KeeperMark {

@@ -40,7 +40,7 @@ pub mod trial;
 pub use database::Place;
 pub use events::{Events, StoredEvent};
 pub use history::{Entry, History};
-pub use mark::{KeeperMark, Mark};
+pub use mark::{KeeperMark, Mark, UnitFault};
 pub use ready::ReadyMarks;
 pub use recalled::Recalled;
 

@@ -79,7 +79,14 @@ fn what_was_handed_over_is_recalled() {
         text: text.into(),
     };
     let keeper = KeeperMark { boot: "this".into(), since: Now::default() };
-    let mark = Mark { keeper: keeper.clone(), exits: 7, faults: vec!["a fault".into()], ..Mark::default() };
+    let fault = UnitFault {
+        line: "web.toml:1: a fault [E0100]".into(),
+        file: "web.toml".into(),
+        unit: UnitName::parse("web").ok(),
+        refuses: true,
+    };
+    let unit_faults = vec![fault];
+    let mark = Mark { keeper: keeper.clone(), exits: 7, unit_faults: unit_faults.clone(), ..Mark::default() };
     let open = || Store::open(directory.path(), None, Now::default()).unwrap();
 
     let (mut store, recalled) = open();
@@ -97,7 +104,7 @@ fn what_was_handed_over_is_recalled() {
 
     let (mut store, recalled) = open();
     let found = recalled.mark.unwrap();
-    assert_eq!((found.exits, found.keeper, found.faults), (7, keeper, vec!["a fault".to_owned()]));
+    assert_eq!((found.exits, found.keeper, found.unit_faults), (7, keeper, unit_faults));
     assert!(found.uids > 5 && store.uid_floor() == found.uids);
     assert_eq!(recalled.saved.units.len(), 1);
     assert_eq!(recalled.versions, BTreeMap::from([(2, version("two"))]));
