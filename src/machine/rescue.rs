@@ -37,7 +37,9 @@ const ENVIRONMENT: [&CStr; 3] =
 /// Runs one in PID 1, and comes back when it has ended. Without any shell PID 1 freezes: coming back would fail in
 /// the same way, without end. Who asks PID 1 for the machine's end meanwhile, as ctrl-alt-del does, gets that.
 pub(super) fn shell(why: &str) {
-    hold_signals();
+    // Blocked, not handled: one wait takes them all. They stay so until the keeper listens, or another program begins.
+    signal::hold_all();
+    fault::let_through();
     // It is not sent where a program before us has ignored it.
     signal::default(SIGCHLD as usize);
     let Some(shell) = start(why, true) else { freeze("there is no shell") };
@@ -68,12 +70,6 @@ fn next_try(begun: Instant) -> Option<Instant> {
     }
     console::say(format_args!("it has ended at once; the next try is in {} s", SHELL_PAUSE_MS / 1_000));
     Some(Instant::now() + Duration::from_millis(SHELL_PAUSE_MS))
-}
-
-/// Blocked, not handled: one wait takes them all. They stay so until the keeper listens, or another program begins.
-fn hold_signals() {
-    signal::hold_all();
-    fault::let_through();
 }
 
 /// The same in whoever is not PID 1; false: there is no shell.
