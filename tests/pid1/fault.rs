@@ -53,6 +53,17 @@ fn descriptors(supd: &Supd) -> usize {
     fs::read_dir(format!("/proc/{}/fd", supd.keeper)).unwrap().count()
 }
 
+/// Waits until the keeper has no more descriptors than it had. What it opens for a moment may be among them, then and
+/// now; each fault leaving one would be seen.
+#[track_caller]
+fn until_no_more_descriptors(supd: &Supd, before: usize) {
+    let end = Instant::now() + PATIENCE;
+    while descriptors(supd) > before {
+        assert!(Instant::now() < end, "{} descriptors, and {before} before", descriptors(supd));
+        std::thread::yield_now();
+    }
+}
+
 fn state(pid: i32) -> String {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     text.lines().find_map(|line| line.strip_prefix("State:")).unwrap_or_default().trim().to_owned()
@@ -111,7 +122,7 @@ fn f05_what_runs_goes_on_whatever_the_fault() {
         assert_eq!(said["status"]["startedAt"], started, "it is the same supd");
     }
     assert_eq!(identities(), before);
-    assert_eq!(descriptors(&supd), fds);
+    until_no_more_descriptors(&supd, fds);
     let warning = info(&supd)["status"]["warnings"][0].to_string();
     assert!(warning.contains("went on after a fault, a panic") && warning.contains("7 times"), "{warning}");
     let log = supd.own_output();
@@ -158,7 +169,8 @@ fn f05_sixty_faults_leave_no_trace() {
     }
     supd.wait("web", "ready");
     assert_eq!(info(&supd)["status"]["keeperFaults"], 60);
-    assert_eq!((sleepers(&supd), descriptors(&supd)), (pids, fds));
+    assert_eq!(sleepers(&supd), pids);
+    until_no_more_descriptors(&supd, fds);
     until_all_are_reaped(&supd);
     supd.ctl("logs talk").ok().stdout_is("hello\n");
     assert_eq!(supd.stop(), 0);
