@@ -3,10 +3,11 @@
 //! Method: programs that end on cue; counts from the job's status; descriptors and memory from /proc.
 
 use std::fs;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use super::space::{Space, Supd};
+use super::space::{PATIENCE, Space, Supd};
 
 const QUICK: &str = "[job.backoff]\ninitial = '50ms'\nmax = '50ms'\n";
 const QUICK_IN_PLACE: &str = "[backoff]\ninitial = '50ms'\nmax = '50ms'\n";
@@ -175,14 +176,25 @@ fn ten_thousand_completions_leave_no_trace() {
     supd.wait("warm", "complete");
     let before = roles();
     supd.ctl("start many --timeout=90s").ok().stdout_is("many: complete\n");
-    let after = roles();
     let many = status(&supd, "many");
     assert_eq!((&many["succeeded"], &many["failed"]), (&10_000.into(), &0.into()));
     let pods = supd.json("get pods");
     let kept = pods["items"].as_array().unwrap().iter().filter(|pod| pod["status"]["unit"] == "many");
     assert_eq!(kept.count(), 5);
-    for ((fds, kilobytes), (fds_then, kilobytes_then)) in before.into_iter().zip(after) {
-        assert!(fds_then <= fds + 2, "{fds} descriptors became {fds_then}: {before:?} {after:?}");
-        assert!(kilobytes_then <= kilobytes + 4096, "{kilobytes} kB became {kilobytes_then} kB");
+    // What is on its way to the disk is among it, on a busy machine megabytes of it: what stays is measured.
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let after = roles();
+        let small = before.iter().zip(&after).all(|((fds, kilobytes), (fds_then, kilobytes_then))| {
+            fds_then <= &(fds + 2) && kilobytes_then <= &(kilobytes + 4096)
+        });
+        if small {
+            break;
+        }
+        assert!(
+            Instant::now() < end,
+            "descriptors and kB of keeper and manager: {before:?} became {after:?}"
+        );
+        supd.json("get pods");
     }
 }
