@@ -23,10 +23,9 @@ impl Above {
 
     /// The control socket answers.
     pub(super) fn is_ready(&mut self) {
-        match (replace(&mut self.ready, true), replace(&mut self.safe_mode, false)) {
-            (_, true) => self.tell("READY=1\nSTATUS="),
-            (false, false) => self.tell("READY=1"),
-            (true, false) => {}
+        if !replace(&mut self.ready, true) || replace(&mut self.safe_mode, false) {
+            // After safe mode, also that of a program before this one.
+            self.tell("READY=1\nSTATUS=");
         }
     }
 

@@ -64,6 +64,13 @@ pub(super) fn unit(unit: &Unit, literal: bool) -> u64 {
     fnv.0
 }
 
+/// Of a text: the same in every build.
+pub fn of_text(text: &str) -> u64 {
+    let mut fnv = Fnv::new();
+    fnv.bytes(text.as_bytes());
+    fnv.0
+}
+
 struct Fnv(u64);
 
 impl Fnv {

@@ -23,7 +23,7 @@ mod file;
 pub(crate) mod gather;
 mod graph;
 mod handler;
-mod hash;
+pub mod hash;
 mod hook;
 mod host;
 mod job;

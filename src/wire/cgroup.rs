@@ -247,7 +247,7 @@ impl Tree {
         groups.chain(top).try_for_each(|group| {
             match take_back_from(&group) {
                 // Somebody has just removed it.
-                Err(error) if !group.exists() && error.kind() == ErrorKind::NotFound => Ok(()),
+                Err(_) if !group.exists() => Ok(()),
                 done => done,
             }
         })

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::space::Space;
+use super::space::{Space, output};
 
 const CRONTAB: &str = "\
 # Comments, variables, input.
@@ -63,6 +63,25 @@ fn a_crontab_of_the_system_says_as_whom_and_prints_a_bundle() {
     supd.ctl("create job now --from=cronjob/cron-d-clean-up --wait").ok();
     supd.ctl("logs job/now").ok().stdout_is("/bin/bash /bin/bash /root\n");
     assert_eq!(supd.stop(), 0);
+
+    // Where a line stands, and what stands beside it, is nothing to its name.
+    let many = Space::new();
+    let named = |text: &str, code| {
+        fs::write(many.path().join("many"), text).unwrap();
+        let words = ["convert", "--stable-names", "--to", "units", "many"];
+        let told = output(many.supctl_command(&words).current_dir(many.path())).code(code);
+        told.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let alone = named("@daily b\n", 0);
+    assert_eq!((alone.len(), alone[0].len()), (1, "many-".len() + 6));
+    let both = named("@daily a\n# more\n@daily b\n", 0);
+    assert!(both.len() == 2 && both.contains(&alone[0]), "{alone:?} {both:?}");
+    // What makes no unit is a fault of its line, and so is a second one of the same name; what others wrote stays.
+    let text =
+        "CRON_TZ=Nowhere/At\n@daily a\nCRON_TZ=\nHOME=x\n@daily a\nHOME=/\n@daily b\n@daily b\n\u{fffd}\n";
+    assert_eq!(named(text, 78), alone);
+    many.write_unit(&alone[0], "exec = ['true']\n");
+    assert!(named("@daily b\n", 1).is_empty());
 
     let missing = Space::new();
     missing.supctl(&["convert", "no-such-file"]).code(78).stderr_has("cannot read no-such-file");

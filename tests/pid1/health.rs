@@ -101,7 +101,7 @@ fn whoever_has_started_it_hears_that_it_is_ready_and_that_it_ends() {
     let space = Space::new().unit("web", "exec = ['sleep', 'infinity']\n");
     let above = Above::listening_in(&space);
     let supd = space.env("NOTIFY_SOCKET", &above.path).supd();
-    assert_eq!(above.next(), "READY=1");
+    assert_eq!(above.next(), "READY=1\nSTATUS=");
     supd.wait("web", "ready");
     assert_eq!(supd.stop(), 0);
     assert_eq!(above.next(), "STOPPING=1");

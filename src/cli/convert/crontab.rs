@@ -55,6 +55,10 @@ pub(super) fn parse(text: &str, columns: Columns) -> (Vec<Entry>, Vec<Fault>) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        if line.contains(char::REPLACEMENT_CHARACTER) {
+            faults.push(Fault { line: index + 1, message: "it is not UTF-8".to_owned() });
+            continue;
+        }
         if let Some((name, value)) = variable(line) {
             variables.retain(|(known, _)| *known != name);
             variables.push((name, value));
@@ -110,6 +114,11 @@ fn entry(line: &str, columns: Columns) -> Result<(When, Option<&str>, &str), Str
             fields.push(field);
             rest = behind;
         }
+        if days_differ(&fields) {
+            return Err("cron runs this where both days match, and supd where either does: have the command ask for one \
+                        of them, as with `[ $(date +%u) = 1 ]`"
+                .to_owned());
+        }
         (When::Times(fields.join(" ")), rest)
     };
     let (user, command) = match columns {
@@ -137,25 +146,37 @@ fn word(text: &str) -> Option<(&str, &str)> {
     Some((word, rest.trim_start()))
 }
 
-/// At the first `%` the command ends, and what it reads begins; each one more is a new line. `\%` is a `%`.
+/// At the first `%` the command ends, and what it reads begins, in which each one more is a new line. Before `%` a
+/// backslash takes that away, in the command also before another backslash. As in Debian's cron.
 fn split_input(text: &str) -> (String, Option<String>) {
-    let mut parts = vec![String::new()];
+    let (mut command, mut input) = (String::new(), None);
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
-        let part = match letter {
-            '%' => {
-                parts.push(String::new());
-                continue;
-            }
-            '\\' => letters.next_if_eq(&'%').unwrap_or('\\'),
-            other => other,
-        };
-        if let Some(last) = parts.last_mut() {
-            last.push(part);
+        match (letter, &mut input) {
+            ('%', None) => input = Some(String::new()),
+            ('%', Some(input)) => input.push('\n'),
+            ('\\', None) => command.push(letters.next_if(|next| matches!(next, '%' | '\\')).unwrap_or('\\')),
+            ('\\', Some(input)) => input.push(letters.next_if_eq(&'%').unwrap_or('\\')),
+            (other, None) => command.push(other),
+            (other, Some(input)) => input.push(other),
         }
     }
-    let input = parts.split_off(1);
-    (parts.concat(), (!input.is_empty()).then(|| input.join("\n")))
+    if let Some(input) = input.as_mut().filter(|input| !input.is_empty() && !input.ends_with('\n')) {
+        input.push('\n');
+    }
+    (command, input)
+}
+
+/// Why a schedule does not mean here what it means to cron: there a field that begins with `*` is none that restricts, and
+/// both days must match; here, as in Kubernetes, either does where neither is `*`.
+fn days_differ(fields: &[&str]) -> bool {
+    let stepped = |field: &str| field.starts_with('*') && field != "*" && field != "*/1";
+    match fields {
+        [_, _, month_day, _, week_day] => {
+            (stepped(month_day) && *week_day != "*") || (stepped(week_day) && *month_day != "*")
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +228,10 @@ mod tests {
     fn a_percent_sign_ends_the_command() {
         let entry = one("0 0 * * * mail -s 'a 100\\% \\n' root%Hello,%%bye\\%", Columns::Command);
         assert_eq!(entry.command, "mail -s 'a 100% \\n' root");
-        assert_eq!(entry.input.as_deref(), Some("Hello,\n\nbye%"));
+        assert_eq!(entry.input.as_deref(), Some("Hello,\n\nbye%\n"));
+        let entry = one("0 0 * * * echo a\\\\b\\\\%a\\\\%%", Columns::Command);
+        assert_eq!((&*entry.command, entry.input.as_deref()), ("echo a\\b\\", Some("a\\%\n")));
+        assert_eq!(one("0 0 * * * cat%", Columns::Command).input.as_deref(), Some(""));
         assert_eq!(one("0 0 * * * date", Columns::Command).input, None);
     }
 
@@ -222,6 +246,10 @@ mod tests {
         ] {
             assert!(fault(line, columns).contains("more than five fields"), "{line}");
         }
+        for days in ["*/2 * mon", "*/100,1-7 * mon", "1 * */2"] {
+            assert!(fault(&format!("0 0 {days} true"), Columns::Command).contains("both days"), "{days}");
+        }
+        assert_eq!(fault("@daily \u{fffd}", Columns::Command), "it is not UTF-8");
         let (entries, faults) = parse("nonsense\n0 0 * * * good\n", Columns::Command);
         assert_eq!((entries.len(), faults[0].line), (1, 1));
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::crontab::{Entry, When};
+use crate::unit::transient::quoted;
 
 /// What the unit file of an entry is made from, beside it.
 pub(super) struct Source<'s> {
@@ -23,6 +24,11 @@ const SHELL: &str = "SHELL";
 const FOR_CRON: [&str; 9] =
     [SHELL, "HOME", "LOGNAME", "USER", "MAILTO", "MAILFROM", "CRON_TZ", "RANDOM_DELAY", "CONTENT_TYPE"];
 
+/// How every unit file begins that came from this one: the number of a line follows.
+pub(super) fn origin(file: &Path) -> String {
+    format!("# {}, line ", printable(&file.display().to_string()))
+}
+
 /// The text, as somebody might have written it.
 pub(super) fn unit_text(entry: &Entry, source: &Source<'_>) -> String {
     let variable = |name: &str| {
@@ -30,8 +36,7 @@ pub(super) fn unit_text(entry: &Entry, source: &Source<'_>) -> String {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     };
     let (mut text, mut table) = (String::new(), String::new());
-    let _ =
-        writeln!(text, "# {}, line {}:\n#   {}", source.file.display(), entry.line, printable(&entry.text));
+    let _ = writeln!(text, "{}{}:\n#   {}", origin(source.file), entry.line, printable(&entry.text));
     if let Some(name) = source.bundled_as {
         let _ = writeln!(text, "[unit.{name}]");
         table = format!("unit.{name}.");
@@ -42,7 +47,7 @@ pub(super) fn unit_text(entry: &Entry, source: &Source<'_>) -> String {
     set("description", quoted(&shortened(&entry.command)));
     let command = match &entry.input {
         Some(input) => {
-            format!("printf '%s\\n' '{}' | {{ {}\n}}", input.replace('\'', "'\\''"), entry.command)
+            format!("printf %s '{}' | {{ {}\n}}", input.replace('\'', "'\\''"), entry.command)
         }
         None => entry.command.clone(),
     };
@@ -63,12 +68,11 @@ pub(super) fn unit_text(entry: &Entry, source: &Source<'_>) -> String {
         .filter(for_it)
         .map(|(name, value)| format!("{name} = {}", literal(value)))
         .collect();
-    for name in ["HOME", SHELL] {
-        env.extend(variable(name).map(|value| format!("{name} = {}", literal(value))));
+    // What runs commands for a daemon's account must not find the shell that keeps people out.
+    for (name, value) in [("HOME", variable("HOME")), (SHELL, Some(variable(SHELL).unwrap_or("/bin/sh")))] {
+        env.extend(value.map(|value| format!("{name} = {}", literal(value))));
     }
-    if !env.is_empty() {
-        set("env", format!("{{ {} }}", env.join(", ")));
-    }
+    set("env", format!("{{ {} }}", env.join(", ")));
 
     match &entry.when {
         When::Boot => {
@@ -94,11 +98,6 @@ pub(super) fn unit_text(entry: &Entry, source: &Source<'_>) -> String {
 /// The same for keys in which `$` begins a variable of supd's.
 fn literal(text: &str) -> String {
     quoted(&text.replace('$', "$$"))
-}
-
-/// A string of JSON is one of TOML, but for one character.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// For a comment, which ends with its line.
@@ -134,11 +133,11 @@ mod tests {
             "PATH=/bin\nMAILTO=ann\nCRON_TZ=Europe/Berlin\nRANDOM_DELAY=6\n30 2 * * * echo \"a\\\\b\"\n";
         let expected = r#"# crontab, line 5:
 #   30 2 * * * echo "a\\b"
-description = "echo \"a\\\\b\""
-shell = "echo \"a\\\\b\""
+description = "echo \"a\\b\""
+shell = "echo \"a\\b\""
 user = "ann"
 working_dir = "/home/ann"
-env = { PATH = "/bin" }
+env = { PATH = "/bin", SHELL = "/bin/sh" }
 
 [cron]
 schedule = "30 2 * * *"
@@ -159,7 +158,7 @@ backoff_limit = 0
 #   @reboot cat $0%it's
 [unit.warm]
 description = "cat $0"
-exec = ["/bin/bash", "-c", "printf '%s\\n' 'it'\\''s' | { cat $$0\n}"]
+exec = ["/bin/bash", "-c", "printf %s 'it'\\''s\n' | { cat $$0\n}"]
 user = "ann"
 working_dir = "/srv"
 env = { PRICE = "$$5", HOME = "/srv", SHELL = "/bin/bash" }

@@ -23,9 +23,10 @@ const VARIABLE: &str = "SUPD_KEPT_LIMITS";
 const BESIDE: &str = ".control";
 /// What may have been set of a group, and what stands there if nothing was.
 const FILES: [(&str, &str); 6] = [
+    // Before the bound that it is for.
+    ("memory.oom.group", "0"),
     ("memory.high", "max"),
     ("memory.max", "max"),
-    ("memory.oom.group", "0"),
     ("cpu.max", "max 100000"),
     ("cpu.weight", "100"),
     ("pids.max", "max"),
@@ -114,11 +115,15 @@ fn take_back() -> Result<(), String> {
 fn note(tree: &Tree) -> String {
     let mut text = String::new();
     for group in tree.groups() {
+        let found = FILES.map(|(file, usual)| (file, usual, tree.read(&group, file).ok()));
+        // Where no controller was, none is wanted.
+        if found.iter().all(|(.., value)| value.is_none()) {
+            continue;
+        }
         text.push_str(&format!("{group}\n"));
-        for (file, usual) in FILES {
-            let value = tree.read(&group, file).unwrap_or_default();
-            let value = value.trim();
-            if !value.is_empty() && value != usual {
+        for (file, usual, value) in found {
+            let value = value.as_deref().map_or(usual, str::trim);
+            if value != usual && !value.is_empty() {
                 text.push_str(&format!("{group} {file} {value}\n"));
             }
         }
@@ -171,7 +176,6 @@ mod tests {
         let mut lines: Vec<_> = text.lines().collect();
         lines.sort_unstable();
         let expected = [
-            "shop/shop-0",
             "shop/shop-0/main",
             "shop/shop-0/main pids.max 9",
             "web/web-0",
