@@ -25,13 +25,13 @@ mod unit_text;
 pub const ABOUT: &str = "\
 Crontabs as units: each line becomes a cronjob, @reboot a job; no supd is needed
 
-What is printed is a bundle (supd.toml); with --to there is a file for each line. /etc/crontab and the files
-of /etc/cron.d have a column for the user; a crontab in /var/spool/cron/crontabs is that of the user whose name
-it has. A line that cannot be read, or means something else to cron, is told, and the others are written.
+What is printed is a bundle (supd.toml); with --to there is a file for each line. /etc/crontab and the files of \
+/etc/cron.d have a column for the user; a crontab in /var/spool/cron/crontabs is that of the user whose name it has. \
+A line that cannot be read, or means something else to cron, is told, and the others are written.
 
-Lines run as Debian's cron runs them: by /bin/sh or SHELL, at home, with what stands behind % as input, never made
-up for, one beside the other. But no mail is sent: `supctl logs NAME` has what was printed. PATH is supd's where
-none is set. CRON_TZ and RANDOM_DELAY are what cronie makes of them.";
+Lines run as Debian's cron runs them: by /bin/sh or SHELL, at home, with what stands behind % as input, never made up \
+for, one beside the other. But no mail is sent: `supctl logs NAME` has what was printed. PATH is supd's where none is \
+set. CRON_TZ and RANDOM_DELAY are what cronie makes of them.";
 
 /// Arguments of `convert`.
 #[derive(clap::Args, Debug)]
