@@ -162,6 +162,18 @@ fn a_machine_boots_to_running_services_and_goes_down_in_order() {
     machine.expect("@@ zombies 0");
     drop(machine);
 
+    // What keeps supd itself from beginning is mended there, and boot goes on.
+    let mut machine = parts.boot(Some(&initramfs), &disk, "-- --runtime-dir /etc/hostname");
+    for _ in 0..2 {
+        machine.expect("boot cannot go on: cannot use /etc/hostname");
+        machine.expect("here is a shell");
+        machine.type_in("exit\n");
+    }
+    machine.expect("here is a shell");
+    machine.type_in("rm /etc/hostname; exit\n");
+    machine.expect(" units from /etc/supd/units");
+    drop(machine);
+
     // Who asks PID 1 to end the machine need not leave the shell for that.
     let mut machine = parts.boot(Some(&initramfs), &disk, "rescue");
     machine.expect("here is a shell");
