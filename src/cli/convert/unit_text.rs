@@ -87,8 +87,8 @@ pub(super) fn unit_text(entry: &Entry, source: &Source<'_>) -> String {
             if let Some(minutes) = variable("RANDOM_DELAY").and_then(|text| text.parse::<u32>().ok()) {
                 let _ = writeln!(text, "jitter = \"{minutes}m\"");
             }
-            // cron makes up for nothing, tries nothing again and starts a command beside the one before.
-            let _ = writeln!(text, "catch_up = \"none\"\nconcurrency_policy = \"Allow\"");
+            // cron makes up for nothing, and tries nothing again.
+            let _ = writeln!(text, "catch_up = \"none\"");
             let _ = writeln!(text, "\n[{table}job]\nbackoff_limit = 0");
         }
     }
@@ -144,7 +144,6 @@ schedule = "30 2 * * *"
 time_zone = "Europe/Berlin"
 jitter = "6m"
 catch_up = "none"
-concurrency_policy = "Allow"
 
 [job]
 backoff_limit = 0
