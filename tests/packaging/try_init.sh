@@ -85,7 +85,7 @@ grep -qx 'supd-host: /etc/cron.d/open: its owner or mode is not as cron wants it
 [[ $(sed -n 's/^supd-host: \([^:]*\): .*passed over$/\1/p' /tmp/host.errors | xargs -n1 basename | xargs) == "open others bin games no.user" ]]
 # Names end with six digits of what the line is.
 of_crontabs() { (cd /usr/lib/supd/machine && ls) | sed -n 's/^\(crontab.*\|cron-d-o.*\)-[0-9a-f]\{6\}\.toml$/\1/p' | xargs; }
-[[ $(of_crontabs) == "cron-d-our-link cron-d-our-link cron-d-ours cron-d-ours crontab crontab-daemon crontab-nobody" ]] || of_crontabs
+[[ $(of_crontabs) == "cron-d-our-link cron-d-our-link cron-d-ours cron-d-ours crontab crontab-daemon crontab-nobody" ]] || { of_crontabs; exit 1; }
 grep -q '^user = "nobody"$' /usr/lib/supd/machine/crontab-nobody-*.toml
 [[ $(stat -c %a /usr/lib/supd/machine/crontab-nobody-*.toml) == 600 ]]
 supctl --quiet validate -f /usr/lib/supd/machine >/dev/null
@@ -94,11 +94,11 @@ mkdir /tmp/failing
 printf '#!/bin/sh\nexit 137\n' >/tmp/failing/supctl
 chmod 755 /tmp/failing/supctl
 cp -a /usr/lib/supd/machine /tmp/machine
-sleep 1.1
-touch /etc/cron.d/ours
+looked_at() { stat -c %y /usr/lib/supd/machine/.looked-at; }
+before=$(looked_at)
 PATH=/tmp/failing:$PATH supd-host --quiet 2>/dev/null
 diff -r -x '.*' /usr/lib/supd/machine /tmp/machine
-[[ -n $(find /etc/cron.d -cnewer /usr/lib/supd/machine/.looked-at) ]]
+[[ $(looked_at) == "$before" ]]
 rm /etc/crontab /etc/cron.d/o* /var/spool/cron/crontabs/*
 supd-host --quiet
 [[ -z $(of_crontabs) ]]
@@ -138,6 +138,15 @@ for unit in $units; do echo "fresh ${unit%.toml}"; done >/usr/lib/supd/machine/.
 : >/tmp/asked/log
 as_init <<<'PATH=/tmp/asked:$PATH supd-host --quiet; rm /etc/cron.d/ours'
 [[ $(wc -l </tmp/asked/log) == 3 && $(head -n 1 /tmp/asked/log) == "--quiet daemon-reload" ]] || { cat /tmp/asked/log; exit 1; }
+# Another variable above a line is in force at once.
+printf '%s\n' '0 5 * * * root true' >/etc/cron.d/ours
+supd-host --quiet
+sed -i '1i A=1' /etc/cron.d/ours
+: >/tmp/asked/log
+as_init <<<'PATH=/tmp/asked:$PATH supd-host --quiet; rm /etc/cron.d/ours'
+asked=$(sed 's/-[0-9a-f]\{6\}$/-N/' /tmp/asked/log | tr '\n' ,)
+[[ $asked == "--quiet daemon-reload,--quiet is-active cron-d-ours-N,--quiet restart cron-d-ours-N," ]] || { cat /tmp/asked/log; exit 1; }
+cmp /usr/lib/supd/machine/tmpfiles.toml /usr/lib/supd/debian-host/tmpfiles.toml
 echo "a machine in use is not booted again"
 
 install /tmp/two.deb

@@ -167,7 +167,7 @@ fn split_input(text: &str) -> (String, Option<String>) {
     (command, input)
 }
 
-/// Why a schedule does not mean here what it means to cron: there a field that begins with `*` is none that restricts, and
+/// Whether a schedule does not mean here what it means to cron: there a field that begins with `*` is none that restricts, and
 /// both days must match; here, as in Kubernetes, either does where neither is `*`.
 fn days_differ(fields: &[&str]) -> bool {
     let stepped = |field: &str| field.starts_with('*') && field != "*" && field != "*/1";
